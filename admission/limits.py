@@ -1,0 +1,18 @@
+"""Every bound of the heart, named, with its why. Imported by whoever must hold to one."""
+
+from typing import Final
+
+SCAN_PAYLOAD_BYTES_MAX: Final = 4096  # QR version 40 holds 2,953 bytes; above this it is noise
+NUMBER_CODE_POINTS_MAX: Final = 512  # docs/rules.md, line 1
+IDENTIFIER_BYTES: Final = 16  # 128 bits: a random guess never hits a list of a million
+LIST_KEY_BYTES: Final = 32
+
+ENVELOPE_BYTES_MAX: Final = 64 * 1024  # small documents only; checked before any parsing
+ENVELOPE_SIGNATURES_MAX: Final = 8
+SNAPSHOT_ENTRIES_MAX: Final = 20_000_000  # ten times the largest stadium season
+CLASSES_MAX: Final = 65_535  # the class column is two bytes wide
+
+JOURNAL_RECORD_BYTES_MAX: Final = 4096  # a record is some 200 bytes; a detail text may ride along
+JOURNAL_BATCH_RECORDS_MAX: Final = 1000  # one upload request
+MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024  # one protocol message: a full batch of full records
+FEED_ITEMS_MAX: Final = 1000  # one feed answer or frame

@@ -1,0 +1,1 @@
+"""The gate: reader -> scan -> verdict -> journal -> turnstile and display, in one process."""

@@ -1,0 +1,48 @@
+"""The error tree of the gate; each class says in one sentence who is at fault.
+
+    ApplianceError
+    ├── ConfigError          the configuration file is wrong: file, key and remedy are named
+    ├── DeviceError          a device does not do what it should
+    │   ├── ReaderLostError
+    │   ├── DisplayLostError
+    │   └── TurnstileFaultError
+    ├── StorageError         the journal or the list store cannot be written or read
+    └── LinkError            the server cannot be reached, or answers what is no answer
+        └── LinkRefusedError the server refuses this gate (not enrolled, revoked)
+"""
+
+
+class ApplianceError(Exception):
+    """Whatever the gate cannot go on with."""
+
+
+class ConfigError(ApplianceError):
+    """The configuration is wrong; the message names file, key and remedy."""
+
+
+class DeviceError(ApplianceError):
+    """A device does not do what it should."""
+
+
+class ReaderLostError(DeviceError):
+    """A reader is gone or silent."""
+
+
+class DisplayLostError(DeviceError):
+    """A display does not answer."""
+
+
+class TurnstileFaultError(DeviceError):
+    """The relay or a sensor of the turnstile fails."""
+
+
+class StorageError(ApplianceError):
+    """The journal or the list store cannot be written or read."""
+
+
+class LinkError(ApplianceError):
+    """The server cannot be reached in time, or what answers is not a sync server."""
+
+
+class LinkRefusedError(LinkError):
+    """The server refuses this gate: not enrolled, revoked, or a signature that does not fit."""

@@ -1,0 +1,1 @@
+"""The house of record: sources -> signed lists -> gates; journals -> reconciliation -> reports."""
