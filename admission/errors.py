@@ -1,19 +1,19 @@
 """The error tree of the heart; each class says in one sentence who is at fault.
 
-    AdmissionError
-    ├── PayloadError            what a reader yielded is no ticket number
-    ├── ListError               a ticket list must not be installed
-    │   ├── ListFormatError     its bytes are not in the format
-    │   ├── SignatureError      nobody we trust signed it
-    │   ├── DigestError         its bytes are not the ones that were signed
-    │   ├── RollbackError       it is older than the one installed
-    │   ├── ForeignListError    it belongs to another performance
-    │   ├── ListExpiredError    its time is over
-    │   └── CollisionError      two performances of one checkpoint hold one number
-    ├── JournalError            a journal is broken: a gap, a wrong chain, an unreadable record
-    └── ProtocolError
-        ├── RemoteProtocolError the other side broke the protocol
-        └── LocalProtocolError  our own side broke the protocol: a fault of this program
+AdmissionError
+├── PayloadError            what a reader yielded is no ticket number
+├── ListError               a ticket list must not be installed
+│   ├── ListFormatError     its bytes are not in the format
+│   ├── SignatureError      nobody we trust signed it
+│   ├── DigestError         its bytes are not the ones that were signed
+│   ├── RollbackError       it is older than the one installed
+│   ├── ForeignListError    it belongs to another performance
+│   ├── ListExpiredError    its time is over
+│   └── CollisionError      two performances of one checkpoint hold one number
+├── JournalError            a journal is broken: a gap, a wrong chain, an unreadable record
+└── ProtocolError
+    ├── RemoteProtocolError the other side broke the protocol
+    └── LocalProtocolError  our own side broke the protocol: a fault of this program
 """
 
 

@@ -1,4 +1,7 @@
-"""From what a reader yields to a ticket number. Called by every reader's shell and by keyed entry."""
+"""From what a reader yields to a ticket number.
+
+Called for every reader's payload and for keyed codes. Never quotes a number in an error.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,6 +77,6 @@ def is_well_formed(number: str) -> bool:
 
 
 def mask(number: str) -> str:
-    """Make a number fit to be shown in a demonstration or to a steward: its last characters only."""
+    """Make a number fit to be shown to people: its last characters only."""
     printable = "".join(c if c.isprintable() else "·" for c in number[-_MASK_KEEPS:])
     return "•••" + printable if len(number) > 2 * _MASK_KEEPS else "•••"

@@ -1,4 +1,4 @@
-"""The answer to a scan. `Verdict = Grant | Deny`: a refusal is a value, exceptions are for faults."""
+"""The answer to a scan: a refusal is a value, exceptions are for faults."""
 
 from dataclasses import dataclass
 from enum import StrEnum, unique

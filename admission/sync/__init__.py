@@ -1,0 +1,1 @@
+"""The protocol between gate and server, without a socket: messages, codec, both sides' machines."""

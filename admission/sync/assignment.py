@@ -1,0 +1,93 @@
+"""What a gate is told to do: its checkpoint and the lists it holds. Signed like a list."""
+
+from collections.abc import Iterable
+from typing import Annotated, Final
+
+import msgspec
+
+from admission.errors import ForeignListError, ListFormatError, RollbackError
+from admission.ticket import Checkpoint
+from admission.ticketlist.envelope import ASSIGNMENT_TYPE, open_envelope
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class CheckpointRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The checkpoint that the gate serves; the fields of `ticket.Checkpoint`."""
+
+    id: Name
+    name: str
+    performances: tuple[Name, ...]
+    allowed_categories: tuple[str, ...] | None = None
+    capacity: int | None = None
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate's duty.
+
+    Attributes:
+        gate: its id.
+        gate_name: for people.
+        version: rises with every change.
+        checkpoint: where it works.
+        held: performances whose lists it holds without controlling them, so that it can say
+            where a ticket belongs.
+        exit_policy: a `rules.ExitPolicy`: listed, any or none.
+    """
+
+    gate: Name
+    gate_name: str
+    version: int
+    checkpoint: CheckpointRow
+    held: tuple[Name, ...] = ()
+    exit_policy: str = "listed"
+
+    @property
+    def performances(self) -> tuple[str, ...]:
+        """Every performance whose list the gate needs, the controlled ones first."""
+        own = self.checkpoint.performances
+        return own + tuple(name for name in self.held if name not in own)
+
+
+_decoder: Final = msgspec.json.Decoder(Assignment)
+
+
+def encode_assignment(assignment: Assignment) -> bytes:
+    """Write an assignment as JSON."""
+    return msgspec.json.encode(assignment)
+
+
+def accept_assignment(
+    raw: bytes, *, gate: str, trusted_keys: Iterable[bytes], version_installed: int
+) -> Assignment:
+    """Check a signed assignment.
+
+    Raises:
+        ListFormatError: if it is no assignment.
+        SignatureError: if no trusted key signed it.
+        ForeignListError: if it is another gate's.
+        RollbackError: if it is older than the one in force.
+    """
+    body = open_envelope(raw, ASSIGNMENT_TYPE, trusted_keys)
+    try:
+        assignment = _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise ListFormatError(f"assignment: {exc}") from exc
+    if assignment.gate != gate:
+        raise ForeignListError(f"the assignment is for gate {assignment.gate[:80]}, not for {gate}")
+    if assignment.version < version_installed:
+        raise RollbackError(f"assignment went back: {version_installed} -> {assignment.version}")
+    return assignment
+
+
+def checkpoint_of(assignment: Assignment) -> Checkpoint:
+    """Give the checkpoint that an assignment describes."""
+    row = assignment.checkpoint
+    allowed = row.allowed_categories
+    return Checkpoint(
+        id=row.id,
+        performances=row.performances,
+        allowed_categories=None if allowed is None else frozenset(allowed),
+        capacity=row.capacity,
+        name=row.name,
+    )

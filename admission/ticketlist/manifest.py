@@ -1,0 +1,190 @@
+"""The manifest: what a list version is, and what its performance is like. JSON in an envelope.
+
+Written by the publisher, read by the gate after its envelope was checked.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from admission.errors import JournalError, ListFormatError
+from admission.journal import class_of
+from admission.limits import CLASSES_MAX, SNAPSHOT_ENTRIES_MAX
+from admission.ticket import Performance, TicketClass
+from admission.ticketlist.packed import ENTRY_BYTES, HEADER_BYTES
+
+IDENTIFIER_ALGORITHM: Final = "hmac-sha256-128"
+_SNAPSHOT_BYTES_MAX: Final = HEADER_BYTES + SNAPSHOT_ENTRIES_MAX * ENTRY_BYTES
+
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Version = Annotated[int, msgspec.Meta(ge=1, lt=1 << 63)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class FileRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that the manifest answers for.
+
+    Attributes:
+        version: list version that it brings.
+        size: bytes.
+        sha256: hexadecimal digest.
+        count: tickets in it.
+    """
+
+    version: Version
+    size: Annotated[int, msgspec.Meta(ge=HEADER_BYTES, le=_SNAPSHOT_BYTES_MAX)]
+    sha256: Digest
+    count: Annotated[int, msgspec.Meta(ge=0, le=SNAPSHOT_ENTRIES_MAX)]
+
+
+class Showing(msgspec.Struct, frozen=True, kw_only=True):
+    """The performance as the rules see it; the fields of `ticket.Performance`.
+
+    Attributes:
+        name: for people.
+        event: the event's name, for people.
+        timezone: IANA name.
+        day_starts_at: HH:MM.
+        starts_at: aware start, None for open-dated; for people.
+        venue: for people, where a ticket for it belongs.
+        excluded_categories: filtered out now.
+        admits_from: aware; None is no bound.
+        admits_until: aware; None is no bound.
+        canceled: does not take place.
+    """
+
+    name: Annotated[str, msgspec.Meta(max_length=200)]
+    event: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    venue: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    timezone: Name
+    day_starts_at: Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"
+    starts_at: datetime | None = None
+    excluded_categories: tuple[str, ...] = ()
+    admits_from: datetime | None = None
+    admits_until: datetime | None = None
+    canceled: bool = False
+
+
+class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the class table; the packed list points here."""
+
+    category: Annotated[str, msgspec.Meta(max_length=200)]
+    mode: str
+    total: int | None = None
+    per_day: int | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a performance's list.
+
+    Attributes:
+        performance: its id.
+        version: strictly rising.
+        chain: SHA-256 chain over snapshot and segments; with no segment, the snapshot's digest.
+        snapshot: the packed file.
+        segments: later changes, in order; none yet are written.
+        identifier_algorithm: how identifiers are made.
+        list_key_id: names the list key, so that a foreign one is noticed.
+        classes: what class indexes point to.
+        showing: the performance itself.
+        published_at: aware; by the server's clock.
+        not_before: aware; the list counts from then on, None from at once.
+        refresh_by: aware; afterwards the list is stale: it admits, and says so.
+        not_after: aware; afterwards it does not admit.
+        firmware_min: least version of the gate's software, "" is any.
+    """
+
+    performance: Name
+    version: Version
+    chain: Digest
+    snapshot: FileRef
+    segments: tuple[FileRef, ...] = ()
+    identifier_algorithm: str = IDENTIFIER_ALGORITHM
+    list_key_id: str
+    classes: Annotated[tuple[ClassRow, ...], msgspec.Meta(max_length=CLASSES_MAX)]
+    showing: Showing
+    published_at: datetime
+    not_before: datetime | None = None
+    refresh_by: datetime | None = None
+    not_after: datetime | None = None
+    firmware_min: str = ""
+
+
+_decoder: Final = msgspec.json.Decoder(Manifest)
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Write a manifest as JSON."""
+    return msgspec.json.encode(manifest)
+
+
+def decode_manifest(body: bytes) -> Manifest:
+    """Read a manifest whose envelope was checked.
+
+    Raises:
+        ListFormatError: if a field is missing or wrong; the message names it.
+    """
+    try:
+        manifest = _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise ListFormatError(f"manifest: {exc}") from exc
+    if manifest.identifier_algorithm != IDENTIFIER_ALGORITHM:
+        raise ListFormatError(
+            f"manifest: identifier_algorithm {manifest.identifier_algorithm[:40]!r} is unknown"
+        )
+    for name in ("published_at", "not_before", "refresh_by", "not_after"):
+        _require_aware(name, getattr(manifest, name))
+    for name in ("starts_at", "admits_from", "admits_until"):
+        _require_aware(f"showing.{name}", getattr(manifest.showing, name))
+    return manifest
+
+
+def _require_aware(name: str, at: datetime | None) -> None:
+    if at is not None and at.tzinfo is None:
+        raise ListFormatError(f"manifest: {name} has no offset")
+
+
+def performance_of(manifest: Manifest) -> Performance:
+    """Give the performance that a manifest describes.
+
+    Raises:
+        ListFormatError: if its time zone is unknown.
+    """
+    showing = manifest.showing
+    try:
+        zone = ZoneInfo(showing.timezone)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise ListFormatError(f"manifest: unknown time zone {showing.timezone[:80]!r}") from exc
+    return Performance(
+        id=manifest.performance,
+        zone=zone,
+        day_starts_at=time.fromisoformat(showing.day_starts_at),
+        excluded_categories=frozenset(showing.excluded_categories),
+        admits_from=showing.admits_from,
+        admits_until=showing.admits_until,
+        canceled=showing.canceled,
+        name=showing.name,
+    )
+
+
+def classes_of(manifest: Manifest) -> Sequence[TicketClass]:
+    """Give the class table.
+
+    Raises:
+        ListFormatError: if a row is no class.
+    """
+    try:
+        return tuple(
+            class_of((row.category, row.mode, row.total, row.per_day)) for row in manifest.classes
+        )
+    except JournalError as exc:
+        raise ListFormatError(f"manifest: classes: {exc}") from exc
+
+
+def list_key_id(list_key: bytes) -> str:
+    """Name a list key without giving it away."""
+    return hashlib.sha256(b"portillon-list-key-1\0" + list_key).hexdigest()[:32]

@@ -1,0 +1,59 @@
+"""Sealing a small secret for one receiver: X25519, HKDF-SHA256, ChaCha20-Poly1305.
+
+The server seals a list key for a gate's agreement key, so that the key is never in clear on the
+way, whatever the transport. Layout: ephemeral public key (32 bytes) | ciphertext and tag.
+"""
+
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from admission.errors import SignatureError
+
+AGREEMENT_KEY_BYTES: Final = 32
+_NONCE: Final = bytes(12)  # every key is used once: the ephemeral half is new each time
+
+
+def agreement_public_key(private_key: bytes) -> bytes:
+    """Give the 32-byte public key of an X25519 private key."""
+    return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
+def seal(secret: bytes, receiver: bytes, context: bytes, ephemeral: bytes) -> bytes:
+    """Seal a secret.
+
+    Args:
+        secret: what only the receiver may read.
+        receiver: its X25519 public key.
+        context: what the secret is for; the same bytes open it.
+        ephemeral: 32 fresh random bytes, used for this call only.
+    """
+    own = X25519PrivateKey.from_private_bytes(ephemeral)
+    shared = own.exchange(X25519PublicKey.from_public_bytes(receiver))
+    mine = own.public_key().public_bytes_raw()
+    key = _derive(shared, mine + receiver)
+    return mine + ChaCha20Poly1305(key).encrypt(_NONCE, secret, context)
+
+
+def unseal(sealed: bytes, private_key: bytes, context: bytes) -> bytes:
+    """Open what was sealed for this key.
+
+    Raises:
+        SignatureError: if it was sealed for another key or another context, or was altered.
+    """
+    own = X25519PrivateKey.from_private_bytes(private_key)
+    sender = sealed[:AGREEMENT_KEY_BYTES]
+    try:
+        shared = own.exchange(X25519PublicKey.from_public_bytes(sender))
+        key = _derive(shared, sender + own.public_key().public_bytes_raw())
+        return ChaCha20Poly1305(key).decrypt(_NONCE, sealed[AGREEMENT_KEY_BYTES:], context)
+    except (InvalidTag, ValueError) as exc:
+        raise SignatureError("sealed for another key or context, or altered") from exc
+
+
+def _derive(shared: bytes, salt: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt, b"portillon-seal-1").derive(shared)
