@@ -1,0 +1,50 @@
+# Everything a person does here starts with `make`; `make help` lists it.
+# Each target first lets tools/setup put in place what is missing, and nothing else.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+# More arguments for pytest: make test ARGS="-k journal"
+ARGS ?=
+export PYTHON
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## put in place what the demo and the tests need
+	@tools/setup
+
+.PHONY: demo
+demo: setup ## two simulated gates, a server, and their pages, on this machine
+	@$(BIN)/portillon demo
+
+.PHONY: test
+test: setup ## the whole suite, but for slow proofs and browser tests
+	@$(BIN)/pytest -m "not slow and not browser" $(ARGS)
+
+.PHONY: test-browser
+test-browser: ## the tests that drive pages in a real browser
+	@tools/setup browser
+	@$(BIN)/pytest -m browser $(ARGS)
+
+.PHONY: test-all
+test-all: ## every test there is, slow proofs and browser included
+	@tools/setup browser
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: test-fresh
+test-fresh: ## demo and tests from a clone in bare Debian 12 and 13 roots (needs root and mmdebstrap)
+	@tools/fresh
+
+.PHONY: lint
+lint: setup ## style, types and the doors of the house
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: lock
+lock: setup ## write requirements.lock anew from pyproject.toml (ARGS=--upgrade moves every pin)
+	@tools/lock $(ARGS)
