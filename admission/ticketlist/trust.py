@@ -1,7 +1,7 @@
 """The rules of believing a list: who signed it, whose it is, how old it is.
 
-Called by the installer. Each refusal is an error of its own, so that the gate can say which check failed. What was
-installed stays installed: these functions change nothing.
+Called by the installer. Each refusal is an error of its own, so that the gate can say which check
+failed. What was installed stays installed: these functions change nothing.
 """
 
 import hashlib

@@ -1,0 +1,218 @@
+"""The gate's half of the protocol: what to send next, what an answer means. No socket, no clock.
+
+`Uploader` carries one journal to the server, in order, one batch at a time. `FeedReader` follows
+the others' facts without a gap. The uplink does what they return.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from admission.errors import LocalProtocolError, RemoteProtocolError
+from admission.limits import JOURNAL_BATCH_RECORDS_MAX
+from admission.sync.messages import Ack, Batch, Feed, FeedItem, Moment
+
+
+class Row(NamedTuple):
+    """A record as the journal stores it.
+
+    Attributes:
+        sequence: its place.
+        chain: chain value after it.
+        blob: its bytes.
+    """
+
+    sequence: int
+    chain: bytes
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AckUpTo:
+    """The server has everything up to here, durably, and it is what we wrote.
+
+    Attributes:
+        sequence: up to which.
+        chain: chain value there.
+        malformed: sequences it could store but not read.
+    """
+
+    sequence: int
+    chain: bytes
+    malformed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompareChain:
+    """The server stands elsewhere than we thought: compare its chain with our own there.
+
+    The shell looks its own chain value up and calls `Uploader.compared`.
+
+    Attributes:
+        sequence: where the server stands.
+        chain: what it has there.
+    """
+
+    sequence: int
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """What the server holds is not our history: this card or another is a copy.
+
+    Attributes:
+        sequence: where the server stands.
+    """
+
+    sequence: int
+
+
+class Uploader:
+    """Stop-and-wait upload of one journal.
+
+    An acknowledgement counts only if its chain value equals our own at that place.
+    """
+
+    def __init__(self, journal: str, acked: int, acked_chain: bytes) -> None:
+        """Start where the last acknowledgement left off.
+
+        Args:
+            journal: its id.
+            acked: greatest sequence acknowledged, 0 for none.
+            acked_chain: chain value there; the genesis for 0.
+        """
+        self.journal = journal
+        self.acked = acked
+        self.forked_at: int | None = None
+        self._acked_chain = acked_chain
+        self._in_flight: dict[int, bytes] = {}
+
+    def next_batch(self, rows: Sequence[Row], sent: Moment) -> Batch | None:
+        """Make the next batch, or None if there is nothing to send.
+
+        Args:
+            rows: records from `acked + 1` on, in order.
+            sent: the moment of sending.
+
+        Raises:
+            LocalProtocolError: if a batch is under way, the journal is forked, or `rows` has a
+                gap.
+        """
+        if self._in_flight:
+            raise LocalProtocolError("a batch is under way")
+        if self.forked_at is not None:
+            raise LocalProtocolError(f"the journal is forked at {self.forked_at}")
+        chosen = rows[:JOURNAL_BATCH_RECORDS_MAX]
+        if not chosen:
+            return None
+        expected = range(self.acked + 1, self.acked + 1 + len(chosen))
+        if [row.sequence for row in chosen] != list(expected):
+            raise LocalProtocolError(f"records after {self.acked} must follow without a gap")
+        self._in_flight = {row.sequence: row.chain for row in chosen}
+        blobs = [row.blob for row in chosen]
+        return Batch(self.journal, self.acked + 1, self._acked_chain, blobs, sent)
+
+    def lost(self) -> None:
+        """Forget the batch under way: no answer came. It is sent again, unchanged in content."""
+        self._in_flight = {}
+
+    def receive(self, ack: Ack) -> AckUpTo | CompareChain:
+        """Take the server's answer.
+
+        Raises:
+            RemoteProtocolError: if it speaks of another journal.
+        """
+        if ack.journal != self.journal:
+            raise RemoteProtocolError(f"answer for journal {ack.journal}, sent {self.journal}")
+        flown, self._in_flight = self._in_flight, {}
+        own = self._acked_chain if ack.head == self.acked else flown.get(ack.head)
+        if own is None or own != ack.chain or (ack.conflict and ack.head == self.acked):
+            return CompareChain(ack.head, ack.chain)
+        self.acked, self._acked_chain = ack.head, ack.chain
+        return AckUpTo(ack.head, ack.chain, tuple(bad.sequence for bad in ack.malformed))
+
+    def compared(self, asked: CompareChain, own_chain: bytes | None) -> AckUpTo | Fork:
+        """Decide after a comparison.
+
+        Args:
+            asked: what `receive` returned.
+            own_chain: our chain value at that sequence; None if our journal does not reach it.
+        """
+        if own_chain == asked.chain:
+            self.acked, self._acked_chain = asked.sequence, asked.chain
+            return AckUpTo(asked.sequence, asked.chain)
+        self.forked_at = asked.sequence
+        return Fork(asked.sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFeed:
+    """Take these in, then remember the cursor, both durably.
+
+    Attributes:
+        stream: which feed.
+        items: new ones, in order.
+        cursor: the greatest number now applied.
+    """
+
+    stream: str
+    items: tuple[FeedItem, ...]
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFeed:
+    """Ask for what follows a cursor: something is missing.
+
+    Attributes:
+        stream: which feed.
+        after: the cursor.
+    """
+
+    stream: str
+    after: int
+
+
+class FeedReader:
+    """Follows the feeds of some performances; each number is applied exactly once, in order."""
+
+    def __init__(self, cursors: dict[str, int]) -> None:
+        """Start from the cursors that were stored.
+
+        Args:
+            cursors: greatest number applied, by stream; 0 for none yet.
+        """
+        self._cursors = dict(cursors)
+
+    @property
+    def cursors(self) -> dict[str, int]:
+        """Where each stream stands."""
+        return dict(self._cursors)
+
+    def follow(self, streams: Sequence[str]) -> None:
+        """Follow these streams, and no others; known ones keep their cursor."""
+        self._cursors = {stream: self._cursors.get(stream, 0) for stream in streams}
+
+    def receive(self, feed: Feed) -> list[ApplyFeed | FetchFeed]:
+        """Take items in; give what to do.
+
+        Raises:
+            RemoteProtocolError: if the items are not numbered without gaps.
+        """
+        cursor = self._cursors.get(feed.stream)
+        if cursor is None:
+            return []
+        numbers = [item.number for item in feed.items]
+        if numbers != list(range(feed.after + 1, feed.after + 1 + len(numbers))):
+            raise RemoteProtocolError(f"feed {feed.stream}: items after {feed.after} have a gap")
+        if feed.after > cursor:
+            return [FetchFeed(feed.stream, cursor)]
+        new = tuple(item for item in feed.items if item.number > cursor)
+        commands: list[ApplyFeed | FetchFeed] = []
+        if new:
+            cursor = self._cursors[feed.stream] = new[-1].number
+            commands.append(ApplyFeed(feed.stream, new, cursor))
+        if feed.head > cursor:
+            commands.append(FetchFeed(feed.stream, cursor))
+        return commands

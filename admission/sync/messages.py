@@ -1,0 +1,220 @@
+"""What gate and server say to each other. The codec writes them; both machines read them.
+
+Tickets appear only as identifiers. Every struct is extended by appending fields with defaults.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from admission.limits import (
+    FEED_ITEMS_MAX,
+    JOURNAL_BATCH_RECORDS_MAX,
+    JOURNAL_RECORD_BYTES_MAX,
+)
+
+Text = Annotated[str, msgspec.Meta(max_length=200)]
+Chain = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Blob = Annotated[bytes, msgspec.Meta(max_length=JOURNAL_RECORD_BYTES_MAX)]
+Cursor = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+Sequence = Annotated[int, msgspec.Meta(ge=1, lt=1 << 63)]
+
+
+class Moment(msgspec.Struct, frozen=True, array_like=True):
+    """One moment on the gate's clocks, so that the server can tell their offset.
+
+    Attributes:
+        wall_ms: wall clock, milliseconds since 1970.
+        boot_ms: milliseconds since the machine started.
+        boot_id: names that start.
+    """
+
+    wall_ms: int
+    boot_ms: int
+    boot_id: Annotated[bytes, msgspec.Meta(max_length=16)]
+
+
+class Batch(msgspec.Struct, frozen=True, tag="batch"):
+    """Gate to server: the next records of a journal, with proof of what came before.
+
+    Attributes:
+        journal: its id.
+        first: sequence of the first blob.
+        previous_chain: chain value at `first - 1`.
+        blobs: in order, without gaps.
+        sent: when, by the gate.
+    """
+
+    journal: Text
+    first: Sequence
+    previous_chain: Chain
+    blobs: Annotated[list[Blob], msgspec.Meta(max_length=JOURNAL_BATCH_RECORDS_MAX)]
+    sent: Moment
+
+
+class Malformed(msgspec.Struct, frozen=True, array_like=True):
+    """A record that was stored but could not be read.
+
+    Attributes:
+        sequence: of the record.
+        reason: for people.
+    """
+
+    sequence: int
+    reason: Text
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
+    """Server to gate: what it holds of the journal now, durably.
+
+    Attributes:
+        journal: its id.
+        head: greatest sequence up to which it has everything.
+        chain: chain value there.
+        server_ms: server time, milliseconds since 1970.
+        conflict: the batch did not fit what is held; nothing of it was taken as history.
+        malformed: records of the batch that could not be read.
+    """
+
+    journal: Text
+    head: Cursor
+    chain: Chain
+    server_ms: int
+    conflict: bool = False
+    malformed: list[Malformed] = []
+
+
+class FeedItem(msgspec.Struct, frozen=True, array_like=True):
+    """A fact of some gate, as the server knows it.
+
+    Attributes:
+        number: gap-free within its stream.
+        kind: `journal.Kind` of the record: PASSED, RESET or FREE.
+        gate: id of the journal that holds it.
+        sequence: its place there.
+        at_us: corrected instant, microseconds since 1970.
+        checkpoint: where.
+        performance: which, or "".
+        identifier: the ticket, or b"".
+        direction: 0 none, 1 entry, 2 exit.
+        flags: `journal.Flag` set.
+        ticket_class: as in the record.
+    """
+
+    number: Sequence
+    kind: int
+    gate: Text
+    sequence: int
+    at_us: int
+    checkpoint: Text
+    performance: Text
+    identifier: Annotated[bytes, msgspec.Meta(max_length=64)]
+    direction: int
+    flags: int
+    ticket_class: tuple[str, str, int | None, int | None] | None = None
+
+
+class Feed(msgspec.Struct, frozen=True, tag="feed"):
+    """Server to gate: the items that follow a cursor.
+
+    Attributes:
+        stream: id of the performance.
+        after: the cursor that they follow.
+        items: numbered `after + 1`, `after + 2` …
+        head: greatest number the stream has.
+    """
+
+    stream: Text
+    after: Cursor
+    items: Annotated[list[FeedItem], msgspec.Meta(max_length=FEED_ITEMS_MAX)]
+    head: Cursor
+
+
+class Lists(msgspec.Struct, frozen=True, tag="lists"):
+    """Server to gate: there are newer lists or another assignment.
+
+    Attributes:
+        versions: published list version by performance.
+        assignment: version of the gate's assignment.
+    """
+
+    versions: dict[Text, int]
+    assignment: int
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+    """Gate to server, first on a live connection: where its cursors stand.
+
+    Attributes:
+        cursors: greatest feed number applied, by stream.
+    """
+
+    cursors: Annotated[dict[Text, Cursor], msgspec.Meta(max_length=1000)]
+
+
+class Status(msgspec.Struct, frozen=True, tag="status"):
+    """Gate to server: how it is.
+
+    Attributes:
+        mode: connected or degraded, as the gate sees itself.
+        causes: of the degradation.
+        queue: records not yet acknowledged.
+        lists: installed list version by performance.
+        sent: when, by the gate.
+        software: version of its program.
+        faults: device fault codes.
+    """
+
+    mode: Text
+    causes: list[Text]
+    queue: int
+    lists: Annotated[dict[Text, int], msgspec.Meta(max_length=1000)]
+    sent: Moment
+    software: Text = ""
+    faults: list[Text] = []
+
+
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """Either way on a live connection: still here.
+
+    Attributes:
+        server_ms: server time, 0 from a gate.
+    """
+
+    server_ms: int = 0
+
+
+class Enrol(msgspec.Struct, frozen=True, tag="enrol"):
+    """Gate to server: let me be the gate that this one-time code stands for.
+
+    Attributes:
+        code: as the operator was shown it.
+        public_key: Ed25519, 32 bytes.
+        agreement_key: X25519, 32 bytes.
+    """
+
+    code: Text
+    public_key: Chain
+    agreement_key: Chain
+
+
+class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
+    """Server to gate: you are.
+
+    Attributes:
+        gate: its id.
+        gate_name: for people.
+        list_keys: Ed25519 public keys that may sign lists.
+        check: six digits, shown on both ends.
+        server_ms: server time.
+    """
+
+    gate: Text
+    gate_name: Text
+    list_keys: list[Chain]
+    check: Text
+    server_ms: int
+
+
+Live = Feed | Lists | Subscribe | Status | Beat
+Message = Batch | Ack | Live | Enrol | Enrolled

@@ -1,0 +1,236 @@
+"""The server's half of the protocol: which records of a batch are new, what to push. No socket.
+
+`take_in` judges a batch against what is stored; `LiveSide` keeps one gate's live connection fed.
+The stores and the web room do what they return.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from admission import journal
+from admission.errors import JournalError, RemoteProtocolError
+from admission.journal import Record
+from admission.sync.gate_side import Row
+from admission.sync.messages import (
+    Ack,
+    Batch,
+    Beat,
+    Feed,
+    Lists,
+    Live,
+    Malformed,
+    Status,
+    Subscribe,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the server has a journal.
+
+    Attributes:
+        sequence: up to which it has everything; 0 for none.
+        chain: chain value there; the genesis for 0.
+    """
+
+    sequence: int
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to store and fold.
+
+    Attributes:
+        row: what is stored, as it came.
+        record: what it says; None if it cannot be read, then it is stored all the same.
+    """
+
+    row: Row
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What a batch comes to. Store, commit, then answer.
+
+    Attributes:
+        head: where the journal stands once `records` are stored.
+        records: new ones, in order.
+        malformed: of them, those that could not be read.
+        forked: rows that contradict what is stored; kept aside, never overwriting.
+        conflict: the batch does not continue what is stored.
+    """
+
+    head: Head
+    records: tuple[NewRecord, ...] = ()
+    malformed: tuple[Malformed, ...] = ()
+    forked: tuple[Row, ...] = ()
+    conflict: bool = False
+
+    def answer(self, journal_id: str, server_ms: int) -> Ack:
+        """Give the acknowledgement, to be sent after the commit."""
+        return Ack(
+            journal_id,
+            self.head.sequence,
+            self.head.chain,
+            server_ms,
+            self.conflict,
+            list(self.malformed),
+        )
+
+
+def take_in(batch: Batch, head: Head, stored_chains: Mapping[int, bytes]) -> Intake:
+    """Judge a batch against what is stored of its journal.
+
+    Args:
+        batch: as received.
+        head: how far the journal is stored.
+        stored_chains: chain values that are stored for the batch's sequences and for
+            `first - 1`, as far as they are stored (0 is the genesis and need not be there).
+    """
+    known = {0: journal.genesis(batch.journal), **stored_chains}
+    before = batch.first - 1
+    if before > head.sequence:
+        return Intake(head, conflict=True)  # a gap: the gate starts again at our head
+    rows = _rows(batch)
+    if known.get(before) != batch.previous_chain:
+        return Intake(head, forked=tuple(rows), conflict=True)
+    forked = tuple(
+        row for row in rows if row.sequence <= head.sequence and known[row.sequence] != row.chain
+    )
+    if forked:
+        return Intake(head, forked=tuple(row for row in rows if row >= forked[0]), conflict=True)
+    new = [_read(row, batch.journal) for row in rows if row.sequence > head.sequence]
+    if not new:
+        return Intake(head)
+    last = new[-1][0].row
+    return Intake(
+        Head(last.sequence, last.chain),
+        tuple(record for record, _ in new),
+        tuple(bad for _, bad in new if bad is not None),
+    )
+
+
+def _rows(batch: Batch) -> list[Row]:
+    rows = []
+    value = batch.previous_chain
+    for sequence, blob in enumerate(batch.blobs, start=batch.first):
+        value = journal.chain(value, blob)
+        rows.append(Row(sequence, value, blob))
+    return rows
+
+
+def _read(row: Row, batch_journal: str) -> tuple[NewRecord, Malformed | None]:
+    try:
+        record = journal.decode(row.blob)
+        journal.fact_of(batch_journal, record)  # raises if the record contradicts itself
+    except JournalError as exc:
+        return NewRecord(row, None), Malformed(row.sequence, str(exc)[:200])
+    if record.sequence != row.sequence:
+        says = f"record says sequence {record.sequence}"
+        return NewRecord(row, None), Malformed(row.sequence, says)
+    return NewRecord(row, record), None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFeed:
+    """Read what follows a cursor and hand it to `LiveSide.page`.
+
+    Attributes:
+        stream: which feed.
+        after: the cursor.
+    """
+
+    stream: str
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message on the live connection."""
+
+    message: Live
+
+
+@dataclass(frozen=True, slots=True)
+class NoteStatus:
+    """Remember how the gate is."""
+
+    status: Status
+
+
+Command = ReadFeed | Send | NoteStatus
+
+
+@dataclass(slots=True)
+class LiveSide:
+    """One gate's live connection.
+
+    Per stream at most one read is under way; a wake-up meanwhile is remembered, so that any
+    number of wake-ups costs at most one further read.
+
+    Attributes:
+        allowed: streams that this gate may follow.
+    """
+
+    allowed: frozenset[str]
+    _cursors: dict[str, int] = field(default_factory=dict)
+    _reading: set[str] = field(default_factory=set)
+    _woken: set[str] = field(default_factory=set)
+    _subscribed: bool = False
+
+    def receive(self, message: Live) -> list[Command]:
+        """Take a message of the gate.
+
+        Raises:
+            RemoteProtocolError: if it may not come now, or only a server sends it.
+        """
+        match message:
+            case Subscribe():
+                self._subscribed = True
+                self._cursors = {
+                    stream: cursor
+                    for stream, cursor in message.cursors.items()
+                    if stream in self.allowed
+                }
+                self._reading.clear()
+                self._woken.clear()
+                return self._read(sorted(self._cursors))
+            case Status():
+                return [NoteStatus(message)]
+            case Beat():
+                return []
+            case _:
+                raise RemoteProtocolError(f"a gate does not send {type(message).__name__}")
+
+    def wake(self, streams: Sequence[str]) -> list[Command]:
+        """Note that these streams have grown."""
+        return self._read([stream for stream in streams if stream in self._cursors])
+
+    def announce(self, lists: Lists) -> list[Command]:
+        """Tell the gate of new lists."""
+        return [Send(lists)] if self._subscribed else []
+
+    def page(self, feed: Feed) -> list[Command]:
+        """Take what a `ReadFeed` found."""
+        self._reading.discard(feed.stream)
+        if self._cursors.get(feed.stream) != feed.after:
+            return []
+        commands: list[Command] = []
+        if feed.items:
+            self._cursors[feed.stream] = feed.items[-1].number
+            commands.append(Send(feed))
+        again = feed.stream in self._woken or feed.head > self._cursors[feed.stream]
+        self._woken.discard(feed.stream)
+        return commands + (self._read([feed.stream]) if again else [])
+
+    def _read(self, streams: Sequence[str]) -> list[Command]:
+        commands: list[Command] = []
+        for stream in streams:
+            if stream in self._reading:
+                self._woken.add(stream)
+            else:
+                self._reading.add(stream)
+                commands.append(ReadFeed(stream, self._cursors[stream]))
+        return commands
