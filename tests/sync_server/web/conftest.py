@@ -1,0 +1,139 @@
+"""Stand-ins for what the back office stands on: a store of accounts, a quick hash, a clock."""
+
+from dataclasses import replace
+
+import pytest
+
+from sync_server.account_ports import Role, Session, SessionEnd, User
+from sync_server.accounts import Accounts
+from sync_server.errors import ConflictError
+
+PASSWORD = "correct horse battery"
+START_MS = 1_790_000_000_000
+
+
+class MemoryAccounts:
+    """`account_ports.AccountStore` in dictionaries."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, User] = {}
+        self.sessions: dict[bytes, Session] = {}
+        self.audit: list[tuple[str, str]] = []
+
+    async def user_by_login(self, login: str) -> User | None:
+        return next((u for u in self.users.values() if u.login == login), None)
+
+    async def user(self, user_id: str) -> User | None:
+        return self.users.get(user_id)
+
+    async def add_user(self, user: User, at_ms: int) -> None:
+        if await self.user_by_login(user.login) is not None:
+            raise ConflictError("login_taken", "this login is taken")
+        self.users[user.id] = user
+
+    async def set_password_hash(self, user_id: str, password_hash: str) -> None:
+        self.users[user_id] = replace(self.users[user_id], password_hash=password_hash)
+
+    async def set_language(self, user_id: str, language: str) -> None:
+        self.users[user_id] = replace(self.users[user_id], language=language)
+
+    async def open_session(self, session: Session) -> list[bytes]:
+        ended = []
+        for other in list(self.sessions.values()):
+            if other.user_id == session.user_id and other.ended_ms is None:
+                self.sessions[other.id_hash] = replace(
+                    other,
+                    ended_ms=session.created_ms,
+                    end=SessionEnd.ELSEWHERE,
+                    end_address=session.address,
+                )
+                ended.append(other.id_hash)
+        self.sessions[session.id_hash] = session
+        self.audit.append(("signed in", session.user_id))
+        return ended
+
+    async def session(self, id_hash: bytes) -> Session | None:
+        return self.sessions.get(id_hash)
+
+    async def touch_session(self, id_hash: bytes, seen_ms: int) -> None:
+        self.sessions[id_hash] = replace(self.sessions[id_hash], seen_ms=seen_ms)
+
+    async def end_session(self, id_hash: bytes, end: SessionEnd, at_ms: int) -> bool:
+        session = self.sessions.get(id_hash)
+        if session is None or session.ended_ms is not None:
+            return False
+        self.sessions[id_hash] = replace(session, ended_ms=at_ms, end=end)
+        return True
+
+    async def note_failed_login(self, login: str, address: str, at_ms: int) -> None:
+        self.audit.append(("refused", login))
+
+
+class QuickHash:
+    """A hash that is none, with a version, and a count of what it was asked."""
+
+    version = 1
+
+    def __init__(self) -> None:
+        self.verified: list[str] = []
+
+    def make(self, password: str) -> str:
+        return f"{self.version}:{password}"
+
+    def verify(self, password_hash: str, password: str) -> bool:
+        self.verified.append(password_hash)
+        return password_hash.partition(":")[2] == password
+
+    def is_outdated(self, password_hash: str) -> bool:
+        return password_hash.partition(":")[0] != str(self.version)
+
+
+class Milliseconds:
+    """A clock that goes when it is told to."""
+
+    def __init__(self, now_ms: int = START_MS) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def advance(self, *, seconds: float = 0, hours: float = 0) -> None:
+        self.now_ms += round(1000 * (seconds + 3600 * hours))
+
+
+class CountedEntropy:
+    """Bytes that are never the same twice, and the same in every run."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def __call__(self, size: int) -> bytes:
+        self._calls += 1
+        return self._calls.to_bytes(size, "big")
+
+
+@pytest.fixture
+def clock() -> Milliseconds:
+    return Milliseconds()
+
+
+@pytest.fixture
+def account_store() -> MemoryAccounts:
+    return MemoryAccounts()
+
+
+@pytest.fixture
+def quick_hash() -> QuickHash:
+    return QuickHash()
+
+
+@pytest.fixture
+def accounts(account_store: MemoryAccounts, quick_hash: QuickHash, clock: Milliseconds) -> Accounts:
+    return Accounts(account_store, quick_hash, clock, CountedEntropy())
+
+
+@pytest.fixture
+async def lea(accounts: Accounts) -> User:
+    return await accounts.add_user(
+        "organization-1", "Lea@Theatre.example", PASSWORD, Role.ADMIN, "Léa Martin", "fr"
+    )
