@@ -1,0 +1,1 @@
+"""The database: tables, migrations and one repository per subject. The only place with SQL."""

@@ -1,0 +1,224 @@
+"""What the server keeps, as frozen records. Made by services, kept by storage, read by web pages.
+
+Each is one row of the table of its name. Knows no database and decides nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum, unique
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from admission import ticket as judged
+from admission.scan import Direction
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+def instant(at_us: int) -> datetime:
+    """Give the aware UTC instant of so many microseconds since 1970, exactly."""
+    return EPOCH + timedelta(microseconds=at_us)
+
+
+def microseconds(at: datetime) -> int:
+    """Give an aware instant as whole microseconds since 1970, exactly."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A tenant; a tree under the one without a parent."""
+
+    id: str
+    parent_id: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to what, and when. Holds no ticket number and no secret."""
+
+    id: str
+    at_ms: int
+    user_id: str | None
+    what: str
+    subject: str
+    detail: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A place with gates; its zone is the default of its performances'."""
+
+    id: str
+    organization_id: str
+    name: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A show, whose showings are performances."""
+
+    id: str
+    organization_id: str
+    venue_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """One showing, with what its list says of it.
+
+    Attributes:
+        starts_ms: None for an open-dated one.
+        day_starts_at: "HH:MM" on the venue's clock face.
+        list_key: keys the identifiers of its tickets; secret, never rotated.
+        published_version: of its newest list; 0 before the first.
+    """
+
+    id: str
+    event_id: str
+    name: str
+    starts_ms: int | None
+    timezone: str
+    day_starts_at: str
+    excluded_categories: tuple[str, ...]
+    admits_from_us: int | None
+    admits_until_us: int | None
+    canceled: bool
+    list_key: bytes = field(repr=False)
+    published_version: int = 0
+
+    def judged(self) -> judged.Performance:
+        """Give it as the rules see it."""
+        return judged.Performance(
+            id=self.id,
+            zone=ZoneInfo(self.timezone),
+            day_starts_at=time.fromisoformat(self.day_starts_at),
+            excluded_categories=frozenset(self.excluded_categories),
+            admits_from=None if self.admits_from_us is None else instant(self.admits_from_us),
+            admits_until=None if self.admits_until_us is None else instant(self.admits_until_us),
+            canceled=self.canceled,
+            name=self.name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A logical access point and the performances it controls."""
+
+    id: str
+    venue_id: str
+    name: str
+    allowed_categories: tuple[str, ...] | None
+    capacity: int | None
+    performances: tuple[str, ...]
+
+    def judged(self) -> judged.Checkpoint:
+        """Give it as the rules see it."""
+        allowed = self.allowed_categories
+        return judged.Checkpoint(
+            id=self.id,
+            performances=self.performances,
+            allowed_categories=None if allowed is None else frozenset(allowed),
+            capacity=self.capacity,
+            name=self.name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One lane and its appliance.
+
+    Attributes:
+        public_key: Ed25519, raw 32 bytes; None until enrolled.
+        agreement_key: X25519, raw 32 bytes; the list keys are sealed for it.
+        last_status: what it last said of itself, as it was sent.
+    """
+
+    id: str
+    venue_id: str
+    name: str
+    checkpoint_id: str
+    direction: Direction
+    public_key: bytes | None = None
+    agreement_key: bytes | None = None
+    enrolled_ms: int | None = None
+    revoked_ms: int | None = None
+    last_seen_ms: int | None = None
+    last_status: Mapping[str, JsonValue] | None = None
+    request_counter: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentCode:
+    """A one-time code, known by its hash only."""
+
+    code_hash: bytes = field(repr=False)
+    gate_id: str
+    expires_ms: int
+    used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a performance's ticket numbers come from; the first to bring a number owns it."""
+
+    id: str
+    performance_id: str
+    kind: str
+    name: str
+
+
+@unique
+class ImportMode(StrEnum):
+    """What a number's absence means: nothing, or that it is canceled."""
+
+    ADD = "add"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One run of an import, counted."""
+
+    id: str
+    source_id: str
+    user_id: str | None
+    at_ms: int
+    filename: str
+    mode: ImportMode
+    rows: int
+    added: int
+    changed: int
+    canceled: int
+    conflicts: int
+    refused: int
+    problems: tuple[Mapping[str, JsonValue], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The public half of a key of ours."""
+
+    id: str
+    role: str
+    public_key: bytes
+    created_ms: int
+    retired_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListVersion:
+    """One published list of a performance; its snapshot is a file named by its digest."""
+
+    performance_id: str
+    version: int
+    published_ms: int
+    manifest: bytes
+    snapshot_sha256: bytes
+    size_bytes: int
+    count: int

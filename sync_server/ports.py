@@ -1,0 +1,259 @@
+"""What the services need of the outside, as protocols. Storage implements them; `main` binds them.
+
+A service asks the `Store` for a transaction and works on its repositories; what it wrote is
+durable when the `async with` block has ended without an exception, and gone otherwise.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from sync_server.entities import (
+    AuditEntry,
+    Checkpoint,
+    EnrolmentCode,
+    Event,
+    Gate,
+    ListVersion,
+    Organization,
+    Performance,
+    SigningKey,
+    Venue,
+)
+from sync_server.ticket_ports import Tickets
+
+
+class Clock(Protocol):
+    """The only source of time. `main` binds the machine's, tests a virtual one."""
+
+    def now_us(self) -> int:
+        """Give the wall-clock time: microseconds since 1970, UTC."""
+        ...
+
+
+class Entropy(Protocol):
+    """The only source of chance. `main` binds the system's, tests a seeded one."""
+
+    def __call__(self, size: int) -> bytes:
+        """Give so many unpredictable bytes."""
+        ...
+
+
+class Organizations(Protocol):
+    """Organizations, their venues and events."""
+
+    async def add_organization(self, organization: Organization) -> None:
+        """Keep a new one."""
+        ...
+
+    async def organization(self, organization_id: str) -> Organization | None:
+        """Give one, or None."""
+        ...
+
+    async def root(self) -> Organization | None:
+        """Give the one without a parent, None before `init`."""
+        ...
+
+    async def branch(self, top: str) -> list[Organization]:
+        """Give an organization and all below it, by name."""
+        ...
+
+    async def add_venue(self, venue: Venue) -> None:
+        """Keep a new one."""
+        ...
+
+    async def venue(self, venue_id: str) -> Venue | None:
+        """Give one, or None."""
+        ...
+
+    async def venues(self, organization_ids: Sequence[str]) -> list[Venue]:
+        """Give those of some organizations, by name."""
+        ...
+
+    async def add_event(self, event: Event) -> None:
+        """Keep a new one."""
+        ...
+
+    async def event(self, event_id: str) -> Event | None:
+        """Give one, or None."""
+        ...
+
+    async def events(self, organization_ids: Sequence[str]) -> list[Event]:
+        """Give those of some organizations, by name."""
+        ...
+
+
+class Audit(Protocol):
+    """Who did what."""
+
+    async def add_entry(self, entry: AuditEntry) -> None:
+        """Keep one entry; none is ever changed or removed."""
+        ...
+
+    async def newest(self, limit: int, before_ms: int | None = None) -> list[AuditEntry]:
+        """Give the newest entries, newest first, optionally only those before a time."""
+        ...
+
+
+class Performances(Protocol):
+    """Performances, and the lists published of them."""
+
+    async def add_performance(self, performance: Performance) -> None:
+        """Keep a new one."""
+        ...
+
+    async def save_performance(self, performance: Performance) -> None:
+        """Replace what is kept of one, its list key excepted."""
+        ...
+
+    async def performance(self, performance_id: str) -> Performance | None:
+        """Give one, or None."""
+        ...
+
+    async def performances(self, organization_ids: Sequence[str]) -> list[Performance]:
+        """Give those of some organizations, by start (open-dated last), then name."""
+        ...
+
+    async def performances_by_id(self, ids: Iterable[str]) -> dict[str, Performance]:
+        """Give those of some ids that exist, by id."""
+        ...
+
+    async def organization_of_performance(self, performance_id: str) -> str | None:
+        """Give the id of the organization it belongs to, or None where it does not exist."""
+        ...
+
+    async def add_list_version(self, version: ListVersion) -> None:
+        """Keep a published list."""
+        ...
+
+    async def newest_list(self, performance_id: str) -> ListVersion | None:
+        """Give the newest published list, or None before the first."""
+        ...
+
+    async def is_snapshot_of(self, performance_id: str, sha256: bytes) -> bool:
+        """Tell whether a snapshot of that digest was ever published for a performance."""
+        ...
+
+    async def add_signing_key(self, key: SigningKey) -> None:
+        """Keep the public half of a new key."""
+        ...
+
+    async def signing_keys(self) -> list[SigningKey]:
+        """Give those not retired, oldest first."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """Checkpoints and the performances they control."""
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a new one."""
+        ...
+
+    async def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Replace what is kept of one, the performances it controls included."""
+        ...
+
+    async def checkpoint(self, checkpoint_id: str) -> Checkpoint | None:
+        """Give one, or None."""
+        ...
+
+    async def checkpoints(self, organization_ids: Sequence[str]) -> list[Checkpoint]:
+        """Give those of some organizations, by name."""
+        ...
+
+    async def organization_of_checkpoint(self, checkpoint_id: str) -> str | None:
+        """Give the id of the organization it belongs to, or None where it does not exist."""
+        ...
+
+
+class Gates(Protocol):
+    """Gates and the codes they are enrolled with."""
+
+    async def add_gate(self, gate: Gate) -> None:
+        """Keep a new one."""
+        ...
+
+    async def save_gate(self, gate: Gate) -> None:
+        """Replace what is kept of one."""
+        ...
+
+    async def note_gate(
+        self, gate_id: str, seen_ms: int, status: Mapping[str, object] | None
+    ) -> None:
+        """Note that a gate was heard, and what it said of itself (None: nothing new)."""
+        ...
+
+    async def spend_request(self, gate_id: str, counter: int) -> bool:
+        """Raise a gate's request counter; False where it is not above the one kept (a replay)."""
+        ...
+
+    async def gate(self, gate_id: str) -> Gate | None:
+        """Give one, or None."""
+        ...
+
+    async def gates(self, organization_ids: Sequence[str]) -> list[Gate]:
+        """Give those of some organizations, by name."""
+        ...
+
+    async def add_code(self, code: EnrolmentCode) -> None:
+        """Keep a new enrolment code; earlier unused ones of its gate are dropped."""
+        ...
+
+    async def codes(self) -> list[EnrolmentCode]:
+        """Give the unused codes."""
+        ...
+
+    async def spend_code(self, code_hash: bytes, used_ms: int) -> bool:
+        """Mark a code used; False where it was used before."""
+        ...
+
+    async def organization_of_gate(self, gate_id: str) -> str | None:
+        """Give the id of the organization it belongs to, or None where it does not exist."""
+        ...
+
+
+class Transaction(Protocol):
+    """One view of the database: reads agree with each other, writes come together or not at all."""
+
+    @property
+    def organizations(self) -> Organizations:
+        """Organizations, venues, events."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
+        ...
+
+    @property
+    def performances(self) -> Performances:
+        """Performances, published lists, signing keys."""
+        ...
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Checkpoints."""
+        ...
+
+    @property
+    def gates(self) -> Gates:
+        """Gates and enrolment codes."""
+        ...
+
+    @property
+    def tickets(self) -> Tickets:
+        """Tickets and where they come from."""
+        ...
+
+
+class Store(Protocol):
+    """The database."""
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a view to read from; it never waits for a writer."""
+        ...
+
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open the one writing transaction; waits for the writer before."""
+        ...

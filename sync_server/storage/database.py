@@ -1,0 +1,118 @@
+"""Opens the database, brings it up to date, and hands out transactions. Called by `main`.
+
+One writer at a time (a lock here, `BEGIN IMMEDIATE` there), readers beside it; every commit is on
+the disk before it returns (WAL, synchronous=FULL).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from sync_server.errors import StorageError
+from sync_server.storage.transaction import SqlTransaction
+
+BUSY_S: Final = 30.0  # another process (a backup, `init`) may hold the file this long
+CACHE_KIB: Final = 65_536  # the identifiers' index of a million tickets stays in memory
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_WRITES: Final = "portillon_writes"
+
+
+class Database:
+    """The store of `ports`, over one SQLite file."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._writing = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqlTransaction]:
+        """Open a view to read from; it never waits for a writer."""
+        async with self._engine.begin() as connection:
+            yield SqlTransaction(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[SqlTransaction]:
+        """Open the one writing transaction; waits for the writer before.
+
+        Cancel: safe at any time; what was not committed is undone.
+        """
+        async with self._writing, self._engine.connect() as connection:
+            await connection.execution_options(**{_WRITES: True})
+            async with connection.begin():
+                yield SqlTransaction(connection)
+
+
+@asynccontextmanager
+async def open_database(path: Path) -> AsyncIterator[Database]:
+    """Open a database file, made if it is not there, with its tables brought up to date.
+
+    Raises:
+        StorageError: if the file is no database, or one of a newer program.
+    """
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)), connect_args={"timeout": BUSY_S}
+    )
+    event.listen(engine.sync_engine, "connect", _set_up)
+    event.listen(engine.sync_engine, "begin", _begin)
+    try:
+        try:
+            async with engine.connect() as connection:
+                await connection.execution_options(**{_WRITES: True})
+                async with connection.begin():
+                    await connection.run_sync(migrate)
+        except DatabaseError as exc:
+            raise StorageError(f"{path} cannot be used as the database: {exc.orig}") from exc
+        except CommandError as exc:
+            raise StorageError(
+                f"{path} was written by a newer version of this program: {exc}"
+            ) from exc
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
+def migrate(connection: Connection) -> None:
+    """Run the steps that a database has not had yet, inside the caller's transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def newest_revision() -> str | None:
+    """Give the number of the newest step."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def _set_up(dbapi_connection: Any, _record: object) -> None:
+    dbapi_connection.isolation_level = None  # we say BEGIN ourselves, see `_begin`
+    cursor = dbapi_connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "temp_store=MEMORY",
+        f"cache_size=-{CACHE_KIB}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,133 @@
+"""Gates and the codes they are enrolled with, in the database."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from admission.scan import Direction
+from sync_server.entities import EnrolmentCode, Gate
+from sync_server.storage.tables import enrolment_codes, gates, venues
+
+
+class SqlGates:
+    """The `Gates` of `ports`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add_gate(self, gate: Gate) -> None:
+        """Keep a new one."""
+        await self._connection.execute(
+            insert(gates).values(
+                id=gate.id,
+                venue_id=gate.venue_id,
+                last_seen_ms=gate.last_seen_ms,
+                last_status=gate.last_status,
+                request_counter=gate.request_counter,
+                **_changeable(gate),
+            )
+        )
+
+    async def save_gate(self, gate: Gate) -> None:
+        """Replace what is kept of one, except what `note_gate` and `spend_request` keep."""
+        await self._connection.execute(
+            update(gates).where(gates.c.id == gate.id).values(_changeable(gate))
+        )
+
+    async def note_gate(
+        self,
+        gate_id: str,
+        seen_ms: int,
+        status: Mapping[str, object] | None,
+    ) -> None:
+        """Note that a gate was heard, and what it said of itself (None: nothing new)."""
+        values: dict[str, Any] = {"last_seen_ms": seen_ms}
+        if status is not None:
+            values["last_status"] = dict(status)
+        await self._connection.execute(update(gates).where(gates.c.id == gate_id).values(values))
+
+    async def spend_request(self, gate_id: str, counter: int) -> bool:
+        """Raise a gate's request counter; False where it is not above the one kept (a replay)."""
+        raised = await self._connection.execute(
+            update(gates)
+            .where(gates.c.id == gate_id, gates.c.request_counter < counter)
+            .values(request_counter=counter)
+        )
+        return raised.rowcount == 1
+
+    async def gate(self, gate_id: str) -> Gate | None:
+        """Give one, or None."""
+        rows = await self._connection.execute(select(gates).where(gates.c.id == gate_id))
+        row = rows.mappings().one_or_none()
+        return None if row is None else _gate(row)
+
+    async def gates(self, organization_ids: Sequence[str]) -> list[Gate]:
+        """Give those of some organizations, by name."""
+        rows = await self._connection.execute(
+            select(gates)
+            .join(venues, venues.c.id == gates.c.venue_id)
+            .where(venues.c.organization_id.in_(organization_ids))
+            .order_by(gates.c.name, gates.c.id)
+        )
+        return [_gate(row) for row in rows.mappings()]
+
+    async def organization_of_gate(self, gate_id: str) -> str | None:
+        """Give the id of the organization it belongs to, or None where it does not exist."""
+        found: str | None = await self._connection.scalar(
+            select(venues.c.organization_id)
+            .join(gates, gates.c.venue_id == venues.c.id)
+            .where(gates.c.id == gate_id)
+        )
+        return found
+
+    async def add_code(self, code: EnrolmentCode) -> None:
+        """Keep a new enrolment code; earlier unused ones of its gate are dropped."""
+        await self._connection.execute(
+            delete(enrolment_codes).where(
+                enrolment_codes.c.gate_id == code.gate_id, enrolment_codes.c.used_ms.is_(None)
+            )
+        )
+        await self._connection.execute(
+            insert(enrolment_codes).values(
+                code_hash=code.code_hash,
+                gate_id=code.gate_id,
+                expires_ms=code.expires_ms,
+                used_ms=code.used_ms,
+            )
+        )
+
+    async def codes(self) -> list[EnrolmentCode]:
+        """Give the unused codes."""
+        rows = await self._connection.execute(
+            select(enrolment_codes).where(enrolment_codes.c.used_ms.is_(None))
+        )
+        return [EnrolmentCode(**row) for row in rows.mappings()]
+
+    async def spend_code(self, code_hash: bytes, used_ms: int) -> bool:
+        """Mark a code used; False where it was used before."""
+        spent = await self._connection.execute(
+            update(enrolment_codes)
+            .where(enrolment_codes.c.code_hash == code_hash, enrolment_codes.c.used_ms.is_(None))
+            .values(used_ms=used_ms)
+        )
+        return spent.rowcount == 1
+
+
+def _changeable(gate: Gate) -> Mapping[str, Any]:
+    return {
+        "name": gate.name,
+        "checkpoint_id": gate.checkpoint_id,
+        "direction": gate.direction.value,
+        "public_key": gate.public_key,
+        "agreement_key": gate.agreement_key,
+        "enrolled_ms": gate.enrolled_ms,
+        "revoked_ms": gate.revoked_ms,
+    }
+
+
+def _gate(row: RowMapping) -> Gate:
+    values = dict(row)
+    values["direction"] = Direction(values["direction"])
+    return Gate(**values)

@@ -1,0 +1,149 @@
+"""Performances, the lists published of them and the keys that signed those, in the database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sync_server.entities import ListVersion, Performance, SigningKey
+from sync_server.storage.tables import events, list_versions, performances, signing_keys
+
+
+class SqlPerformances:
+    """The `Performances` of `ports`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add_performance(self, performance: Performance) -> None:
+        """Keep a new one."""
+        await self._connection.execute(
+            insert(performances).values(
+                id=performance.id,
+                event_id=performance.event_id,
+                list_key=performance.list_key,
+                **_changeable(performance),
+            )
+        )
+
+    async def save_performance(self, performance: Performance) -> None:
+        """Replace what is kept of one, its event and list key excepted."""
+        await self._connection.execute(
+            update(performances)
+            .where(performances.c.id == performance.id)
+            .values(_changeable(performance))
+        )
+
+    async def performance(self, performance_id: str) -> Performance | None:
+        """Give one, or None."""
+        return (await self.performances_by_id([performance_id])).get(performance_id)
+
+    async def performances(self, organization_ids: Sequence[str]) -> list[Performance]:
+        """Give those of some organizations, by start (open-dated last), then name."""
+        rows = await self._connection.execute(
+            select(performances)
+            .join(events, events.c.id == performances.c.event_id)
+            .where(events.c.organization_id.in_(organization_ids))
+            .order_by(
+                performances.c.starts_ms.is_(None),
+                performances.c.starts_ms,
+                performances.c.name,
+                performances.c.id,
+            )
+        )
+        return [_performance(row) for row in rows.mappings()]
+
+    async def performances_by_id(self, ids: Iterable[str]) -> dict[str, Performance]:
+        """Give those of some ids that exist, by id."""
+        rows = await self._connection.execute(
+            select(performances).where(performances.c.id.in_(set(ids)))
+        )
+        return {row["id"]: _performance(row) for row in rows.mappings()}
+
+    async def organization_of_performance(self, performance_id: str) -> str | None:
+        """Give the id of the organization it belongs to, or None where it does not exist."""
+        found: str | None = await self._connection.scalar(
+            select(events.c.organization_id)
+            .join(performances, performances.c.event_id == events.c.id)
+            .where(performances.c.id == performance_id)
+        )
+        return found
+
+    async def add_list_version(self, version: ListVersion) -> None:
+        """Keep a published list."""
+        await self._connection.execute(
+            insert(list_versions).values(
+                performance_id=version.performance_id,
+                version=version.version,
+                published_ms=version.published_ms,
+                manifest=version.manifest,
+                snapshot_sha256=version.snapshot_sha256,
+                size_bytes=version.size_bytes,
+                count=version.count,
+            )
+        )
+
+    async def newest_list(self, performance_id: str) -> ListVersion | None:
+        """Give the newest published list, or None before the first."""
+        rows = await self._connection.execute(
+            select(list_versions)
+            .where(list_versions.c.performance_id == performance_id)
+            .order_by(list_versions.c.version.desc())
+            .limit(1)
+        )
+        row = rows.mappings().one_or_none()
+        return None if row is None else ListVersion(**row)
+
+    async def is_snapshot_of(self, performance_id: str, sha256: bytes) -> bool:
+        """Tell whether a snapshot of that digest was ever published for a performance."""
+        found = await self._connection.scalar(
+            select(list_versions.c.version)
+            .where(
+                list_versions.c.snapshot_sha256 == sha256,
+                list_versions.c.performance_id == performance_id,
+            )
+            .limit(1)
+        )
+        return found is not None
+
+    async def add_signing_key(self, key: SigningKey) -> None:
+        """Keep the public half of a new key."""
+        await self._connection.execute(
+            insert(signing_keys).values(
+                id=key.id,
+                role=key.role,
+                public_key=key.public_key,
+                created_ms=key.created_ms,
+                retired_ms=key.retired_ms,
+            )
+        )
+
+    async def signing_keys(self) -> list[SigningKey]:
+        """Give those not retired, oldest first."""
+        rows = await self._connection.execute(
+            select(signing_keys)
+            .where(signing_keys.c.retired_ms.is_(None))
+            .order_by(signing_keys.c.created_ms, signing_keys.c.id)
+        )
+        return [SigningKey(**row) for row in rows.mappings()]
+
+
+def _changeable(performance: Performance) -> Mapping[str, Any]:
+    return {
+        "name": performance.name,
+        "starts_ms": performance.starts_ms,
+        "timezone": performance.timezone,
+        "day_starts_at": performance.day_starts_at,
+        "excluded_categories": list(performance.excluded_categories),
+        "admits_from_us": performance.admits_from_us,
+        "admits_until_us": performance.admits_until_us,
+        "canceled": performance.canceled,
+        "published_version": performance.published_version,
+    }
+
+
+def _performance(row: RowMapping) -> Performance:
+    values = dict(row)
+    values["excluded_categories"] = tuple(values["excluded_categories"])
+    return Performance(**values)

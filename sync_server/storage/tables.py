@@ -1,0 +1,380 @@
+"""The tables, as SQLAlchemy Core metadata. Read by the repositories and by the migrations' test.
+
+Times are whole numbers, UTC, and their names carry the unit (`at_us`, `created_ms`). Identifiers
+are UUIDv7 text; the plain integers that some tables use as keys never leave the database.
+What a gate has reported (journals, facts) refers to no configuration table by a foreign key:
+evidence is kept, whatever became of the checkpoint or performance it names.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_RowKey = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowid is spelled INTEGER
+
+organizations: Final = Table(
+    "organizations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("parent_id", Text, ForeignKey("organizations.id"), index=True),
+    Column("name", Text, nullable=False),
+)
+
+users: Final = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("language", Text, nullable=False, server_default="fr"),
+    Column("disabled", Boolean, nullable=False, server_default="0"),
+    CheckConstraint("role IN ('master', 'admin', 'operator')", name="role"),
+)
+
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("id_hash", LargeBinary, primary_key=True),  # SHA-256 of the cookie's random token
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("csrf", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("ended_ms", BigInteger, index=True),  # null while it lives
+    Column("ended_by", Text),
+    Column("end_address", Text, nullable=False, server_default=""),
+    CheckConstraint("(ended_ms IS NULL) = (ended_by IS NULL)", name="end"),
+)
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("user_id", Text, ForeignKey("users.id")),
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+venues: Final = Table(
+    "venues",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("venue_id", Text, ForeignKey("venues.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+)
+
+performances: Final = Table(
+    "performances",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event_id", Text, ForeignKey("events.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("starts_ms", BigInteger),  # null: open-dated
+    Column("timezone", Text, nullable=False),
+    Column("day_starts_at", Text, nullable=False, server_default="00:00"),
+    Column("excluded_categories", JSON, nullable=False),
+    Column("admits_from_us", BigInteger),
+    Column("admits_until_us", BigInteger),
+    Column("canceled", Boolean, nullable=False, server_default="0"),
+    Column("list_key", LargeBinary, nullable=False),  # never rotated: passages refer to it
+    Column("published_version", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("length(list_key) = 32", name="list_key"),
+)
+
+checkpoints: Final = Table(
+    "checkpoints",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("venue_id", Text, ForeignKey("venues.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("allowed_categories", JSON(none_as_null=True)),  # null: no restriction
+    Column("capacity", BigInteger),  # null: no limit
+)
+
+checkpoint_performances: Final = Table(
+    "checkpoint_performances",
+    metadata,
+    Column("checkpoint_id", Text, ForeignKey("checkpoints.id"), nullable=False),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
+    PrimaryKeyConstraint("checkpoint_id", "performance_id"),
+)
+
+gates: Final = Table(
+    "gates",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("venue_id", Text, ForeignKey("venues.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("checkpoint_id", Text, ForeignKey("checkpoints.id"), nullable=False, index=True),
+    Column("direction", Text, nullable=False),
+    Column("public_key", LargeBinary, unique=True),  # Ed25519; null until enrolled
+    Column("agreement_key", LargeBinary),  # X25519, for the list keys
+    Column("enrolled_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+    Column("last_seen_ms", BigInteger),
+    Column("last_status", JSON(none_as_null=True)),
+    Column("request_counter", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("direction IN ('entry', 'exit')", name="direction"),
+)
+
+enrolment_codes: Final = Table(
+    "enrolment_codes",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("gate_id", Text, ForeignKey("gates.id"), nullable=False, index=True),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+)
+
+sources: Final = Table(
+    "sources",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("performance_id", "name"),
+)
+
+imports: Final = Table(
+    "imports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("source_id", Text, ForeignKey("sources.id"), nullable=False, index=True),
+    Column("user_id", Text, ForeignKey("users.id")),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("canceled", BigInteger, nullable=False),
+    Column("conflicts", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("problems", JSON, nullable=False),  # the first row errors: line, field, code; no numbers
+    CheckConstraint("mode IN ('add', 'replace')", name="mode"),
+)
+
+ticket_classes: Final = Table(
+    "ticket_classes",
+    metadata,
+    Column("id", _RowKey, primary_key=True),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
+    Column("category", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("total", BigInteger),
+    Column("per_day", BigInteger),
+    CheckConstraint("mode IN ('single', 'entry_exit', 'multi')", name="mode"),
+    CheckConstraint("mode = 'multi' OR (total IS NULL AND per_day IS NULL)", name="bounds"),
+)
+
+tickets: Final = Table(
+    "tickets",
+    metadata,
+    Column("id", _RowKey, primary_key=True),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("identifier", LargeBinary, nullable=False),
+    Column("class_id", _RowKey, ForeignKey("ticket_classes.id"), nullable=False),
+    Column("source_id", Text, ForeignKey("sources.id"), nullable=False),
+    UniqueConstraint("performance_id", "number"),
+    UniqueConstraint("performance_id", "identifier"),
+)
+
+ticket_states: Final = Table(  # a ticket without a row here has always been valid
+    "ticket_states",
+    metadata,
+    Column("ticket_id", _RowKey, ForeignKey("tickets.id"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("from_us", BigInteger),  # null: since ever
+    Column("state", Text, nullable=False),
+    PrimaryKeyConstraint("ticket_id", "ordinal"),
+    CheckConstraint(
+        "state IN ('valid', 'canceled', 'reissued', 'blocked', 'unpaid', 'incomplete')",
+        name="state",
+    ),
+)
+
+signing_keys: Final = Table(  # the private halves are files beside the database, mode 0600
+    "signing_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("retired_ms", BigInteger),
+    CheckConstraint("role IN ('list')", name="role"),
+)
+
+list_versions: Final = Table(
+    "list_versions",
+    metadata,
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("published_ms", BigInteger, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),  # the signed envelope's bytes
+    Column("snapshot_sha256", LargeBinary, nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("performance_id", "version"),
+)
+
+journals: Final = Table(
+    "journals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("gate_id", Text, ForeignKey("gates.id"), index=True),  # null: the server's own
+    Column("head_sequence", BigInteger, nullable=False),
+    Column("head_chain", LargeBinary, nullable=False),
+    Column("forked", Boolean, nullable=False, server_default="0"),
+)
+
+journal_records: Final = Table(
+    "journal_records",
+    metadata,
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("journal_id", "sequence"),
+)
+
+journal_forks: Final = Table(
+    "journal_forks",
+    metadata,
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("blob_sha256", LargeBinary, nullable=False),
+    Column("variant", Integer, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("journal_id", "sequence", "blob_sha256"),
+)
+
+clock_offsets: Final = Table(
+    "clock_offsets",
+    metadata,
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("offset_ms", BigInteger, nullable=False),
+    Column("measured_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("journal_id", "boot_id"),
+)
+
+feed_counters: Final = Table(  # gap-free, raised inside the transaction that brings the fact
+    "feed_counters",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("last_number", BigInteger, nullable=False),
+)
+
+facts: Final = Table(
+    "facts",
+    metadata,
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("variant", Integer, nullable=False),  # 0, or the number of a fork's other content
+    Column("gate_id", Text),
+    Column("kind", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),  # corrected by the clock's offset
+    Column("wall_us", BigInteger, nullable=False),  # as the gate wrote it
+    Column("boot_id", Text, nullable=False),
+    Column("checkpoint_id", Text, nullable=False),
+    Column("performance_id", Text, nullable=False),  # '' where the fact names none
+    Column("identifier", LargeBinary, nullable=False),  # b'' where the fact names none
+    Column("direction", Text),
+    Column("answer", Text),
+    Column("override", Boolean, nullable=False),
+    Column("unresolved", Boolean, nullable=False),
+    Column("blob_sha256", LargeBinary, nullable=False),  # settles the order of a fork's contents
+    Column("feed_stream", Text, nullable=False),
+    Column("feed_number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("journal_id", "sequence", "variant"),
+    UniqueConstraint("feed_stream", "feed_number"),
+    CheckConstraint("kind IN ('passage', 'reset', 'free')", name="kind"),
+    Index(None, "checkpoint_id", "performance_id", "identifier"),
+    Index(None, "performance_id", "identifier"),
+    Index(None, "at_us"),
+)
+
+ticket_folds: Final = Table(  # what one key's facts come to, so that counts are sums
+    "ticket_folds",
+    metadata,
+    Column("checkpoint_id", Text, nullable=False),
+    Column("performance_id", Text, nullable=False),
+    Column("identifier", LargeBinary, nullable=False),
+    Column("occupancy", BigInteger, nullable=False),  # entries less exits, unforgotten
+    Column("passages", BigInteger, nullable=False),  # unforgotten
+    Column("listed", Boolean, nullable=False),
+    PrimaryKeyConstraint("checkpoint_id", "performance_id", "identifier"),
+    Index(None, "performance_id", "identifier"),
+)
+
+anomalies: Final = Table(
+    "anomalies",
+    metadata,
+    Column("journal_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("variant", Integer, nullable=False),
+    Column("checkpoint_id", Text, nullable=False),
+    Column("performance_id", Text, nullable=False),
+    Column("identifier", LargeBinary, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("journal_id", "sequence", "variant"),
+    Index(None, "checkpoint_id", "performance_id", "identifier"),
+)
+
+refusals: Final = Table(
+    "refusals",
+    metadata,
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False, index=True),
+    Column("gate_id", Text, nullable=False),
+    Column("checkpoint_id", Text, nullable=False, index=True),
+    Column("performance_id", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    PrimaryKeyConstraint("journal_id", "sequence"),
+)

@@ -1,0 +1,48 @@
+"""One transaction's repositories, made when first asked for. Handed out by `database`."""
+
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sync_server.storage.audit import SqlAudit
+from sync_server.storage.checkpoints import SqlCheckpoints
+from sync_server.storage.gates import SqlGates
+from sync_server.storage.organizations import SqlOrganizations
+from sync_server.storage.performances import SqlPerformances
+
+
+class SqlTransaction:
+    """The `Transaction` of `ports`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """The connection itself, for the rooms of storage."""
+        return self._connection
+
+    @cached_property
+    def organizations(self) -> SqlOrganizations:
+        """Organizations, venues, events."""
+        return SqlOrganizations(self._connection)
+
+    @cached_property
+    def audit(self) -> SqlAudit:
+        """Who did what."""
+        return SqlAudit(self._connection)
+
+    @cached_property
+    def performances(self) -> SqlPerformances:
+        """Performances, published lists, signing keys."""
+        return SqlPerformances(self._connection)
+
+    @cached_property
+    def checkpoints(self) -> SqlCheckpoints:
+        """Checkpoints."""
+        return SqlCheckpoints(self._connection)
+
+    @cached_property
+    def gates(self) -> SqlGates:
+        """Gates and enrolment codes."""
+        return SqlGates(self._connection)

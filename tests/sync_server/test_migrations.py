@@ -1,0 +1,83 @@
+"""The database that the steps make is the database that the tables describe."""
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from sync_server.errors import StorageError
+from sync_server.storage.database import migrate, newest_revision, open_database
+from sync_server.storage.tables import metadata
+
+
+def _schema(connection):
+    rows = connection.exec_driver_sql(
+        "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
+        " AND name NOT LIKE 'sqlite_autoindex_alembic%'"
+    )
+    return {(kind, name): _parts(sql) for kind, name, sql in rows}
+
+
+def _parts(sql):
+    return None if sql is None else sorted(re.split(r",?\s*\n\s*", sql.strip()))
+
+
+def test_the_steps_make_exactly_the_tables_described():
+    migrated, described = create_engine("sqlite://"), create_engine("sqlite://")
+    with migrated.begin() as one, described.begin() as other:
+        migrate(one)
+        metadata.create_all(other)
+        assert _schema(one) == _schema(other)
+        assert compare_metadata(MigrationContext.configure(one), metadata) == []
+    migrated.dispose()
+    described.dispose()
+
+
+async def test_opening_twice_changes_nothing(tmp_path):
+    path = tmp_path / "portillon.db"
+    async with open_database(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        before = list(connection.iterdump())
+    async with open_database(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        assert list(connection.iterdump()) == before
+
+
+async def test_a_database_is_opened_durable_and_with_foreign_keys(tmp_path):
+    async with open_database(tmp_path / "portillon.db") as database, database.read() as transaction:
+        pragmas = {
+            name: await transaction.connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+async def test_a_database_of_a_newer_program_is_refused(tmp_path):
+    path = tmp_path / "portillon.db"
+    async with open_database(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(StorageError, match="newer version"):
+        async with open_database(path):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "portillon.db"
+    path.write_bytes(b"number;category\n123;vip\n" * 100)
+    with pytest.raises(StorageError, match="cannot be used"):
+        async with open_database(path):
+            pass
+    assert path.read_bytes() == b"number;category\n123;vip\n" * 100
+
+
+def test_there_is_one_newest_step():
+    assert newest_revision() == "0001"
