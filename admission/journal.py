@@ -144,6 +144,11 @@ def chain(previous: bytes, blob: bytes) -> bytes:
     return hashlib.sha256(previous + blob).digest()
 
 
+def placed(draft: Record, sequence: int, hlc: int) -> Record:
+    """Give a draft its place in the journal."""
+    return msgspec.structs.replace(draft, sequence=sequence, hlc=hlc)
+
+
 def next_hlc(previous: int, wall_ms: int) -> int:
     """Give the hybrid clock's next value: never less than one more than the one before."""
     return max(previous + 1, wall_ms << 16)

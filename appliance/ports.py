@@ -4,13 +4,20 @@ Knows no driver and no outside library. The same contract tests run on every imp
 the simulator's and the hardware's alike (tests/contracts).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
+from pathlib import Path
 from typing import Protocol
 
+from admission.journal import Record
 from admission.scan import Direction
+from admission.sync.gate_side import Row
+from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, FeedItem, Live
+from admission.ticketlist.manifest import Manifest
+from admission.ticketlist.packed import Buffer
 from admission.verdict import Answer
 
 
@@ -165,4 +172,188 @@ class Signals(Protocol):
 
     def rest(self) -> None:
         """Everything dark and silent, now, synchronously."""
+        ...
+
+
+class Journal(Protocol):
+    """What the gate may never forget. Implemented in `storage`."""
+
+    @property
+    def id(self) -> str:
+        """The journal's id; a journal begun anew has another."""
+        ...
+
+    @property
+    def head(self) -> int:
+        """Greatest sequence written."""
+        ...
+
+    @property
+    def acknowledged(self) -> Row:
+        """How far the server has it; the blob is left empty."""
+        ...
+
+    async def append(self, *drafts: Record) -> tuple[Record, ...]:
+        """Write records in one commit; they are on the disk when this returns.
+
+        Args:
+            drafts: records whose `sequence` and `hlc` are still 0.
+
+        Raises:
+            StorageError: if they could not be written; then none was.
+
+        Cancel: the records may or may not have been written; the journal knows at the next call.
+        """
+        ...
+
+    async def rows(self, after: int, count_max: int) -> list[Row]:
+        """Give the records that follow a sequence, in order."""
+        ...
+
+    async def chain_at(self, sequence: int) -> bytes | None:
+        """Give the chain value after a record, None if the journal does not reach it."""
+        ...
+
+    async def acknowledge(self, sequence: int, chain: bytes) -> None:
+        """Remember how far the server has the journal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredList:
+    """A list that the gate believed and wrote down.
+
+    Attributes:
+        performance: id of the performance.
+        version: greatest version ever installed; never goes down.
+        chain: of that version.
+        manifest: its envelope.
+        list_key: the performance's key.
+    """
+
+    performance: str
+    version: int
+    chain: str
+    manifest: bytes
+    list_key: bytes
+
+
+class Memory(Protocol):
+    """What else the gate remembers over a restart. Implemented in `storage`."""
+
+    async def lists(self) -> list[StoredList]:
+        """Give what was installed."""
+        ...
+
+    async def open_snapshot(self, manifest: Manifest) -> Buffer:
+        """Map an installed snapshot, checked against its manifest.
+
+        Raises:
+            DigestError: if the file is not what was signed.
+            StorageError: if it is not there.
+        """
+        ...
+
+    def new_download(self) -> Path:
+        """Name a temporary file for a snapshot; leftovers are removed at the next start."""
+        ...
+
+    async def install(
+        self, stored: StoredList, manifest: Manifest, download: Path | None
+    ) -> Buffer:
+        """Check a downloaded snapshot, make it and its manifest the installed ones, atomically.
+
+        Args:
+            stored: what to remember.
+            manifest: the one in `stored`, read.
+            download: the file; None where the snapshot is already there.
+
+        Raises:
+            DigestError: if the file is not what was signed; what was installed stays.
+            StorageError: if it cannot be written; likewise.
+        """
+        ...
+
+    async def assignment(self) -> bytes | None:
+        """Give the assignment's envelope, or None before the first."""
+        ...
+
+    async def remember_assignment(self, version: int, envelope: bytes) -> None:
+        """Remember an assignment that was checked."""
+        ...
+
+    async def feed_items(self, stream: str) -> list[FeedItem]:
+        """Give all items of a stream that were applied."""
+        ...
+
+    async def feed_cursors(self) -> dict[str, int]:
+        """Give the greatest number applied, by stream."""
+        ...
+
+    async def remember_feed(self, stream: str, items: Sequence[FeedItem]) -> None:
+        """Remember items, in one commit; ones that are known are left as they are."""
+        ...
+
+
+class LiveConnection(Protocol):
+    """The standing connection to the server."""
+
+    async def send(self, message: Live) -> None:
+        """Send a message.
+
+        Raises:
+            LinkError: if the connection is gone.
+        """
+        ...
+
+    async def receive(self) -> Live:
+        """Wait for the next message.
+
+        Raises:
+            LinkError: if the connection is gone, silent for too long, or talks nonsense.
+        """
+        ...
+
+
+class ServerLink(Protocol):
+    """Requests to the sync server, each bounded in time and size. Implemented in `transport`.
+
+    Every call raises LinkError when the server cannot be reached in time, answers with an error
+    or with what is no answer, and LinkRefusedError when it refuses this gate.
+    """
+
+    async def enrol(self, request: Enrol) -> Enrolled:
+        """Enrol with a one-time code."""
+        ...
+
+    async def assignment(self) -> bytes | None:
+        """Fetch the assignment; None if it has not changed since the last answer."""
+        ...
+
+    async def manifest(self, performance: str) -> bytes | None:
+        """Fetch a manifest; None if it has not changed since the last answer."""
+        ...
+
+    def forget(self, performance: str) -> None:
+        """Fetch a manifest in full next time: what came could not be installed."""
+        ...
+
+    async def list_key(self, performance: str) -> bytes:
+        """Fetch a list key, sealed for this gate."""
+        ...
+
+    async def download(self, performance: str, sha256: str, size: int, to: Path) -> None:
+        """Fetch a snapshot into a file; never writes more than `size` bytes."""
+        ...
+
+    async def upload(self, batch: Batch) -> Ack:
+        """Hand records over."""
+        ...
+
+    async def feed(self, stream: str, after: int) -> Feed:
+        """Fetch what follows a cursor."""
+        ...
+
+    def live(self) -> AbstractAsyncContextManager[LiveConnection]:
+        """Open the live connection."""
         ...

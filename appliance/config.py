@@ -1,0 +1,419 @@
+"""The gate's one configuration file: TOML, checked whole, every error naming file, key and remedy.
+
+Read by `main` only, which hands each part to its driver. Unknown keys are errors: a misspelt
+setting must not be a silent default at a venue's door.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from admission.scan import Direction
+from appliance.errors import ConfigError
+
+READER_KINDS: Final = ("camera", "folder", "serial")
+TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
+DISPLAY_KINDS: Final = ("oled", "picture", "none")
+SIGNAL_KINDS: Final = ("gpio", "none")
+LANGUAGES: Final = ("fr", "en")
+PIN_MAX: Final = 27  # the Pi's header carries GPIO 0 to 27
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderConfig:
+    """One reader.
+
+    Attributes:
+        name: for logs and the journal; unique.
+        kind: one of READER_KINDS.
+        direction: the way it lets people go.
+        folder: for `folder`, where image files appear.
+        port: for `serial`, the device, by-id where possible.
+        baud: for `serial`.
+        prefix: for `serial`, text that the device puts before each code.
+        suffix: for `serial`, likewise behind, before the line's end.
+        aim_identifier: for `serial`, whether the device sends `]Q1` and the like.
+        symbologies: for images, which codes are looked for; () is the decoder's default.
+        linear_second_opinion: for images, whether pyzbar looks too.
+        camera: for `camera`, its number.
+    """
+
+    name: str
+    kind: str
+    direction: Direction
+    folder: Path | None = None
+    port: str = ""
+    baud: int = 115_200
+    prefix: str = ""
+    suffix: str = ""
+    aim_identifier: bool = False
+    symbologies: tuple[str, ...] = ()
+    linear_second_opinion: bool = False
+    camera: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnstileConfig:
+    """The arm.
+
+    Attributes:
+        kind: one of TURNSTILE_KINDS.
+        entry_pin: BCM number of the relay that opens for an entry.
+        exit_pin: likewise for an exit; None where the arm has no exit.
+        sensor_pin: passage contact, None where there is none.
+        active_high: whether the relay board switches on a high level.
+        pulse_s: length of the relay pulse.
+        passage_timeout_s: how long a grant waits for its person.
+        pin_factory: gpiozero's factory; `mock` only for trials.
+        person_delay_s: for `simulated`, how long its person takes; below 0 nobody ever goes.
+    """
+
+    kind: str = "none"
+    entry_pin: int = 17
+    exit_pin: int | None = None
+    sensor_pin: int | None = None
+    active_high: bool = True
+    pulse_s: float = 0.2
+    passage_timeout_s: float = 6.0
+    pin_factory: str = "lgpio"
+    person_delay_s: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayConfig:
+    """Where people read the answer.
+
+    Attributes:
+        kind: one of DISPLAY_KINDS.
+        chip: for `oled`, luma's name of the controller.
+        bus: for `oled`, I2C bus number.
+        address: for `oled`, I2C address.
+        width: pixels.
+        height: pixels.
+    """
+
+    kind: str = "none"
+    chip: str = "ssd1306"
+    bus: int = 1
+    address: int = 0x3C
+    width: int = 128
+    height: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SignalsConfig:
+    """Light and sound.
+
+    Attributes:
+        kind: one of SIGNAL_KINDS.
+        red_pin, green_pin, blue_pin: of the RGB light.
+        buzzer_pin: of a passive buzzer; None is none.
+        pin_factory: gpiozero's factory.
+    """
+
+    kind: str = "none"
+    red_pin: int = 5
+    green_pin: int = 6
+    blue_pin: int = 13
+    buzzer_pin: int | None = 12
+    pin_factory: str = "lgpio"
+
+
+@dataclass(frozen=True, slots=True)
+class PageConfig:
+    """The gate's own page.
+
+    Attributes:
+        address: loopback unless said otherwise.
+        port: 0 is off.
+    """
+
+    address: str = "127.0.0.1"
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file.
+
+    Attributes:
+        path: of the file, for messages.
+        data: folder of journal, lists and keys; made if missing.
+        server: base address of the sync server.
+        language: of the display, one of LANGUAGES.
+        readers: at least one.
+        turnstile: the arm.
+        display: the display.
+        signals: light and sound.
+        page: the gate's own page.
+    """
+
+    path: Path
+    data: Path
+    server: str
+    language: str
+    readers: tuple[ReaderConfig, ...]
+    turnstile: TurnstileConfig = field(default_factory=TurnstileConfig)
+    display: DisplayConfig = field(default_factory=DisplayConfig)
+    signals: SignalsConfig = field(default_factory=SignalsConfig)
+    page: PageConfig = field(default_factory=PageConfig)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: naming file, key and remedy, for the first thing that is wrong.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror}); give --config FILE") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path}: not UTF-8 at byte {exc.start}; save it as UTF-8") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{path}: not TOML: {exc}") from exc
+    root = _Section(path, "", document)
+    config = Config(
+        path=path,
+        data=Path(root.text("data")),
+        server=_server(root),
+        language=root.choice("language", LANGUAGES, "fr"),
+        readers=tuple(_reader(section) for section in root.sections("readers")),
+        turnstile=_turnstile(root.section("turnstile")),
+        display=_display(root.section("display")),
+        signals=_signals(root.section("signals")),
+        page=_page(root.section("page")),
+    )
+    root.finish()
+    _check_unique(root, config)
+    return config
+
+
+_MISSING: Final = object()
+
+
+class _Section:
+    """One table of the file; remembers which keys were asked for."""
+
+    def __init__(self, path: Path, name: str, raw: Mapping[str, Any]) -> None:
+        self.path, self.name, self._raw = path, name, raw
+        self._known: set[str] = set()
+
+    def error(self, key: str, problem: str) -> ConfigError:
+        """Make the error for a key."""
+        where = f"{self.name}.{key}" if self.name else key
+        return ConfigError(f"{self.path}: {where}: {problem}")
+
+    def text(self, key: str, default: object = _MISSING) -> str:
+        """Give a text."""
+        value = self._get(key, default)
+        if not isinstance(value, str):
+            raise self.error(key, f'must be a text in quotes, got {value!r}; write {key} = "…"')
+        return value
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: object = _MISSING) -> str:
+        """Give one of some texts."""
+        value = self.text(key, default)
+        if value not in allowed:
+            raise self.error(key, f"{value!r} is unknown; choose one of {', '.join(allowed)}")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Give true or false."""
+        value = self._get(key, default)
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, got {value!r}")
+        return value
+
+    def integer(self, key: str, default: int, least: int, most: int) -> int:
+        """Give a whole number within bounds."""
+        value = self._get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise self.error(key, f"must be a whole number from {least} to {most}, got {value!r}")
+        return value
+
+    def seconds(self, key: str, default: float, least: float, most: float) -> float:
+        """Give a number of seconds within bounds."""
+        value = self._get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.error(key, f"must be a number of seconds, got {value!r}")
+        if not least <= value <= most:
+            raise self.error(key, f"must be from {least} to {most} seconds, got {value}")
+        return float(value)
+
+    def pin(self, key: str, default: int | None) -> int | None:
+        """Give a BCM pin number, or None where the key may be left out."""
+        self._known.add(key)
+        if key not in self._raw:
+            return default
+        return self.integer(key, 0, 0, PIN_MAX)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Give a list of texts."""
+        value = self._get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(key, f'must be a list of texts, got {value!r}; write {key} = ["…"]')
+        return tuple(value)
+
+    def section(self, key: str) -> "_Section":
+        """Give a table, empty if it is not there."""
+        value = self._get(key, {})
+        if not isinstance(value, dict):
+            raise self.error(key, f"must be a table; write [{key}]")
+        return _Section(self.path, key, value)
+
+    def sections(self, key: str) -> list["_Section"]:
+        """Give an array of tables, at least one."""
+        value = self._get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.error(key, f"must be tables; write [[{key}]]")
+        if not value:
+            raise self.error(key, f"at least one is needed; add a [[{key}]] table")
+        return [_Section(self.path, f"{key}[{place}]", item) for place, item in enumerate(value, 1)]
+
+    def finish(self) -> None:
+        """Refuse keys that nobody asked for."""
+        for key in self._raw:
+            if key not in self._known:
+                close = difflib.get_close_matches(key, self._known, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else "; remove it"
+                raise self.error(key, f"is not a setting{hint}")
+
+    def _get(self, key: str, default: object) -> object:
+        self._known.add(key)
+        value = self._raw.get(key, default)
+        if value is _MISSING:
+            raise self.error(key, f"is missing; add {key} = …")
+        return value
+
+
+def _server(root: _Section) -> str:
+    address = root.text("server")
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise root.error("server", f"{address!r} is no address; write https://HOST[:PORT]")
+    if parts.scheme == "http" and not _is_local(parts.hostname):
+        raise root.error(
+            "server", f"{address!r} would send in clear; use https outside this machine"
+        )
+    return address.rstrip("/")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _reader(section: _Section) -> ReaderConfig:
+    kind = section.choice("kind", READER_KINDS)
+    name = section.text("name", kind)
+    direction = Direction(section.choice("direction", ("entry", "exit"), "entry"))
+    config = ReaderConfig(
+        name=name,
+        kind=kind,
+        direction=direction,
+        folder=Path(section.text("folder")) if kind == "folder" else None,
+        port=section.text("port") if kind == "serial" else "",
+        baud=section.integer("baud", 115_200, 300, 4_000_000) if kind == "serial" else 0,
+        prefix=section.text("prefix", "") if kind == "serial" else "",
+        suffix=section.text("suffix", "") if kind == "serial" else "",
+        aim_identifier=section.flag("aim_identifier", False) if kind == "serial" else False,
+        symbologies=() if kind == "serial" else section.texts("symbologies"),
+        linear_second_opinion=(
+            False if kind == "serial" else section.flag("linear_second_opinion", False)
+        ),
+        camera=section.integer("camera", 0, 0, 3) if kind == "camera" else 0,
+    )
+    section.finish()
+    return config
+
+
+def _turnstile(section: _Section) -> TurnstileConfig:
+    config = TurnstileConfig(
+        kind=section.choice("kind", TURNSTILE_KINDS, "none"),
+        entry_pin=section.integer("entry_pin", 17, 0, PIN_MAX),
+        exit_pin=section.pin("exit_pin", None),
+        sensor_pin=section.pin("sensor_pin", None),
+        active_high=section.flag("active_high", True),
+        pulse_s=section.seconds("pulse_s", 0.2, 0.1, 1.0),
+        passage_timeout_s=section.seconds("passage_timeout_s", 6.0, 0.1, 60.0),
+        pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
+        person_delay_s=section.seconds("person_delay_s", 0.3, -1.0, 60.0),
+    )
+    section.finish()
+    return config
+
+
+def _display(section: _Section) -> DisplayConfig:
+    config = DisplayConfig(
+        kind=section.choice("kind", DISPLAY_KINDS, "none"),
+        chip=section.choice("chip", ("ssd1306", "sh1106", "ssd1309", "ssd1322"), "ssd1306"),
+        bus=section.integer("bus", 1, 0, 32),
+        address=section.integer("address", 0x3C, 0x08, 0x77),
+        width=section.integer("width", 128, 64, 1920),
+        height=section.integer("height", 64, 32, 1080),
+    )
+    section.finish()
+    return config
+
+
+def _signals(section: _Section) -> SignalsConfig:
+    config = SignalsConfig(
+        kind=section.choice("kind", SIGNAL_KINDS, "none"),
+        red_pin=section.integer("red_pin", 5, 0, PIN_MAX),
+        green_pin=section.integer("green_pin", 6, 0, PIN_MAX),
+        blue_pin=section.integer("blue_pin", 13, 0, PIN_MAX),
+        buzzer_pin=section.pin("buzzer_pin", 12),
+        pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
+    )
+    section.finish()
+    return config
+
+
+def _page(section: _Section) -> PageConfig:
+    config = PageConfig(
+        address=section.text("address", "127.0.0.1"),
+        port=section.integer("port", 0, 0, 65_535),
+    )
+    section.finish()
+    return config
+
+
+def _check_unique(root: _Section, config: Config) -> None:
+    names = [reader.name for reader in config.readers]
+    for name in names:
+        if names.count(name) > 1:
+            raise root.error("readers", f"two are called {name!r}; give each its own name")
+    pins = _pins(config)
+    for key, pin in pins.items():
+        twin = next((other for other in pins if other != key and pins[other] == pin), None)
+        if twin is not None:
+            raise root.error(key, f"pin {pin} is used by {twin} too; give each its own pin")
+
+
+def _pins(config: Config) -> dict[str, int]:
+    pins: dict[str, int | None] = {}
+    if config.turnstile.kind == "relay":
+        arm = config.turnstile
+        pins |= {
+            "turnstile.entry_pin": arm.entry_pin,
+            "turnstile.exit_pin": arm.exit_pin,
+            "turnstile.sensor_pin": arm.sensor_pin,
+        }
+    if config.signals.kind == "gpio":
+        light = config.signals
+        pins |= {
+            "signals.red_pin": light.red_pin,
+            "signals.green_pin": light.green_pin,
+            "signals.blue_pin": light.blue_pin,
+            "signals.buzzer_pin": light.buzzer_pin,
+        }
+    return {key: pin for key, pin in pins.items() if pin is not None}

@@ -1,0 +1,69 @@
+"""The gate's identity on disk: its keys, and whom it trusts. One JSON file, 0600, written whole.
+
+Made at enrolment, read at every start. The private keys never leave it.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from appliance.errors import StorageError
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the gate is.
+
+    Attributes:
+        gate: id given by the server.
+        gate_name: for people.
+        server: address it was enrolled at.
+        private_key: Ed25519, 32 bytes: signs requests.
+        agreement_key: X25519, 32 bytes: opens what is sealed for this gate.
+        list_keys: Ed25519 public keys that may sign lists.
+    """
+
+    gate: str
+    gate_name: str
+    server: str
+    private_key: bytes
+    agreement_key: bytes
+    list_keys: tuple[bytes, ...]
+
+
+def read_identity(path: Path) -> Identity | None:
+    """Read the identity, None if the gate was never enrolled.
+
+    Raises:
+        StorageError: if the file is there but cannot be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Identity)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as exc:
+        raise StorageError(f"{path}: identity cannot be read: {exc}; enrol the gate anew") from exc
+
+
+def write_identity(path: Path, identity: Identity) -> None:
+    """Write the identity so that a power cut leaves the old file or the new one.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it 0600
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.encode(identity))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as exc:
+        raise StorageError(f"{path}: identity cannot be written: {exc.strerror}") from exc

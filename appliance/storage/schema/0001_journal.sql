@@ -1,0 +1,47 @@
+-- The gate's own memory: one journal, what others did, the lists it believes, how far the server is.
+
+CREATE TABLE identity (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    journal TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE journal (
+    sequence INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    refers_to INTEGER NOT NULL,
+    chain BLOB NOT NULL,
+    blob BLOB NOT NULL
+) STRICT;
+
+-- finds, at start, the grants whose end nobody wrote
+CREATE INDEX journal_grants ON journal (sequence) WHERE kind = 11;
+CREATE INDEX journal_ends ON journal (refers_to) WHERE refers_to > 0;
+
+CREATE TABLE acknowledged (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    sequence INTEGER NOT NULL,
+    chain BLOB NOT NULL
+) STRICT;
+
+-- facts of other gates; the greatest number of a stream is its cursor
+CREATE TABLE feed (
+    stream TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    item BLOB NOT NULL,
+    PRIMARY KEY (stream, number)
+) STRICT, WITHOUT ROWID;
+
+-- version and chain of a list never go down, also after it is dropped
+CREATE TABLE lists (
+    performance TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    chain TEXT NOT NULL,
+    manifest BLOB NOT NULL,
+    list_key BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE assignment (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    version INTEGER NOT NULL,
+    envelope BLOB NOT NULL
+) STRICT;

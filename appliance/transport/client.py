@@ -1,0 +1,277 @@
+"""The gate's requests to the sync server over HTTP(S), each signed, bounded in time and in size.
+
+Implements `ports.ServerLink`. Whatever goes wrong on the way is a LinkError: refused, black-holed,
+slow, a name that does not resolve, a 5xx, a page of HTML from a captive portal.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote, urlencode
+
+import aiohttp
+
+from admission.errors import ProtocolError
+from admission.limits import ENVELOPE_BYTES_MAX, MESSAGE_BYTES_MAX
+from admission.sync import codec
+from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live
+from admission.sync.request_signing import NONCE_HEADER, authorization
+from appliance.errors import LinkError, LinkRefusedError
+
+CONNECT_S_MAX: Final = 2.0
+REQUEST_S_MAX: Final = 5.0  # whole request; a person waits for none of them
+STALL_S_MAX: Final = 5.0  # a download may be long, but not silent
+LIVE_SILENCE_S_MAX: Final = 6.0  # the server beats every 2 s
+_CHUNK_BYTES: Final = 64 * 1024
+_KEY_BYTES_MAX: Final = 1024
+_TRIES: Final = 2  # the first answer may be a new nonce
+
+M = TypeVar("M", Ack, Feed, Enrolled)
+
+_LIBRARY_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+
+
+class HttpLink:
+    """One gate's connection to its server. Use `open_link`."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, server: str, gate: str, private_key: bytes
+    ) -> None:
+        """Take a session that `open_link` made.
+
+        Args:
+            session: aiohttp's.
+            server: base address, without a slash at the end.
+            gate: id, "" before enrolment.
+            private_key: Ed25519, signs requests.
+        """
+        self._session = session
+        self._server = server
+        self._gate = gate
+        self._private_key = private_key
+        self._nonce = ""
+        self._counter = 0
+        self._etags: dict[str, str] = {}
+
+    async def enrol(self, request: Enrol) -> Enrolled:
+        """Enrol with a one-time code."""
+        raw = await self._fetch("POST", "/sync/v1/enrolments", codec.encode(request))
+        return _decoded(raw, Enrolled)
+
+    async def assignment(self) -> bytes | None:
+        """Fetch the assignment; None if unchanged."""
+        return await self._fetch_if_new("/sync/v1/assignment")
+
+    async def manifest(self, performance: str) -> bytes | None:
+        """Fetch a manifest; None if unchanged."""
+        return await self._fetch_if_new(f"/sync/v1/performances/{_part(performance)}/manifest")
+
+    async def list_key(self, performance: str) -> bytes:
+        """Fetch a list key, sealed for this gate."""
+        target = f"/sync/v1/performances/{_part(performance)}/key"
+        return await self._fetch("GET", target, bytes_max=_KEY_BYTES_MAX)
+
+    def forget(self, performance: str) -> None:
+        """Ask for a manifest in full next time: what came could not be installed."""
+        self._etags.pop(f"/sync/v1/performances/{_part(performance)}/manifest", None)
+
+    async def download(self, performance: str, sha256: str, size: int, to: Path) -> None:
+        """Fetch a snapshot into a file; stops with an error as soon as it is too long."""
+        target = f"/sync/v1/performances/{_part(performance)}/lists/{_part(sha256)}"
+        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S_MAX, sock_read=STALL_S_MAX)
+        async with self._request("GET", target, timeout=timeout) as response:
+            if response.status != 200:
+                raise LinkError(f"snapshot: the server answers {response.status}")
+            try:
+                await _write_bounded(response, size, to)
+            except _LIBRARY_ERRORS as exc:
+                raise LinkError(f"snapshot broke off: {_words(exc)}") from exc
+
+    async def upload(self, batch: Batch) -> Ack:
+        """Hand records over."""
+        target = f"/sync/v1/journals/{_part(batch.journal)}"
+        return _decoded(await self._fetch("POST", target, codec.encode(batch)), Ack)
+
+    async def feed(self, stream: str, after: int) -> Feed:
+        """Fetch what follows a cursor."""
+        target = f"/sync/v1/feed/{_part(stream)}?{urlencode({'after': after})}"
+        return _decoded(await self._fetch("GET", target), Feed)
+
+    @asynccontextmanager
+    async def live(self) -> AsyncIterator["LiveSocket"]:
+        """Open the live connection."""
+        target = "/sync/v1/live"
+        if not self._nonce:
+            await self._fetch_if_new("/sync/v1/assignment")  # brings the nonce
+        try:
+            async with asyncio.timeout(REQUEST_S_MAX):
+                socket = await self._session.ws_connect(
+                    self._server + target,
+                    headers=self._signed("GET", target, b""),
+                    max_msg_size=MESSAGE_BYTES_MAX,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                )
+        except aiohttp.WSServerHandshakeError as exc:
+            self._nonce = (exc.headers or {}).get(NONCE_HEADER, "")
+            raise LinkError(f"live: the server answers {exc.status}") from exc
+        except _LIBRARY_ERRORS as exc:
+            raise LinkError(f"live: {_words(exc)}") from exc
+        try:
+            yield LiveSocket(socket)
+        finally:
+            await socket.close()
+
+    async def _fetch_if_new(self, target: str) -> bytes | None:
+        known = self._etags.get(target)
+        headers = {"If-None-Match": known} if known else {}
+        async with self._request("GET", target, headers=headers) as response:
+            if response.status == 304:
+                return None
+            raw = await _read(response, ENVELOPE_BYTES_MAX)
+            if etag := response.headers.get("ETag"):
+                self._etags[target] = etag
+            return raw
+
+    async def _fetch(
+        self, method: str, target: str, body: bytes = b"", bytes_max: int = MESSAGE_BYTES_MAX
+    ) -> bytes:
+        async with self._request(method, target, body) as response:
+            return await _read(response, bytes_max)
+
+    @asynccontextmanager
+    async def _request(
+        self,
+        method: str,
+        target: str,
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109 (aiohttp's own)
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        for attempt in range(_TRIES):
+            try:
+                response = await self._session.request(
+                    method,
+                    self._server + target,
+                    data=body or None,
+                    headers=(headers or {}) | self._signed(method, target, body),
+                    timeout=timeout or aiohttp.ClientTimeout(REQUEST_S_MAX, CONNECT_S_MAX),
+                    allow_redirects=False,
+                )
+            except _LIBRARY_ERRORS as exc:
+                raise LinkError(f"{method} {target.partition('?')[0]}: {_words(exc)}") from exc
+            nonce = response.headers.get(NONCE_HEADER, "")
+            if response.status == 401 and nonce and attempt + 1 < _TRIES:
+                response.release()
+                self._nonce, self._counter = nonce, 0
+                continue
+            try:
+                yield response
+            finally:
+                response.release()
+            return
+
+    def _signed(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": codec.CONTENT_TYPE, "Accept": codec.CONTENT_TYPE}
+        if self._gate:
+            self._counter += 1
+            headers["Authorization"] = authorization(
+                self._private_key, method, target, body, self._gate, self._nonce, self._counter
+            )
+        return headers
+
+
+class LiveSocket:
+    """Implements `ports.LiveConnection` over a WebSocket."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Take a socket that was just opened."""
+        self._socket = socket
+
+    async def send(self, message: Live) -> None:
+        """Send a message."""
+        try:
+            async with asyncio.timeout(REQUEST_S_MAX):
+                await self._socket.send_bytes(codec.encode(message))
+        except _LIBRARY_ERRORS as exc:
+            raise LinkError(f"live connection: {_words(exc)}") from exc
+
+    async def receive(self) -> Live:
+        """Wait for the next message; silence is an error."""
+        try:
+            message = await self._socket.receive(timeout=LIVE_SILENCE_S_MAX)
+        except TimeoutError as exc:
+            raise LinkError(f"live connection silent for {LIVE_SILENCE_S_MAX} s") from exc
+        except _LIBRARY_ERRORS as exc:
+            raise LinkError(f"live connection: {_words(exc)}") from exc
+        if message.type is not aiohttp.WSMsgType.BINARY:
+            raise LinkError(f"live connection ended ({message.type.name.lower()})")
+        try:
+            return codec.decode_live(message.data)
+        except ProtocolError as exc:
+            raise LinkError(f"live connection: {exc}") from exc
+
+
+@asynccontextmanager
+async def open_link(
+    server: str, gate: str, private_key: bytes, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[HttpLink]:
+    """Open a link; nothing is sent until it is used.
+
+    Args:
+        server: base address.
+        gate: id of the gate, "" before enrolment.
+        private_key: Ed25519.
+        tls: what to trust; None is the machine's own store.
+    """
+    connector = aiohttp.TCPConnector(limit=8, ssl=tls if tls is not None else True)
+    # no environment proxies, no cookies: a gate talks to its server and to nobody else
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+    ) as session:
+        yield HttpLink(session, server.rstrip("/"), gate, private_key)
+
+
+async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+    if response.status in {401, 403}:
+        raise LinkRefusedError(f"the server refuses this gate ({response.status})")
+    if response.status not in {200, 201, 409}:
+        raise LinkError(f"the server answers {response.status}")
+    if response.content_type == "text/html":
+        raise LinkError("what answers is a web page, not a sync server; is there a login portal?")
+    try:
+        raw = await response.content.read(bytes_max + 1)
+        while len(raw) <= bytes_max and (more := await response.content.read(bytes_max)):
+            raw += more
+    except _LIBRARY_ERRORS as exc:
+        raise LinkError(f"answer broke off: {_words(exc)}") from exc
+    if len(raw) > bytes_max:
+        raise LinkError(f"answer is over {bytes_max} bytes")
+    return raw
+
+
+async def _write_bounded(response: aiohttp.ClientResponse, size: int, to: Path) -> None:
+    written = 0
+    with to.open("wb") as file:  # noqa: ASYNC230 (64 KiB at a time into the page cache)
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            written += len(chunk)
+            if written > size:
+                raise LinkError(f"snapshot is over the {size} bytes that were signed")
+            file.write(chunk)
+
+
+def _decoded(raw: bytes, kind: type[M]) -> M:
+    try:
+        return codec.decode(raw, kind)
+    except ProtocolError as exc:
+        raise LinkError(f"what answers is no sync server: {exc}") from exc
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _words(exc: BaseException) -> str:
+    return str(exc) or type(exc).__name__
