@@ -219,6 +219,23 @@ def wall_ms(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
+def microseconds(at: datetime) -> int:
+    """Give the microseconds since 1970 of an aware instant."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def at_microseconds(at_us: int) -> datetime:
+    """Give the aware UTC instant of microseconds since 1970.
+
+    Raises:
+        JournalError: if no calendar date has it.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=at_us)
+    except OverflowError:
+        raise JournalError(f"no date: {at_us} us") from None
+
+
 def fact_of(journal: str, record: Record, at: datetime | None = None) -> Fact | None:
     """Give the fact that a record states, or None where it states none.
 

@@ -115,7 +115,7 @@ class HttpLink:
                     timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
                 )
         except aiohttp.WSServerHandshakeError as exc:
-            self._nonce = (exc.headers or {}).get(NONCE_HEADER, "")
+            self._nonce = exc.headers.get(NONCE_HEADER, "") if exc.headers else ""
             raise LinkError(f"live: the server answers {exc.status}") from exc
         except _LIBRARY_ERRORS as exc:
             raise LinkError(f"live: {_words(exc)}") from exc
@@ -254,7 +254,7 @@ async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
 
 async def _write_bounded(response: aiohttp.ClientResponse, size: int, to: Path) -> None:
     written = 0
-    with to.open("wb") as file:  # noqa: ASYNC230 (64 KiB at a time into the page cache)
+    with to.open("wb") as file:
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
             written += len(chunk)
             if written > size:
