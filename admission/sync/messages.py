@@ -16,8 +16,8 @@ from admission.limits import (
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 Chain = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Blob = Annotated[bytes, msgspec.Meta(max_length=JOURNAL_RECORD_BYTES_MAX)]
-Cursor = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
-Sequence = Annotated[int, msgspec.Meta(ge=1, lt=1 << 63)]
+Cursor = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Sequence = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 
 
 class Moment(msgspec.Struct, frozen=True, array_like=True):

@@ -21,7 +21,7 @@ IDENTIFIER_ALGORITHM: Final = "hmac-sha256-128"
 _SNAPSHOT_BYTES_MAX: Final = HEADER_BYTES + SNAPSHOT_ENTRIES_MAX * ENTRY_BYTES
 
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Version = Annotated[int, msgspec.Meta(ge=1, lt=1 << 63)]
+Version = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
