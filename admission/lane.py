@@ -96,9 +96,7 @@ class Repaired:
     """Relay and sensor work again; the lane stays locked until it is unlocked."""
 
 
-LaneInput = (
-    Granted | Passed | TimedOut | Settled | PulseFailed | Lock | Unlock | Failed | Repaired
-)
+LaneInput = Granted | Passed | TimedOut | Settled | PulseFailed | Lock | Unlock | Failed | Repaired
 
 
 @unique
@@ -131,8 +129,7 @@ class _Whose(Enum):
     """Which grant an action is about."""
 
     NEW = "new"  # the one that comes with the event
-    PENDING = "pending"
-    LAST = "last"  # the one whose passage is settling
+    CURRENT = "current"  # the pending one; where a passage is settling, that one's
     NOBODY = "nobody"
 
 
@@ -140,16 +137,20 @@ _S = LaneState
 _Step = tuple[LaneState, tuple[tuple[LaneAction, _Whose], ...]]
 
 _PULSE: Final = (LaneAction.PULSE, _Whose.NEW)
-_USED: Final = (LaneAction.RECORD_PASSED, _Whose.PENDING)
+_USED: Final = (LaneAction.RECORD_PASSED, _Whose.CURRENT)
 _USED_AT_ONCE: Final = (LaneAction.RECORD_PASSED, _Whose.NEW)
-_UNUSED: Final = (LaneAction.RECORD_NOT_PASSED, _Whose.PENDING)
+_UNUSED: Final = (LaneAction.RECORD_NOT_PASSED, _Whose.CURRENT)
 _NOT_TAKEN: Final = (LaneAction.RECORD_NOT_PASSED, _Whose.NEW)
-_UNKNOWN: Final = (LaneAction.RECORD_UNRESOLVED, _Whose.PENDING)
-_TAILGATING: Final = (LaneAction.RECORD_TAILGATING, _Whose.LAST)
+_UNKNOWN: Final = (LaneAction.RECORD_UNRESOLVED, _Whose.CURRENT)
+_TAILGATING: Final = (LaneAction.RECORD_TAILGATING, _Whose.CURRENT)
 _FORCED: Final = (LaneAction.RECORD_FORCED, _Whose.NOBODY)
 
-# What is not in the table changes nothing. TimedOut and PulseFailed count only for the pending
-# grant, Settled only for the one that is settling; any other is late and changes nothing either.
+# In these states the lane remembers a grant: the pending one, or the one that was just used.
+_REMEMBERS: Final = frozenset({_S.GRANTED, _S.CLOSING, _S.SETTLING})
+
+# What is not in the table changes nothing. TimedOut counts only for the pending grant and Settled
+# only for the one that is settling; any other is late and changes nothing either. PulseFailed of
+# a grant that is not pending is a failure of the lane.
 TRANSITIONS: Final[dict[tuple[LaneState, type[LaneInput]], _Step]] = {
     (_S.LOCKED, Granted): (_S.LOCKED, (_NOT_TAKEN,)),
     (_S.LOCKED, Passed): (_S.LOCKED, (_FORCED,)),
@@ -180,5 +181,98 @@ TRANSITIONS: Final[dict[tuple[LaneState, type[LaneInput]], _Step]] = {
     (_S.FAULT, Passed): (_S.FAULT, (_FORCED,)),
     (_S.FAULT, Repaired): (_S.LOCKED, ()),
 }
-"""E
-echo
+# Without a sensor nothing is ever pending; the record stands above the pulse: durable, then open.
+TRANSITIONS_WITHOUT_SENSOR: Final[dict[tuple[LaneState, type[LaneInput]], _Step]] = {
+    **TRANSITIONS,
+    (_S.IDLE, Granted): (_S.IDLE, (_USED_AT_ONCE, _PULSE)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where a lane stands; a value, replaced by `step`.
+
+    Attributes:
+        has_sensor: whether passages are sensed.
+        state: what it is doing.
+        current: the grant that is pending (GRANTED, CLOSING) or was just used (SETTLING), or None.
+        last: the highest grant it was given, 0 before the first.
+    """
+
+    has_sensor: bool
+    state: LaneState = LaneState.LOCKED
+    current: int | None = None
+    last: int = 0
+
+    @property
+    def pending(self) -> int | None:
+        """The grant that was pulsed and has not ended, or None."""
+        return None if self.state is LaneState.SETTLING else self.current
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a grant is pending, so that no scan here should be judged into another."""
+        return self.pending is not None
+
+    @property
+    def takes_grants(self) -> bool:
+        """Whether a grant given now would be pulsed."""
+        return self.state in (LaneState.IDLE, LaneState.SETTLING)
+
+    def step(self, event: LaneInput) -> tuple["Lane", tuple[LaneOutput, ...]]:
+        """Take in an event; return the lane after it and what is to be done, in order.
+
+        Raises:
+            LocalProtocolError: if grants do not count upwards, or a lane without a sensor is told
+                of a passage: both are faults of this program.
+        """
+        counted = self._as_counted(event)
+        if counted is None:
+            return self, ()
+        table = TRANSITIONS if self.has_sensor else TRANSITIONS_WITHOUT_SENSOR
+        state, actions = table.get((self.state, type(counted)), (self.state, ()))
+        new = counted.grant if isinstance(counted, Granted) else None
+        outputs = tuple(LaneOutput(action, self._grant(whose, new)) for action, whose in actions)
+        current = new if _PULSE in actions else self.current
+        return (
+            replace(
+                self,
+                state=state,
+                current=current if state in _REMEMBERS else None,
+                last=self.last if new is None else new,
+            ),
+            outputs,
+        )
+
+    def _as_counted(self, event: LaneInput) -> LaneInput | None:
+        """What an event counts as: itself, another, or None for one that comes too late."""
+        match event:
+            case Granted(grant):
+                if grant <= self.last:
+                    raise LocalProtocolError(f"grants count upwards: {self.last}, then {grant}")
+                return event
+            case Passed():
+                if not self.has_sensor:
+                    raise LocalProtocolError("a passage in a lane that has no sensor")
+                return event
+            case TimedOut(grant):
+                return event if grant == self.pending else None
+            case Settled(grant):
+                return event if grant == self.current else None
+            case PulseFailed(grant):
+                return event if grant == self.pending else Failed()
+            case Lock() | Unlock() | Failed() | Repaired():
+                return event
+            case _:
+                assert_never(event)
+
+    def _grant(self, whose: _Whose, new: int | None) -> int | None:
+        match whose:
+            case _Whose.NEW:
+                return new
+            case _Whose.CURRENT:
+                return self.current
+            case _Whose.NOBODY:
+                return None
+            case _:
+                assert_never(whose)

@@ -1,0 +1,1 @@
+"""Stand-ins for the outside that pass the same contract tests as the hardware drivers."""

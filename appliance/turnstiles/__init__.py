@@ -1,0 +1,1 @@
+"""What lets one person through: relays with their sensors, and lanes without an arm."""

@@ -1,0 +1,85 @@
+"""Somebody at a turnstile that exists in mock pins only: sees the relay close, walks through.
+
+Bound by `main` beside the real relay driver over mock pins, so that a demonstration runs the
+driver's own code. Knows no pin library: it is given the pins.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from typing import Final, Protocol
+
+from appliance.ports import Clock
+from appliance.simulator.virtual_turnstile import Person
+
+_LOOK_S: Final = 0.025  # sees the shortest pulse several times
+_PUSH_S: Final = 0.3  # the arm's contact stays this long
+
+
+class WatchedPin(Protocol):
+    """An output pin, as the thing that is wired to it sees it."""
+
+    @property
+    def state(self) -> object:
+        """Its level; true is high."""
+        ...
+
+
+class PushedPin(Protocol):
+    """An input pin, as the contact that is wired to it drives it."""
+
+    def drive_high(self) -> None:
+        """Let it be pulled up."""
+        ...
+
+    def drive_low(self) -> None:
+        """Pull it to ground."""
+        ...
+
+
+class DemoPerson:
+    """Walks through whenever a relay closes.
+
+    Args:
+        relays: the relays' pins, high when closed.
+        contact: the passage contact's pin, pulled up by the board and to ground by a passage.
+        clock: tells how long a walk takes.
+        people: how they behave, one after the other; then everybody passes after a second.
+    """
+
+    def __init__(
+        self,
+        relays: Sequence[WatchedPin],
+        contact: PushedPin,
+        clock: Clock,
+        people: Iterable[Person] = (),
+    ) -> None:
+        self._relays = relays
+        self._contact = contact
+        self._clock = clock
+        self._people = chain(people, repeat(Person()))
+        self.passages = 0
+
+    async def run(self) -> None:
+        """Watch and walk until cancelled."""
+        was_closed = False
+        while True:
+            await self._clock.sleep(_LOOK_S)
+            is_closed = any(relay.state for relay in self._relays)
+            if is_closed and not was_closed:
+                await self._walk(next(self._people))
+            was_closed = is_closed
+
+    async def _walk(self, person: Person) -> None:
+        if person.passes_after_s is None:
+            return
+        await self._clock.sleep(person.passes_after_s)
+        await self._push()
+        if person.followed_after_s is not None:
+            await self._clock.sleep(max(0.0, person.followed_after_s - _PUSH_S))
+            await self._push()
+
+    async def _push(self) -> None:
+        self.passages += 1
+        self._contact.drive_low()
+        await self._clock.sleep(_PUSH_S)
+        self._contact.drive_high()

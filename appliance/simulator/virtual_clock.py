@@ -1,0 +1,113 @@
+"""A Clock that moves only when it is told to. Bound by tests and by simulations.
+
+Nothing here waits for real time. Sleepers wake in the order of their deadlines, those with the
+same deadline in the order in which they lay down, so that a run is the same every time.
+"""
+
+import asyncio
+import heapq
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_NS_PER_S: Final = 1_000_000_000
+_NS_PER_MS: Final = 1_000_000
+_SETTLE_ROUNDS: Final = 20  # a woken task hands on to the next through a few loop rounds at most
+_START: Final = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
+
+
+@dataclass(order=True)
+class _Sleeper:
+    due_ns: int
+    number: int
+    woken: "asyncio.Future[None]" = field(compare=False)
+
+
+class VirtualClock:
+    """The port `Clock` over a time that stands still between `advance`, `run` and `step_wall`.
+
+    Args:
+        now: aware wall-clock time to begin with.
+        boot_ms: milliseconds since the imagined machine started.
+    """
+
+    def __init__(self, now: datetime = _START, boot_ms: int = 60_000) -> None:
+        if now.tzinfo is None:
+            raise ValueError("now must be aware, got a naive datetime")
+        self._wall_at_start = now
+        self._boot_ms_at_start = boot_ms
+        self._elapsed_ns = 0
+        self._sleepers: list[_Sleeper] = []
+        self._laid_down = 0
+
+    def now(self) -> datetime:
+        """Wall-clock time, aware, UTC."""
+        moved = timedelta(microseconds=self._elapsed_ns // 1000)
+        return (self._wall_at_start + moved).astimezone(UTC)
+
+    def boot_ms(self) -> int:
+        """Milliseconds since the imagined machine started."""
+        return self._boot_ms_at_start + self._elapsed_ns // _NS_PER_MS
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that have been advanced so far."""
+        return self._elapsed_ns
+
+    @property
+    def sleepers(self) -> int:
+        """How many calls of `sleep` are waiting now."""
+        return sum(not sleeper.woken.done() for sleeper in self._sleepers)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the clock has been moved this far; zero and less only lets others run."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        self._laid_down += 1
+        due_ns = self._elapsed_ns + round(seconds * _NS_PER_S)
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, _Sleeper(due_ns, self._laid_down, woken))
+        await woken
+
+    def advance(self, seconds: float) -> None:
+        """Jump ahead at once and wake whoever is due; they all see the time at the end.
+
+        Raises:
+            ValueError: if the time would run backwards.
+        """
+        self._move_to(self._target(seconds))
+
+    async def run(self, seconds: float) -> None:
+        """Go ahead from deadline to deadline, letting everybody act at their own time.
+
+        Raises:
+            ValueError: if the time would run backwards.
+        """
+        target_ns = self._target(seconds)
+        await settle()
+        while self._sleepers and self._sleepers[0].due_ns <= target_ns:
+            self._move_to(max(self._sleepers[0].due_ns, self._elapsed_ns))
+            await settle()
+        self._elapsed_ns = target_ns
+
+    def step_wall(self, seconds: float) -> None:
+        """Set the wall clock forward or back, as a time server does; durations do not notice."""
+        self._wall_at_start += timedelta(seconds=seconds)
+
+    def _target(self, seconds: float) -> int:
+        if seconds < 0:
+            raise ValueError(f"time runs forward only, got {seconds} s")
+        return self._elapsed_ns + round(seconds * _NS_PER_S)
+
+    def _move_to(self, target_ns: int) -> None:
+        self._elapsed_ns = target_ns
+        while self._sleepers and self._sleepers[0].due_ns <= target_ns:
+            sleeper = heapq.heappop(self._sleepers)
+            if not sleeper.woken.done():  # a cancelled sleep left its place behind
+                sleeper.woken.set_result(None)
+
+
+async def settle() -> None:
+    """Let every task that can run do so until it waits again."""
+    for _ in range(_SETTLE_ROUNDS):
+        await asyncio.sleep(0)
