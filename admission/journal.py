@@ -22,6 +22,7 @@ from admission.ticket import EntryExit, Multi, PassRule, Single, TicketClass
 
 FORMAT: Final = 1
 _GENESIS: Final = b"portillon-journal-1\0"
+PREVIOUS: Final = -1  # in a draft's `refers_to`: the record just before it in the same commit
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -145,8 +146,27 @@ def chain(previous: bytes, blob: bytes) -> bytes:
 
 
 def placed(draft: Record, sequence: int, hlc: int) -> Record:
-    """Give a draft its place in the journal."""
-    return msgspec.structs.replace(draft, sequence=sequence, hlc=hlc)
+    """Give a draft its place in the journal; PREVIOUS becomes the record just before it."""
+    refers_to = sequence - 1 if draft.refers_to == PREVIOUS else draft.refers_to
+    return msgspec.structs.replace(draft, sequence=sequence, hlc=hlc, refers_to=refers_to)
+
+
+def ending(grant: Record, kind: Kind, refers_to: int, flags: Flag | None = None) -> Record:
+    """Make the draft that ends a grant: PASSED or NOT_PASSED, with the moment of the scan.
+
+    Args:
+        grant: the GRANTED record, or its draft.
+        kind: PASSED or NOT_PASSED.
+        refers_to: the grant's sequence, or PREVIOUS where both are written in one commit.
+        flags: added to the grant's own.
+    """
+    return msgspec.structs.replace(
+        grant,
+        kind=int(kind),
+        sequence=0,
+        flags=grant.flags | int(flags or 0),
+        refers_to=refers_to,
+    )
 
 
 def next_hlc(previous: int, wall_ms: int) -> int:
@@ -285,17 +305,4 @@ def _passage(journal: str, record: Record, at: datetime) -> Passage:
         override=bool(record.flags & Flag.OVERRIDE),
         unresolved=bool(record.flags & Flag.UNRESOLVED),
         ticket_class=None if record.ticket_class is None else class_of(record.ticket_class),
-    )
-
-
-def unresolved(grant: Record) -> Record:
-    """Give the passage record that closes a grant whose end nobody knows (docs/rules.md).
-
-    The caller sets `sequence` and `hlc` when it appends the record.
-    """
-    return msgspec.structs.replace(
-        grant,
-        kind=int(Kind.PASSED),
-        flags=grant.flags | Flag.UNRESOLVED,
-        refers_to=grant.sequence,
     )

@@ -1,0 +1,161 @@
+"""READ ME FIRST. One lane, whole: payload -> scan -> verdict -> journal -> arm and display.
+
+Everything that happens to the lane is handled one thing at a time, by `run`. A fact is on the disk
+before its effect: the grant before the arm moves, the passage when the sensor saw it.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from admission.errors import PayloadError
+from admission.journal import Flag, Kind
+from admission.passage import History, Passage, TicketKey
+from admission.rules import judge, opens_on_refusal
+from admission.scan import Direction, Scan, normalise
+from admission.ticket import Checkpoint
+from admission.verdict import Deny, Verdict
+from appliance.announcer import Announcer
+from appliance.errors import StorageError
+from appliance.health import Health
+from appliance.holdings import GateHoldings
+from appliance.lane_keeper import DISK_FAULT, LaneKeeper
+from appliance.ports import Clock, Payload, Reader
+from appliance.recording import Recorder
+from appliance.telling import screen_of
+
+log = logging.getLogger(__name__)
+
+WAITING_MAX: Final = 8  # codes shown while somebody goes through; beyond, the oldest is dropped
+
+
+class Gate:
+    """One lane with its readers, its arm and its face."""
+
+    def __init__(
+        self,
+        *,
+        holdings: GateHoldings,
+        history: History,
+        recorder: Recorder,
+        lane: LaneKeeper,
+        health: Health,
+        announcer: Announcer,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        """Take what the gate works with; `main` makes it all."""
+        self._holdings = holdings
+        self._history = history
+        self._recorder = recorder
+        self._lane = lane
+        self._health = health
+        self._announcer = announcer
+        self._clock = clock
+        self._new_id = new_id
+        self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
+        self._going_through = b""  # what was read for the grant that is pending
+
+    async def run(self, readers: list[Reader]) -> None:
+        """Serve the lane until cancelled; the arm is at rest on every way out."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for reader in readers:
+                    tasks.create_task(self._pump(reader))
+                tasks.create_task(self._lane.watch())
+                while True:
+                    await self._lane.wait()
+                    await self._lane.settle()
+                    while self._waiting and not self._lane.is_busy:
+                        await self.handle(self._waiting.popleft())
+                        await self._lane.settle()
+        finally:
+            self._lane.rest()
+            self._announcer.rest()
+
+    async def _pump(self, reader: Reader) -> None:
+        async for payload in reader.payloads():
+            if self._lane.is_busy and payload.data == self._going_through:
+                continue  # the same ticket is still held before the reader
+            self._waiting.append(payload)
+            self._lane.stirred.set()
+
+    async def handle(self, payload: Payload) -> None:
+        """Judge one payload, write the answer down, then let it take effect."""
+        checkpoint = self._health.checkpoint
+        if checkpoint is None:
+            return  # the display says that the gate waits for its first list
+        scan = self._scan(payload)
+        verdict = judge(
+            scan.number,
+            checkpoint=checkpoint,
+            direction=scan.direction,
+            now=scan.at,
+            holdings=self._holdings,
+            history=self._history,
+            conditions=self._health.conditions(),
+        )
+        judged_ns = self._clock.monotonic_ns()
+        last = self._last_passage(checkpoint, verdict)
+        screen = screen_of(verdict, scan.direction, self._holdings.performances, last)
+        self._going_through = payload.data
+        try:
+            await self._take_effect(scan, checkpoint, verdict)
+        except StorageError as exc:
+            log.exception("answer not written", extra={"scan": scan.id, "reason": str(exc)})
+            self._health.broken(DISK_FAULT)
+            return
+        self._health.mended(DISK_FAULT)
+        self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
+        self._log(scan, verdict, judged_ns, payload.received_ns)
+        self._health.changed()
+
+    def _scan(self, payload: Payload) -> Scan:
+        try:
+            number = normalise(payload.data)
+        except PayloadError as exc:
+            log.warning("no ticket number", extra={"reason": str(exc)})
+            number = ""  # judged, and so answered, as malformed
+        now, boot_ms = self._clock.now(), self._clock.boot_ms()
+        return Scan(self._new_id(), number, payload.direction, now, boot_ms, payload.reader)
+
+    async def _take_effect(self, scan: Scan, checkpoint: Checkpoint, verdict: Verdict) -> None:
+        flags = self._health.list_flags(verdict.performance)
+        kind = Kind.GRANTED
+        if isinstance(verdict, Deny):
+            opens = scan.direction is Direction.EXIT and opens_on_refusal(
+                self._health.exit_policy, verdict
+            )
+            kind, flags = (kind, flags | Flag.EXIT_POLICY) if opens else (Kind.DENIED, flags)
+        version = self._holdings.versions.get(verdict.performance or "", 0)
+        draft = self._recorder.draft(
+            kind,
+            scan,
+            checkpoint=checkpoint.id,
+            verdict=verdict,
+            list_version=version,
+            flags=flags,
+        )
+        if kind is Kind.DENIED:
+            await self._recorder.write(draft)
+        else:
+            await self._lane.release(draft)
+
+    def _last_passage(self, checkpoint: Checkpoint, verdict: Verdict) -> Passage | None:
+        if verdict.performance is None or verdict.ticket is None:
+            return None
+        key = TicketKey(checkpoint.id, verdict.performance, verdict.ticket.identifier)
+        return self._history.use(key, None).last
+
+    def _log(self, scan: Scan, verdict: Verdict, judged_ns: int, received_ns: int) -> None:
+        fields = {
+            "scan": scan.id,
+            "answer": verdict.answer.value,
+            "direction": scan.direction.value,
+            "reader": scan.reader,
+            "verdict_us": (judged_ns - received_ns) // 1000,
+            "durable_us": (self._clock.monotonic_ns() - received_ns) // 1000,
+        }
+        log.info("scan", extra=fields)

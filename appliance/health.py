@@ -1,0 +1,137 @@
+"""How the gate is: its duty, its mode, its faults, and so what it shows at rest and writes down.
+
+Called by the gate before every verdict and by everything that changes it. Does no I/O itself.
+"""
+
+import logging
+from collections.abc import Callable
+
+from admission.journal import Flag
+from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
+from admission.passage import History
+from admission.rules import ExitPolicy, GateConditions
+from admission.scan import Direction
+from admission.sync.assignment import checkpoint_of
+from admission.ticket import Checkpoint
+from appliance.announcer import Announcer
+from appliance.holdings import GateHoldings
+from appliance.lists import ListKeeper
+from appliance.ports import Clock, Look, Screen
+from appliance.recording import Recorder
+
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """The gate's state as a whole.
+
+    Attributes:
+        mode: connected or degraded.
+        causes: of the degradation.
+    """
+
+    def __init__(
+        self,
+        *,
+        keeper: ListKeeper,
+        holdings: GateHoldings,
+        history: History,
+        recorder: Recorder,
+        announcer: Announcer,
+        clock: Clock,
+        direction: Direction,
+    ) -> None:
+        """Take what the state is made of.
+
+        Args:
+            keeper: gives the assignment.
+            holdings: the lists held.
+            history: gives the occupancy.
+            recorder: told the circumstances of every record.
+            announcer: told what to show at rest.
+            clock: the machine's.
+            direction: of the lane's first reader, for the resting screen.
+        """
+        self._keeper = keeper
+        self._holdings = holdings
+        self._history = history
+        self._recorder = recorder
+        self._announcer = announcer
+        self._clock = clock
+        self._direction = direction
+        self._faults: set[str] = set()
+        self.situation: Callable[[], Situation] = lambda: Situation(live=False)
+        self.mode = Mode.DEGRADED
+        self.causes: tuple[Cause, ...] = (Cause.LINK,)
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Where the gate works; None before its first assignment."""
+        assignment = self._keeper.assignment
+        return None if assignment is None else checkpoint_of(assignment)
+
+    @property
+    def exit_policy(self) -> ExitPolicy:
+        """For which refused numbers an exit opens."""
+        assignment = self._keeper.assignment
+        return ExitPolicy.LISTED if assignment is None else ExitPolicy(assignment.exit_policy)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Codes of what is broken now."""
+        return tuple(sorted(self._faults))
+
+    def conditions(self) -> GateConditions:
+        """Give what the gate adds to the rules now."""
+        return GateConditions(list_faults=self._holdings.faults(self._clock.now()))
+
+    def list_flags(self, performance: str | None) -> Flag:
+        """Give STALE where the list that was judged by is past its `refresh_by`."""
+        if performance is not None and self._holdings.is_stale(performance, self._clock.now()):
+            return Flag.STALE
+        return Flag(0)
+
+    def broken(self, code: str) -> None:
+        """Note a fault; it is shown until it is mended."""
+        if code not in self._faults:
+            log.error("fault", extra={"code": code})
+            self._faults.add(code)
+            self.changed()
+
+    def mended(self, code: str) -> None:
+        """Note that a fault is over."""
+        if code in self._faults:
+            log.info("fault is over", extra={"code": code})
+            self._faults.discard(code)
+            self.changed()
+
+    def changed(self) -> None:
+        """Work the mode out again and pass on what follows from it."""
+        causes = causes_of(self.situation())
+        mode = mode_of(causes)
+        if mode is not self.mode:
+            words = [cause.value for cause in causes]
+            log.warning("mode changed", extra={"mode": mode.value, "causes": words})
+        self.mode, self.causes = mode, causes
+        self._recorder.circumstances = Flag.DEGRADED if mode is Mode.DEGRADED else Flag(0)
+        self._announcer.rest_on(self._resting())
+
+    def _resting(self) -> Screen:
+        degraded = self.mode is Mode.DEGRADED
+        if self._faults:
+            return Screen(Look.OUT_OF_SERVICE, self._direction, fault=min(self._faults))
+        checkpoint = self.checkpoint
+        if checkpoint is None or not any(
+            name in self._holdings.performances for name in checkpoint.performances
+        ):
+            return Screen(Look.WAITING_LIST, self._direction, degraded=degraded)
+        held = [self._holdings.get(name) for name in checkpoint.performances]
+        titles = [one.manifest.showing for one in held if one is not None]
+        return Screen(
+            Look.IDLE,
+            self._direction,
+            degraded=degraded,
+            title=(titles[0].event or titles[0].name) if titles else "",
+            detail=checkpoint.name,
+            occupancy=self._history.occupancy(checkpoint.id),
+        )

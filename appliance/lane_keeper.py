@@ -1,0 +1,207 @@
+"""The lane's shell: feeds sensor and time to the state machine, and does what it says.
+
+Called by the gate. Writes every end of a grant down; keeps the pending one counted while it is.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Final, assert_never
+
+from admission import journal
+from admission.journal import PREVIOUS, Flag, Kind, Record
+from admission.lane import (
+    Granted,
+    Lane,
+    LaneAction,
+    LaneInput,
+    LaneOutput,
+    Passed,
+    PulseFailed,
+    Repaired,
+    Settled,
+    TimedOut,
+    Unlock,
+)
+from admission.passage import History, Passage
+from appliance.alarm import wait_set
+from appliance.announcer import Announcer
+from appliance.errors import StorageError, TurnstileFaultError
+from appliance.health import Health
+from appliance.ports import Clock, Look, Screen, Turnstile
+from appliance.recording import Recorder
+
+log = logging.getLogger(__name__)
+
+SETTLE_S: Final = 1.0  # a second turn of the arm within it belongs to the same grant
+_NS: Final = 1_000_000_000
+DISK_FAULT: Final = "GT-DSK"
+RELAY_FAULT: Final = "GT-RLY"
+
+
+class LaneKeeper:
+    """One lane's arm, sensor and time.
+
+    Attributes:
+        stirred: set when there is something for the gate to look at.
+    """
+
+    def __init__(
+        self,
+        *,
+        turnstile: Turnstile,
+        recorder: Recorder,
+        history: History,
+        health: Health,
+        announcer: Announcer,
+        clock: Clock,
+        passage_timeout_s: float,
+    ) -> None:
+        """Take what the lane works with.
+
+        Args:
+            turnstile: the arm.
+            recorder: the journal's pen.
+            history: a pending grant counts in it as a passage.
+            health: told of faults.
+            announcer: told when nobody went through.
+            clock: counts the time that a grant waits.
+            passage_timeout_s: that time.
+        """
+        self.stirred = asyncio.Event()
+        self._turnstile = turnstile
+        self._recorder = recorder
+        self._history = history
+        self._health = health
+        self._announcer = announcer
+        self._clock = clock
+        self._passage_timeout_s = passage_timeout_s
+        self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
+        self._sensed: deque[Passed] = deque()
+        self._deadlines: list[tuple[int, TimedOut | Settled]] = []
+        self._grant: Record | None = None
+        self._pending: Passage | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody may be going through on a grant."""
+        return self._lane.is_busy
+
+    async def watch(self) -> None:
+        """Listen to the arm's sensor until cancelled."""
+        async for _ in self._turnstile.events():
+            self._sensed.append(Passed())
+            self.stirred.set()
+
+    async def wait(self) -> None:
+        """Wait until something has happened or a time has run out."""
+        if not self._deadlines:
+            await self.stirred.wait()
+        else:
+            left_ns = min(due for due, _ in self._deadlines) - self._clock.monotonic_ns()
+            if left_ns > 0:
+                await wait_set(self.stirred, self._clock, left_ns / _NS)
+        self.stirred.clear()
+
+    async def settle(self) -> None:
+        """Take in everything that the sensor and the clock have to say."""
+        while self._sensed:
+            await self._feed(self._sensed.popleft())
+        now_ns = self._clock.monotonic_ns()
+        due = [event for due_ns, event in self._deadlines if due_ns <= now_ns]
+        self._deadlines = [late for late in self._deadlines if late[0] > now_ns]
+        for event in due:
+            await self._feed(event)
+
+    async def release(self, draft: Record) -> None:
+        """Write a grant down, then open for one person.
+
+        Args:
+            draft: the GRANTED record to be.
+
+        Raises:
+            StorageError: if it could not be written; the arm has not moved.
+        """
+        if not self._lane.takes_grants:  # the relay failed before: try it anew
+            await self._feed(Repaired())
+            await self._feed(Unlock())
+        if self._lane.has_sensor:
+            (self._grant,) = await self._recorder.write(draft)
+            self._pending = journal.pending_of(self._recorder.journal.id, self._grant)
+            self._history.add(self._pending)
+        else:
+            ending = journal.ending(draft, Kind.PASSED, PREVIOUS, Flag.NO_SENSOR)
+            self._grant, passed = await self._recorder.write(draft, ending)
+            self._remember(passed)
+        await self._feed(Granted(self._grant.sequence))
+
+    def rest(self) -> None:
+        """Bring the arm to rest, now."""
+        self._turnstile.rest()
+
+    async def _feed(self, event: LaneInput) -> None:
+        self._lane, outputs = self._lane.step(event)
+        for output in outputs:
+            try:
+                await self._do(output)
+            except StorageError as exc:
+                # the grant stays open in the journal: the next start makes it a passage
+                log.exception("end of a grant not written", extra={"reason": str(exc)})
+                self._health.broken(DISK_FAULT)
+
+    async def _do(self, output: LaneOutput) -> None:
+        grant = output.grant or 0
+        match output.action:
+            case LaneAction.PULSE:
+                await self._pulse(grant)
+            case LaneAction.RECORD_PASSED:
+                if self._lane.has_sensor:
+                    await self._end(Kind.PASSED)
+                    self._due(SETTLE_S, Settled(grant))
+                    self._health.changed()
+                    self._announcer.done()
+            case LaneAction.RECORD_UNRESOLVED:
+                await self._end(Kind.PASSED, Flag.UNRESOLVED)
+            case LaneAction.RECORD_NOT_PASSED:
+                await self._end(Kind.NOT_PASSED)
+                self._announcer.post(Screen(Look.NOT_PASSED))
+                self._health.changed()
+            case LaneAction.RECORD_TAILGATING:
+                await self._recorder.note(Kind.TAILGATED, refers_to=0, detail={"grant": grant})
+            case LaneAction.RECORD_FORCED:
+                await self._recorder.note(Kind.FORCED)
+            case _:
+                assert_never(output.action)
+
+    async def _pulse(self, grant: int) -> None:
+        if self._grant is None:
+            return
+        try:
+            await self._turnstile.release(journal.direction_of(self._grant.direction))
+        except TurnstileFaultError as exc:
+            log.exception("relay failed", extra={"reason": str(exc)})
+            self._health.broken(RELAY_FAULT)
+            await self._feed(PulseFailed(grant))
+            return
+        self._health.mended(RELAY_FAULT)
+        if self._lane.has_sensor:
+            self._due(self._passage_timeout_s, TimedOut(grant))
+
+    async def _end(self, kind: Kind, flags: Flag | None = None) -> None:
+        grant, pending = self._grant, self._pending
+        if grant is None or pending is None:
+            return
+        draft = journal.ending(grant, kind, grant.sequence, flags)
+        (record,) = await self._recorder.write(draft)
+        self._pending = None
+        self._history.remove(pending)
+        if kind is Kind.PASSED:
+            self._remember(record)
+
+    def _remember(self, record: Record) -> None:
+        fact = journal.fact_of(self._recorder.journal.id, record)
+        if fact is not None:
+            self._history.add(fact)
+
+    def _due(self, after_s: float, event: TimedOut | Settled) -> None:
+        self._deadlines.append((self._clock.monotonic_ns() + round(after_s * _NS), event))

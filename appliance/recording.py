@@ -1,0 +1,109 @@
+"""Writes what happened: fills in the clocks, the boot and the circumstances of every record.
+
+Called by the gate and the list keeper. The journal itself is behind `ports.Journal`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from admission import journal
+from admission.journal import Flag, Kind, Record
+from admission.scan import Direction, Scan
+from admission.verdict import Verdict
+from appliance.ports import Clock, Journal
+
+
+class Recorder:
+    """The pen of the gate.
+
+    Attributes:
+        journal: where it writes.
+        grew: set whenever the journal has grown; the uplink clears and awaits it.
+        circumstances: flags that hold for the gate as a whole now; set by the gate.
+    """
+
+    def __init__(self, store: Journal, clock: Clock, boot_id: bytes) -> None:
+        """Take the journal and the clocks.
+
+        Args:
+            store: the journal.
+            clock: the machine's.
+            boot_id: names this start of the machine.
+        """
+        self.journal = store
+        self.grew = asyncio.Event()
+        self.circumstances = Flag(0)
+        self._clock = clock
+        self._boot_id = boot_id
+
+    async def write(self, *drafts: Record) -> tuple[Record, ...]:
+        """Write records in one commit.
+
+        Raises:
+            StorageError: if they could not be written; then none was.
+        """
+        records = await self.journal.append(*drafts)
+        self.grew.set()
+        return records
+
+    async def note(
+        self,
+        kind: Kind,
+        *,
+        performance: str = "",
+        checkpoint: str = "",
+        direction: Direction | None = None,
+        list_version: int = 0,
+        refers_to: int = 0,
+        detail: Mapping[str, str | int] | None = None,
+    ) -> Record:
+        """Write something that is no scan, at this moment.
+
+        Raises:
+            StorageError: if it could not be written.
+        """
+        draft = Record(
+            kind=int(kind),
+            sequence=0,
+            wall_ms=journal.wall_ms(self._clock.now()),
+            boot_ms=self._clock.boot_ms(),
+            boot_id=self._boot_id,
+            flags=int(self.circumstances),
+            checkpoint=checkpoint,
+            performance=performance,
+            direction=0 if direction is None else journal.direction_code(direction),
+            list_version=list_version,
+            refers_to=refers_to,
+            detail=dict(detail or {}),
+        )
+        (record,) = await self.write(draft)
+        return record
+
+    def draft(
+        self,
+        kind: Kind,
+        scan: Scan,
+        *,
+        checkpoint: str,
+        verdict: Verdict,
+        list_version: int,
+        flags: Flag,
+    ) -> Record:
+        """Make the record of what became of a scan; its moment is the scan's."""
+        ticket = verdict.ticket
+        return Record(
+            kind=int(kind),
+            sequence=0,
+            wall_ms=journal.wall_ms(scan.at),
+            boot_ms=scan.boot_ms,
+            boot_id=self._boot_id,
+            flags=int(self.circumstances | flags),
+            checkpoint=checkpoint,
+            performance=verdict.performance or "",
+            identifier=b"" if ticket is None else ticket.identifier,
+            direction=journal.direction_code(scan.direction),
+            answer=verdict.answer.value,
+            list_version=list_version,
+            ticket_class=None if ticket is None else journal.class_code(ticket.ticket_class),
+            reader=scan.reader,
+        )

@@ -1,0 +1,46 @@
+"""From a verdict to what people are shown. Pure; called by the gate."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from admission.passage import Passage
+from admission.scan import Direction
+from admission.ticket import Performance
+from admission.verdict import Answer, Grant, Verdict
+from appliance.ports import Look, Screen
+
+_USED = {Answer.ALREADY_USED, Answer.ALREADY_INSIDE, Answer.NO_PASSES_LEFT}
+
+
+def screen_of(
+    verdict: Verdict,
+    direction: Direction,
+    performances: Mapping[str, Performance],
+    last: Passage | None,
+) -> Screen:
+    """Give the screen that tells a verdict.
+
+    Args:
+        verdict: the answer.
+        direction: of the scan.
+        performances: those that the gate holds, for names and time zones.
+        last: the ticket's last passage here, or None.
+    """
+    performance = performances.get(verdict.performance or "")
+    if isinstance(verdict, Grant):
+        name = verdict.ticket.ticket_class.category
+        return Screen(Look.GRANTED, direction, Answer.GRANTED, detail=name)
+    detail = ""
+    if verdict.answer in _USED and last is not None and performance is not None:
+        detail = _clock_face(last.at, performance)
+    elif verdict.answer is Answer.WRONG_PERFORMANCE and performance is not None:
+        detail = performance.name
+    elif verdict.answer is Answer.NOT_YET_VALID and performance is not None:
+        detail = _clock_face(performance.admits_from, performance)
+    elif verdict.answer is Answer.CATEGORY_EXCLUDED and verdict.ticket is not None:
+        detail = verdict.ticket.ticket_class.category
+    return Screen(Look.DENIED, direction, verdict.answer, detail=detail)
+
+
+def _clock_face(at: datetime | None, performance: Performance) -> str:
+    return "" if at is None else at.astimezone(performance.zone).strftime("%H:%M")

@@ -1,0 +1,254 @@
+"""The link's life: contact, lists, upload, feed, and again after every loss. One task of the gate.
+
+Connected means that the live connection stands and beats. Any failure ends the round, whatever
+its cause; the next one comes after a jittered wait. Nothing here can hold a person up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from admission import journal
+from admission.errors import AdmissionError
+from admission.journal import Kind
+from admission.limits import JOURNAL_BATCH_RECORDS_MAX
+from admission.operating_mode import Situation, causes_of, mode_of
+from admission.passage import History
+from admission.sync.feed_items import fact_of_item
+from admission.sync.gate_side import AckUpTo, ApplyFeed, CompareChain, FeedReader, Fork, Uploader
+from admission.sync.messages import Beat, Feed, Lists, Moment, Status, Subscribe
+from appliance.errors import LinkError, StorageError
+from appliance.holdings import GateHoldings
+from appliance.lists import ListKeeper
+from appliance.ports import Clock, LiveConnection, Memory, ServerLink
+from appliance.recording import Recorder
+
+log = logging.getLogger(__name__)
+
+RETRY_S_MIN: Final = 0.5
+RETRY_S_MAX: Final = 30.0  # a gate is back at the latest this long after its server
+STATUS_S: Final = 5.0
+_FAILURES: Final = (LinkError, StorageError, AdmissionError)
+
+
+class Uplink:
+    """Keeps the gate and its server at one.
+
+    Attributes:
+        live: whether the gate learns of others' passages now.
+    """
+
+    def __init__(
+        self,
+        *,
+        link: ServerLink,
+        keeper: ListKeeper,
+        memory: Memory,
+        recorder: Recorder,
+        history: History,
+        holdings: GateHoldings,
+        clock: Clock,
+        boot_id: bytes,
+        jitter: Callable[[], float],
+        changed: Callable[[], None],
+        software: str,
+    ) -> None:
+        """Take what the uplink works with.
+
+        Args:
+            link: requests to the server.
+            keeper: the lists.
+            memory: the disk.
+            recorder: the journal's pen.
+            history: what the gate judges by; others' facts are added here.
+            holdings: the lists held; their streams are followed.
+            clock: the machine's.
+            boot_id: names this start of the machine.
+            jitter: gives a random number from 0 to 1.
+            changed: called when `live`, the lists or the facts have changed.
+            software: version of this program.
+        """
+        self.live = False
+        self._link = link
+        self._keeper = keeper
+        self._memory = memory
+        self._recorder = recorder
+        self._history = history
+        self._holdings = holdings
+        self._clock = clock
+        self._boot_id = boot_id
+        self._jitter = jitter
+        self._changed = changed
+        self._software = software
+        acked = recorder.journal.acknowledged
+        self._uploader = Uploader(recorder.journal.id, acked.sequence, acked.chain)
+        self._feeds = FeedReader({})
+        self._status_due = asyncio.Event()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        self._feeds = FeedReader(await self._memory.feed_cursors())
+        failures = 0
+        while True:
+            try:
+                await self._round()
+            except* _FAILURES as group:
+                reason = str(group.exceptions[0])
+                if failures == 0 or self.live:
+                    log.warning("link lost", extra={"reason": reason})
+            failures = 1 if self.live else failures + 1
+            self._set_live(False)
+            await self._clock.sleep(retry_s(failures, self._jitter()))
+
+    async def _round(self) -> None:
+        self._uploader.lost()
+        await self._keeper.refresh(self._link)
+        self._changed()
+        self._follow()
+        await self._upload_once()
+        async with self._link.live() as connection:
+            await connection.send(Subscribe(self._feeds.cursors))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._receive(connection))
+                tasks.create_task(self._upload())
+                tasks.create_task(self._report(connection))
+
+    def _follow(self) -> None:
+        assignment = self._keeper.assignment
+        if assignment is not None:
+            self._feeds.follow(assignment.performances)
+
+    async def _receive(self, connection: LiveConnection) -> None:
+        while True:
+            message = await connection.receive()
+            self._set_live(True)
+            match message:
+                case Feed():
+                    await self._take(message)
+                case Lists():
+                    await self._refresh(connection, message)
+                case Beat():
+                    pass
+                case _:
+                    raise LinkError(f"a server does not send {type(message).__name__}")
+
+    async def _take(self, feed: Feed) -> None:
+        """Apply a page; what is missing is asked for until nothing is."""
+        for command in self._feeds.receive(feed):
+            if isinstance(command, ApplyFeed):
+                await self._apply(command)
+            else:
+                await self._take(await self._link.feed(command.stream, command.after))
+
+    async def _apply(self, command: ApplyFeed) -> None:
+        facts = [fact_of_item(item) for item in command.items]
+        await self._memory.remember_feed(command.stream, command.items)
+        own = self._recorder.journal.id
+        for fact in facts:
+            if fact.gate != own:  # our own are in our journal, with our own clock
+                self._history.add(fact)
+        self._changed()
+
+    async def _refresh(self, connection: LiveConnection, offered: Lists) -> None:
+        known = self._keeper.assignment
+        held = self._holdings.versions
+        newer = any(held.get(name, 0) < version for name, version in offered.versions.items())
+        if newer or known is None or known.version < offered.assignment:
+            await self._keeper.refresh(self._link)
+            self._changed()
+            self._status_due.set()
+            before = set(self._feeds.cursors)
+            self._follow()
+            if set(self._feeds.cursors) != before:
+                await connection.send(Subscribe(self._feeds.cursors))
+
+    async def _upload(self) -> None:
+        while True:
+            self._recorder.grew.clear()
+            if not await self._upload_once():
+                await self._recorder.grew.wait()
+
+    async def _upload_once(self) -> bool:
+        """Send one batch; tell whether one was sent and taken."""
+        if self._uploader.forked_at is not None:
+            return False
+        rows = await self._recorder.journal.rows(self._uploader.acked, JOURNAL_BATCH_RECORDS_MAX)
+        batch = self._uploader.next_batch(rows, self._moment())
+        if batch is None:
+            return False
+        try:
+            ack = await self._link.upload(batch)
+        except BaseException:
+            self._uploader.lost()
+            raise
+        answer: AckUpTo | CompareChain | Fork = self._uploader.receive(ack)
+        if isinstance(answer, CompareChain):
+            own = await self._recorder.journal.chain_at(answer.sequence)
+            answer = self._uploader.compared(answer, own)
+        if isinstance(answer, Fork):
+            await self._note_fork(answer)
+            return False
+        await self._recorder.journal.acknowledge(answer.sequence, answer.chain)
+        self._status_due.set()
+        return True
+
+    async def _note_fork(self, fork: Fork) -> None:
+        log.error("the server holds another history", extra={"sequence": fork.sequence})
+        await self._recorder.note(Kind.FAULT, detail={"code": "GT-FORK", "sequence": fork.sequence})
+        self._status_due.set()
+
+    async def _report(self, connection: LiveConnection) -> None:
+        while True:
+            self._status_due.clear()
+            await connection.send(self.status())
+            try:
+                async with asyncio.timeout(STATUS_S):
+                    await self._status_due.wait()
+            except TimeoutError:
+                pass
+
+    def status(self) -> Status:
+        """Give how the gate is, as the server is told."""
+        causes = causes_of(self.situation())
+        forked = self._uploader.forked_at is not None
+        return Status(
+            mode=mode_of(causes).value,
+            causes=[cause.value for cause in causes],
+            queue=self._recorder.journal.head - self._uploader.acked,
+            lists=self._holdings.versions,
+            sent=self._moment(),
+            software=self._software,
+            faults=["GT-FORK"] if forked else [],
+        )
+
+    def situation(self) -> Situation:
+        """Give what decides the operating mode now."""
+        assignment = self._keeper.assignment
+        controlled = () if assignment is None else assignment.checkpoint.performances
+        now = self._clock.now()
+        return Situation(
+            live=self.live,
+            lists_fresh=not any(self._holdings.is_stale(name, now) for name in controlled),
+            backlog=self._recorder.journal.head - self._uploader.acked,
+        )
+
+    def _moment(self) -> Moment:
+        return Moment(journal.wall_ms(self._clock.now()), self._clock.boot_ms(), self._boot_id)
+
+    def _set_live(self, live: bool) -> None:
+        if live is not self.live:
+            self.live = live
+            log.info("link up" if live else "link down")
+            self._changed()
+
+
+def retry_s(failures: int, jitter: float) -> float:
+    """Give the wait before the next round: full jitter under a doubling cap.
+
+    Args:
+        failures: rounds that failed in a row, at least 1.
+        jitter: from 0 to 1.
+    """
+    cap: float = min(RETRY_S_MAX, RETRY_S_MIN * 2.0 ** min(failures, 10))
+    return RETRY_S_MIN + jitter * (cap - RETRY_S_MIN)
