@@ -1,0 +1,55 @@
+"""Where everything stands on a screen. Called by `screens`; arithmetic only, paints nothing."""
+
+from dataclasses import replace
+from typing import Final
+
+from appliance.displays.appearance import appearance_of, goes_anyway
+from appliance.displays.fonts import showable
+from appliance.displays.large_layout import place_large
+from appliance.displays.palette import DARK_PANEL, LIT_PANEL, TONES, Hue, Tone
+from appliance.displays.scene import Scene, Sheet
+from appliance.displays.small_layout import place_small
+from appliance.displays.words import Words, words_of
+from appliance.ports import Screen
+
+SIZE_MIN: Final = (96, 32)  # below this not even the shortest answer can be read
+_LARGE_FROM_PX: Final = 160  # a shorter side below this is a small panel
+
+
+def compose(screen: Screen, language: str, size: tuple[int, int], *, is_mono: bool) -> Scene:
+    """Place everything of a screen.
+
+    Args:
+        screen: what to show.
+        language: of the texts.
+        size: width and height, pixels.
+        is_mono: whether the panel has one bit per pixel.
+
+    Raises:
+        ValueError: if the size is below SIZE_MIN, or as `words.words_of`.
+    """
+    if size[0] < SIZE_MIN[0] or size[1] < SIZE_MIN[1]:
+        raise ValueError(f"a screen needs {SIZE_MIN[0]}x{SIZE_MIN[1]}, got {size[0]}x{size[1]}")
+    sheet = Sheet(
+        shape=appearance_of(screen).shape,
+        direction=screen.direction,
+        words=_showable(words_of(screen, language)),
+        tone=_tone(screen, is_mono=is_mono),
+        width=size[0],
+        height=size[1],
+        is_mono=is_mono,
+    )
+    items = place_large(sheet) if min(size) >= _LARGE_FROM_PX else place_small(sheet)
+    return Scene(size[0], size[1], sheet.tone.ground, tuple(items))
+
+
+def _tone(screen: Screen, *, is_mono: bool) -> Tone:
+    hue = appearance_of(screen).hue
+    if not is_mono:
+        return TONES[hue]
+    return LIT_PANEL if hue is Hue.GREEN or goes_anyway(screen) else DARK_PANEL
+
+
+def _showable(words: Words) -> Words:
+    """Make the texts that come from outside showable; the catalogues' own are tested to be so."""
+    return replace(words, title=showable(words.title), detail=showable(words.detail))

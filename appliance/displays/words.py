@@ -1,0 +1,179 @@
+"""What a screen says, in the language of the gate: catalogue look-ups, nothing drawn.
+
+Called by `layout` (pictures) and by whoever needs the same as text (the live page, a screen
+reader). The catalogues are compiled gettext files keyed by code; they are read once and kept.
+
+How `Screen.detail` is understood:
+
+    not_yet_valid       the time of opening alone, as the venue's clock shows it: "19:00"
+    wrong_performance   the right event; wrong_checkpoint, gate_locked: the gate to go to
+    incomplete          what is missing
+    already_used        when and where: "19:02 · Porte B"; likewise every other answer
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from gettext import GNUTranslations, translation
+from pathlib import Path
+from typing import Final
+
+from admission.scan import Direction
+from admission.verdict import Answer
+from appliance.displays.appearance import answer_of, goes_anyway
+from appliance.ports import Look, Screen
+
+LANGUAGES: Final = ("en", "fr")
+_CATALOGUES: Final = Path(__file__).parent / "catalogues"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every text of one screen; "" is none.
+
+    Attributes:
+        title: the answer, or the performance's name on an idle gate.
+        detail: when, where, which.
+        one_sentence: whether the detail completes the title ("Doors at" "19:00").
+        line: what to do.
+        way: the direction's name.
+        banner: the degraded mode's name, "" while connected.
+        banner_short: the same for small panels.
+        banner_why: what that means.
+        inside: the number of people inside, grouped by thousands.
+    """
+
+    title: str
+    detail: str
+    one_sentence: bool
+    line: str
+    way: str
+    banner: str
+    banner_short: str
+    banner_why: str
+    inside: str
+
+
+def words_of(screen: Screen, language: str) -> Words:
+    """Give every text of a screen.
+
+    Args:
+        screen: what is shown.
+        language: `fr`, `en`, or a tag that begins with one of them (`fr-CA`).
+
+    Raises:
+        ValueError: if there is no such catalogue, or the screen is a refusal without a reason.
+    """
+    catalogue = _Catalogue(language)
+    title, line = _title_and_line(screen, catalogue)
+    before = _title_before(screen, catalogue)
+    inside = "" if screen.occupancy is None else catalogue.number(screen.occupancy)
+    banner = "banner.degraded" if screen.degraded else None
+    return Words(
+        title=before or title,
+        detail=_detail(screen, catalogue),
+        one_sentence=before is not None,
+        line=line,
+        way=catalogue.text(f"direction.{screen.direction}"),
+        banner=catalogue.text(banner) if banner else "",
+        banner_short=catalogue.text(f"{banner}.short") if banner else "",
+        banner_why=catalogue.text(f"{banner}.why") if banner else "",
+        inside=inside,
+    )
+
+
+def spoken(screen: Screen, language: str) -> str:
+    """Give a screen as one line of text, for a screen reader: the answer first.
+
+    Raises:
+        ValueError: as `words_of`.
+    """
+    words = words_of(screen, language)
+    join = " " if words.one_sentence else ". "
+    told = join.join(part for part in (words.title, words.detail) if part)
+    inside = ""
+    if screen.occupancy is not None:
+        inside = _Catalogue(language).people(screen.occupancy)
+    parts = (told, words.line, words.way, inside, words.banner)
+    return ". ".join(part.rstrip(".") for part in parts if part) + "."
+
+
+def check_language(language: str) -> str:
+    """Give the catalogue's name for a language tag.
+
+    Raises:
+        ValueError: if there is no such catalogue; those there are are named.
+    """
+    primary = language.replace("_", "-").split("-")[0].lower()
+    if primary not in LANGUAGES:
+        raise ValueError(f"no words for language {language!r}; there are {', '.join(LANGUAGES)}")
+    return primary
+
+
+def _title_and_line(screen: Screen, catalogue: "_Catalogue") -> tuple[str, str]:
+    answer = answer_of(screen)
+    if answer is not None:
+        return _answer_words(screen, answer, catalogue)
+    key = f"look.{screen.look}"
+    line = catalogue.text(f"{key}.line")
+    if screen.look is Look.IDLE:
+        return (screen.title, line) if screen.title else (catalogue.text(f"{key}.title"), "")
+    if screen.look is Look.OUT_OF_SERVICE:
+        line = catalogue.find(f"fault.{screen.fault}.line") or line
+    return catalogue.text(f"{key}.title"), line
+
+
+def _answer_words(screen: Screen, answer: Answer, catalogue: "_Catalogue") -> tuple[str, str]:
+    key = f"answer.{answer}"
+    if answer is Answer.GRANTED and screen.direction is Direction.EXIT:
+        key += ".exit"
+    line = "" if goes_anyway(screen) else catalogue.text(f"{key}.line")
+    return catalogue.text(f"{key}.title"), line
+
+
+def _title_before(screen: Screen, catalogue: "_Catalogue") -> str | None:
+    """Give the title that the detail completes, or None where there is none."""
+    answer = answer_of(screen)
+    if answer is None or not screen.detail or goes_anyway(screen):
+        return None
+    return catalogue.find(f"answer.{answer}.title_before")
+
+
+def _detail(screen: Screen, catalogue: "_Catalogue") -> str:
+    if goes_anyway(screen):
+        anyway = catalogue.text("passage.anyway")
+        return " · ".join(part for part in (anyway, screen.detail) if part)
+    around = catalogue.find(f"answer.{answer_of(screen)}.detail") if screen.detail else None
+    detail = around.replace("{detail}", screen.detail) if around else screen.detail
+    return " · ".join(part for part in (screen.fault, detail) if part)
+
+
+class _Catalogue:
+    """One language's words."""
+
+    def __init__(self, language: str) -> None:
+        self._messages = _load(check_language(language))
+
+    def find(self, key: str) -> str | None:
+        text = self._messages.gettext(key)
+        return None if text == key else text
+
+    def text(self, key: str) -> str:
+        text = self.find(key)
+        if text is None:
+            raise KeyError(f"the catalogue has no {key}")
+        return text
+
+    def number(self, number: int) -> str:
+        return f"{number:,}".replace(",", self.text("number.group")).replace("-", "−")
+
+    def people(self, count: int) -> str:
+        form = self._messages.ngettext("occupancy.one", "occupancy.many", abs(count))
+        return form.format(count=self.number(count))
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _load(language: str) -> GNUTranslations:
+    found = translation("gate", localedir=_CATALOGUES, languages=[language])
+    if not isinstance(found, GNUTranslations):
+        raise TypeError(f"the catalogue of {language} holds no messages")
+    return found
