@@ -4,7 +4,9 @@ It only reads the file and hands its content to the heart's own functions; the g
 run the same ones.
 """
 
+import argparse
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
@@ -81,9 +83,9 @@ def read_scenarios(path: Path) -> list[Json]:
     try:
         document = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as exc:
-        raise ScenarioError(f"{path}: {exc}") from exc
+        raise ScenarioError(str(exc)) from exc
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ScenarioError(f'{path}: expected a document with "format": {FORMAT}')
+        raise ScenarioError(f'expected a document with "format": {FORMAT}')
     return list(document["scenarios"])
 
 
@@ -280,3 +282,23 @@ def read_fact(raw: Json) -> Fact:
             return FreeCrossing(**where, direction=Direction(raw["direction"]))
         case kind:
             raise ScenarioError(f"unknown kind of fact: {kind}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("kind", choices=("rules", "reconcile"), help="which scenarios FILE holds")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a scenario file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; see the module's text."""
+    runner = run_rules if arguments.kind == "rules" else run_reconcile
+    try:
+        result = runner(read_scenarios(arguments.file))
+    except (ScenarioError, KeyError, TypeError) as exc:
+        problem = f"missing field {exc}" if isinstance(exc, KeyError) else str(exc)
+        print(f"portillon conformance: {arguments.file}: {problem}", file=sys.stderr)
+        return 1
+    json.dump(result, sys.stdout, ensure_ascii=False)
+    print()
+    return 0

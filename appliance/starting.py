@@ -1,0 +1,62 @@
+"""What a gate does before it serves anybody: finds its place in the journal again.
+
+Called by `main`. A grant whose end was never written (a crash, a power cut) becomes a passage, marked unresolved:
+nobody knows whether the person went through, and nobody may be let in twice (docs/rules.md).
+"""
+
+import logging
+from collections.abc import Sequence
+
+from admission import journal
+from admission.journal import Flag, Kind, Record
+from admission.passage import History
+from admission.sync.feed_items import fact_of_item
+from appliance.ports import Memory
+from appliance.recording import Recorder
+
+log = logging.getLogger(__name__)
+
+
+async def note_start(recorder: Recorder, gate: str, software: str) -> None:
+    """Begin the journal if it is new, and write down that the daemon started.
+
+    Raises:
+        StorageError: if it could not be written.
+    """
+    if recorder.journal.head == 0:
+        await recorder.note(Kind.JOURNAL_NEW, detail={"gate": gate, "previous": ""})
+    await recorder.note(Kind.BOOT, detail={"software": software})
+
+
+async def close_open_grants(recorder: Recorder, grants: Sequence[Record]) -> None:
+    """Make a passage, marked unresolved, of every grant whose end is unknown.
+
+    Raises:
+        StorageError: if it could not be written.
+    """
+    if grants:
+        log.warning("grants without an end become passages", extra={"count": len(grants)})
+    for grant in grants:
+        ending = journal.ending(grant, Kind.PASSED, grant.sequence, Flag.UNRESOLVED)
+        await recorder.write(ending)
+
+
+async def remember(history: History, own: str, records: Sequence[Record], memory: Memory) -> None:
+    """Fill the history with the gate's own facts and with those of others.
+
+    Args:
+        history: still empty.
+        own: id of the gate's journal.
+        records: the journal's records that state facts.
+        memory: has the facts that the feed brought.
+
+    Raises:
+        StorageError: if the feed cannot be read.
+    """
+    facts = [journal.fact_of(own, record) for record in records]
+    for stream in await memory.feed_cursors():
+        items = await memory.feed_items(stream)
+        facts += [fact_of_item(item) for item in items if item.gate != own]
+    for fact in facts:
+        if fact is not None:
+            history.add(fact)

@@ -1,0 +1,45 @@
+"""`portillon gate run|enrol`: the gate's daemon, and its enrolment at a server."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from appliance.config import load_config
+from appliance.errors import ApplianceError
+from appliance.main import enrol_gate, run_gate
+from portillon import __version__, log_lines
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    run_parser = actions.add_parser("run", help="serve the lane until told to stop")
+    enrol_parser = actions.add_parser("enrol", help="become a gate of a server")
+    enrol_parser.add_argument("--code", required=True, help="one-time code of the back office")
+    for sub in (run_parser, enrol_parser):
+        sub.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
+        sub.add_argument("--log", choices=("text", "json"), default="text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; see the module's text."""
+    log_lines.set_up(arguments.log)
+    try:
+        config = load_config(arguments.config)
+        if arguments.action == "enrol":
+            identity, check = asyncio.run(enrol_gate(config, arguments.code))
+            print(f"This is now gate {identity.gate_name!r} of {identity.server}.")
+            print(f"Check string: {check}. The server's page must show the same.")
+        else:
+            asyncio.run(run_gate(config, __version__))
+    except ApplianceError as exc:
+        print(f"portillon gate: {exc}", file=sys.stderr)
+        return 1
+    except ExceptionGroup as group:
+        for one in group.exceptions:
+            if not isinstance(one, ApplianceError):
+                raise
+            print(f"portillon gate: {one}", file=sys.stderr)
+        return 1
+    return 0
