@@ -1,7 +1,8 @@
 """What a gate does before it serves anybody: finds its place in the journal again.
 
-Called by `main`. A grant whose end was never written (a crash, a power cut) becomes a passage, marked unresolved:
-nobody knows whether the person went through, and nobody may be let in twice (docs/rules.md).
+Called by `main`. A grant whose end was never written (a crash, a power cut) becomes a passage,
+marked unresolved: nobody knows whether the person went through, and nobody may be let in twice
+(docs/rules.md).
 """
 
 import logging
