@@ -45,6 +45,14 @@ lint: setup ## style, types and the doors of the house
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+.PHONY: pictures
+pictures: setup ## draw the pictures of the README anew
+	@$(BIN)/portillon pictures
+
+.PHONY: bench
+bench: setup ## measure the figures that the README quotes, on this machine
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit; done
+
 .PHONY: lock
 lock: setup ## write requirements.lock anew from pyproject.toml (ARGS=--upgrade moves every pin)
 	@tools/lock $(ARGS)
