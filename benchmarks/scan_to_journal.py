@@ -1,0 +1,197 @@
+"""Payload -> verdict -> journal on disk, with 10 k, 100 k and 1 M tickets installed.
+
+The peer, in the same run and interleaved scan by scan: the same rows inserted and committed
+(`synchronous=FULL`) through one hop to a database thread, into a table of the same shape on the
+same disk, with nothing judged. The bare commit, without a hop, is printed beside it.
+
+Usage: python benchmarks/scan_to_journal.py [--folder DIR] [--scans N] [TICKETS ...]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sqlite3
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiosqlite
+
+from admission.journal import Record, decode
+from admission.operating_mode import Situation
+from admission.passage import History
+from admission.scan import Direction
+from admission.sync.assignment import Assignment, CheckpointRow
+from admission.sync.gate_side import Row
+from admission.ticket import TicketState
+from admission.ticketlist.identifiers import identify
+from admission.ticketlist.manifest import ClassRow, FileRef, Manifest, Showing, list_key_id
+from admission.ticketlist.packed import Entry, pack
+from appliance.announcer import Announcer
+from appliance.clock import SystemClock, boot_id, fresh_id
+from appliance.gate import Gate
+from appliance.health import Health
+from appliance.holdings import GateHoldings, open_list
+from appliance.lane_keeper import LaneKeeper
+from appliance.lists import ListKeeper
+from appliance.ports import Payload
+from appliance.recording import Recorder
+from appliance.storage.database import open_database
+from appliance.storage.journal_store import SqliteJournal
+from appliance.storage.memory_store import SqliteMemory
+from appliance.turnstiles.free import FreePassage
+
+LIST_KEY = b"k" * 32
+PERFORMANCE = "0198f0a0-0000-7000-8000-000000000001"
+_PEER_TABLE = (
+    "CREATE TABLE journal (sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, "
+    "refers_to INTEGER NOT NULL, chain BLOB NOT NULL, blob BLOB NOT NULL) STRICT"
+)
+_PEER_PRAGMAS = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"
+_PEER_INSERT = (
+    "INSERT INTO journal (sequence, kind, refers_to, chain, blob) "
+    "VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)"
+)
+
+
+def number(place: int) -> str:
+    """Give the ticket number at a place."""
+    return f"T{place:019d}"
+
+
+def install(holdings: GateHoldings, tickets: int) -> None:
+    """Make a list and hold it."""
+    snapshot = pack(
+        PERFORMANCE,
+        (Entry(identify(LIST_KEY, number(n)), 0, TicketState.VALID) for n in range(tickets)),
+    )
+    manifest = Manifest(
+        performance=PERFORMANCE,
+        version=1,
+        chain="0" * 64,
+        snapshot=FileRef(version=1, size=len(snapshot), sha256="0" * 64, count=tickets),
+        list_key_id=list_key_id(LIST_KEY),
+        classes=(ClassRow(category="standard", mode="single"),),
+        showing=Showing(name="Bench", timezone="Europe/Paris"),
+        published_at=datetime.now(UTC),
+    )
+    holdings.install(open_list(manifest, snapshot, LIST_KEY))
+
+
+async def compose(
+    connection: aiosqlite.Connection, folder: Path, tickets: int
+) -> tuple[Gate, Recorder]:
+    """Compose the gate's own services, without devices."""
+    clock = SystemClock()
+    journal = await SqliteJournal.open(connection, fresh_id())
+    recorder = Recorder(journal, clock, boot_id())
+    history, holdings = History(), GateHoldings()
+    install(holdings, tickets)
+    keeper = ListKeeper(
+        gate="g", trusted_keys=(), agreement_key=bytes(32),
+        memory=SqliteMemory(connection, folder / "lists"),
+        holdings=holdings, recorder=recorder, now=clock.now,
+    )  # fmt: skip
+    keeper.assignment = Assignment(
+        gate="g", gate_name="g", version=1,
+        checkpoint=CheckpointRow(id="c", name="c", performances=(PERFORMANCE,)),
+    )  # fmt: skip
+    announcer = Announcer([], [], clock)
+    health = Health(
+        keeper=keeper, holdings=holdings, history=history, recorder=recorder,
+        announcer=announcer, clock=clock, direction=Direction.ENTRY,
+    )  # fmt: skip
+    health.situation = lambda: Situation(live=True)
+    lane = LaneKeeper(
+        turnstile=FreePassage(), recorder=recorder, history=history, health=health,
+        announcer=announcer, clock=clock, passage_timeout_s=6.0,
+    )  # fmt: skip
+    gate = Gate(
+        holdings=holdings, history=history, recorder=recorder, lane=lane, health=health,
+        announcer=announcer, clock=clock, new_id=fresh_id,
+    )  # fmt: skip
+    return gate, recorder
+
+
+def values(rows: list[Row], records: list[Record], shift: int) -> list[object]:
+    """Give the peer's values: the very rows that the gate just wrote."""
+    return [
+        value
+        for row, record in zip(rows, records, strict=True)
+        for value in (row.sequence + shift, record.kind, record.refers_to, row.chain, row.blob)
+    ]
+
+
+async def measure(folder: Path, tickets: int, scans: int) -> dict[str, list[int]]:
+    """Time scans, hops and bare commits, one after the other; nanoseconds."""
+    times: dict[str, list[int]] = {"scan": [], "hop": [], "bare": []}
+    bare = sqlite3.connect(folder / "bare.sqlite", isolation_level=None)
+    bare.executescript(_PEER_PRAGMAS)
+    bare.execute(_PEER_TABLE)
+    async with (
+        open_database(folder / "gate.sqlite") as connection,
+        aiosqlite.connect(folder / "hop.sqlite", isolation_level=None) as hop,
+    ):
+        await hop.executescript(_PEER_PRAGMAS)
+        await hop.execute_fetchall(_PEER_TABLE)
+        gate, recorder = await compose(connection, folder, tickets)
+        step = max(1, tickets // (scans + 1))
+        for turn in range(scans):
+            data = number(turn * step).encode()
+            before = time.perf_counter_ns()
+            payload = Payload("bench", Direction.ENTRY, data, "", time.monotonic_ns())
+            await gate.handle(payload)
+            after = time.perf_counter_ns()
+            rows = await recorder.journal.rows(recorder.journal.head - 2, 2)
+            peer_values = values(rows, [decode(row.blob) for row in rows], 0)
+            hop_before = time.perf_counter_ns()
+            await hop.execute_fetchall(_PEER_INSERT, peer_values)
+            hop_after = time.perf_counter_ns()
+            bare.execute(_PEER_INSERT, peer_values)
+            bare_after = time.perf_counter_ns()
+            times["scan"].append(after - before)
+            times["hop"].append(hop_after - hop_before)
+            times["bare"].append(bare_after - hop_after)
+    bare.close()
+    return times
+
+
+def quantile(sample: list[int], share: float) -> float:
+    """Give a quantile in microseconds."""
+    ordered = sorted(sample)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1000
+
+
+def main() -> None:
+    """Measure and print one line a size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--scans", type=int, default=2000)
+    parser.add_argument("tickets", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    chosen = parser.parse_args()
+    print(
+        f"# {platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+    )
+    flat: dict[int, float] = {}
+    for tickets in chosen.tickets:
+        with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+            times = asyncio.run(measure(Path(folder), tickets, chosen.scans))
+        line: dict[str, object] = {"tickets": tickets, "scans": chosen.scans}
+        for name, sample in times.items():
+            line[f"{name}_p50_us"] = round(quantile(sample, 0.5), 1)
+            line[f"{name}_p99_us"] = round(quantile(sample, 0.99), 1)
+        for share, label in ((0.5, "p50"), (0.99, "p99")):
+            ratio = quantile(times["scan"], share) / quantile(times["hop"], share)
+            line[f"scan_over_hop_{label}"] = round(ratio, 2)
+        flat[tickets] = quantile(times["scan"], 0.5)
+        print(json.dumps(line), flush=True)
+    if len(flat) > 1:
+        least, most = min(flat), max(flat)
+        print(f"# p50 at {most} over p50 at {least}: {flat[most] / flat[least]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
