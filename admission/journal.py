@@ -10,12 +10,12 @@ chain(n) = SHA-256(chain(n-1) | blob(n)).
 import hashlib
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, IntFlag, unique
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from admission.errors import JournalError
-from admission.limits import JOURNAL_RECORD_BYTES_MAX
+from admission.limits import INTEGER_MAX, JOURNAL_RECORD_BYTES_MAX, NAME_CHARACTERS_MAX
 from admission.passage import Fact, FreeCrossing, Passage, Reset
 from admission.scan import Direction
 from admission.ticket import EntryExit, Multi, PassRule, Single, TicketClass
@@ -24,6 +24,14 @@ FORMAT: Final = 1
 _GENESIS: Final = b"portillon-journal-1\0"
 PREVIOUS: Final = -1  # in a draft's `refers_to`: the record just before it in the same commit
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# a year off the calendar's ends, so that every instant has a day in every time zone
+_FIRST_INSTANT: Final = datetime(2, 1, 1, tzinfo=UTC)
+_LAST_INSTANT: Final = datetime(9998, 12, 31, tzinfo=UTC)
+
+# a record that was read fits every database and every message that its content travels on in
+Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS_MAX)]
+Whole = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
+Integer = Annotated[int, msgspec.Meta(le=INTEGER_MAX)]
 
 
 @unique
@@ -86,21 +94,21 @@ class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """
 
     format: int = FORMAT
-    kind: int
-    sequence: int
-    wall_ms: int
-    boot_ms: int
-    boot_id: bytes
-    hlc: int = 0
-    flags: int = 0
-    checkpoint: str = ""
-    performance: str = ""
-    identifier: bytes = b""
+    kind: Whole
+    sequence: Whole
+    wall_ms: Integer
+    boot_ms: Integer
+    boot_id: Annotated[bytes, msgspec.Meta(max_length=16)]
+    hlc: Whole = 0
+    flags: Whole = 0
+    checkpoint: Name = ""
+    performance: Name = ""
+    identifier: Annotated[bytes, msgspec.Meta(max_length=64)] = b""
     direction: int = 0
     answer: str = ""
-    list_version: int = 0
-    ticket_class: tuple[str, str, int | None, int | None] | None = None
-    refers_to: int = 0
+    list_version: Whole = 0
+    ticket_class: tuple[Name, Name, Integer | None, Integer | None] | None = None
+    refers_to: Integer = 0
     reader: str = ""
     detail: dict[str, str | int] = {}
 
@@ -131,7 +139,7 @@ def decode(blob: bytes) -> Record:
         raise JournalError(f"record of {len(blob)} bytes is over {JOURNAL_RECORD_BYTES_MAX}")
     try:
         return _decoder.decode(blob)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise JournalError(f"not a journal record: {exc}") from exc
 
 
@@ -228,10 +236,7 @@ def instant(wall_ms: int) -> datetime:
     Raises:
         JournalError: if no calendar date has it.
     """
-    try:
-        return _EPOCH + timedelta(milliseconds=wall_ms)
-    except OverflowError:
-        raise JournalError(f"no date: {wall_ms} ms") from None
+    return _dated(wall_ms, timedelta(milliseconds=1))
 
 
 def wall_ms(at: datetime) -> int:
@@ -250,10 +255,17 @@ def at_microseconds(at_us: int) -> datetime:
     Raises:
         JournalError: if no calendar date has it.
     """
+    return _dated(at_us, timedelta(microseconds=1))
+
+
+def _dated(count: int, unit: timedelta) -> datetime:
     try:
-        return _EPOCH + timedelta(microseconds=at_us)
+        at = _EPOCH + count * unit
     except OverflowError:
-        raise JournalError(f"no date: {at_us} us") from None
+        at = None
+    if at is None or not _FIRST_INSTANT <= at < _LAST_INSTANT:
+        raise JournalError(f"no date: {count} x {unit}")
+    return at
 
 
 def fact_of(journal: str, record: Record, at: datetime | None = None) -> Fact | None:

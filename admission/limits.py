@@ -12,6 +12,9 @@ ENVELOPE_SIGNATURES_MAX: Final = 8
 SNAPSHOT_ENTRIES_MAX: Final = 20_000_000  # ten times the largest stadium season
 CLASSES_MAX: Final = 65_535  # the class column is two bytes wide
 
+NAME_CHARACTERS_MAX: Final = 200  # ids and categories, wherever they travel
+INTEGER_MAX: Final = (1 << 63) - 1  # what every database holds; msgpack could bring one bit more
+
 JOURNAL_RECORD_BYTES_MAX: Final = 4096  # a record is some 200 bytes; a detail text may ride along
 JOURNAL_BATCH_RECORDS_MAX: Final = 1000  # one upload request
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024  # one protocol message: a full batch of full records

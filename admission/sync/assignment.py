@@ -71,7 +71,7 @@ def accept_assignment(
     body = open_envelope(raw, ASSIGNMENT_TYPE, trusted_keys)
     try:
         assignment = _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ListFormatError(f"assignment: {exc}") from exc
     if assignment.gate != gate:
         raise ForeignListError(f"the assignment is for gate {assignment.gate[:80]}, not for {gate}")

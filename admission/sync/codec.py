@@ -29,7 +29,7 @@ def decode(raw: bytes, kind: type[M]) -> M:
     _bound(raw)
     try:
         return msgspec.msgpack.decode(raw, type=kind)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise RemoteProtocolError(f"expected {kind.__name__}: {exc}") from exc
 
 
@@ -42,7 +42,7 @@ def decode_live(raw: bytes) -> Live:
     _bound(raw)
     try:
         message: Live = _live_decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise RemoteProtocolError(f"not a live message: {exc}") from exc
     return message
 

@@ -78,7 +78,7 @@ def open_envelope(
         raise ListFormatError(f"envelope of {len(raw)} bytes is over {ENVELOPE_BYTES_MAX}")
     try:
         envelope = _decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ListFormatError(f"not a signed envelope: {exc}") from exc
     if envelope.payloadType != payload_type:
         raise ListFormatError(f"expected a {payload_type}, got {envelope.payloadType[:80]!r}")

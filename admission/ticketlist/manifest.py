@@ -130,7 +130,7 @@ def decode_manifest(body: bytes) -> Manifest:
     """
     try:
         manifest = _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ListFormatError(f"manifest: {exc}") from exc
     if manifest.identifier_algorithm != IDENTIFIER_ALGORITHM:
         raise ListFormatError(
@@ -157,7 +157,7 @@ def performance_of(manifest: Manifest) -> Performance:
     showing = manifest.showing
     try:
         zone = ZoneInfo(showing.timezone)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:  # OSError: a folder of zones
         raise ListFormatError(f"manifest: unknown time zone {showing.timezone[:80]!r}") from exc
     return Performance(
         id=manifest.performance,
