@@ -259,14 +259,12 @@ class Accounts:
         _check_language(language)
         await self._store.set_language(user.id, language)
 
-    def watch(self, session: Session) -> asyncio.Event:
-        """Give an event that is set when the session ends in this process; `unwatch` it after."""
-        event = asyncio.Event()
+    def watch(self, session: Session, event: asyncio.Event) -> None:
+        """Have an event set when the session ends in this process; `unwatch` it after."""
         self._watchers.setdefault(session.id_hash, set()).add(event)
-        return event
 
     def unwatch(self, session: Session, event: asyncio.Event) -> None:
-        """Give an event of `watch` back."""
+        """Let go of an event of `watch`."""
         events = self._watchers.get(session.id_hash, set())
         events.discard(event)
         if not events:

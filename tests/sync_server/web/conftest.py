@@ -1,12 +1,29 @@
 """Stand-ins for what the back office stands on: a store of accounts, a quick hash, a clock."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from admission.scan import Direction
 from sync_server.account_ports import Role, Session, SessionEnd, User
 from sync_server.accounts import Accounts
 from sync_server.errors import ConflictError
+from sync_server.reporting import (
+    AnomalyLine,
+    AnomalyPassage,
+    CheckpointLine,
+    GateLine,
+    GateState,
+    LiveReport,
+    PassageLine,
+    PerformanceLine,
+    PerformanceStatus,
+)
+from sync_server.web.back_office.live import BOARD
+from sync_server.web.back_office.routes import add_back_office
 
 PASSWORD = "correct horse battery"
 START_MS = 1_790_000_000_000
@@ -137,3 +154,115 @@ async def lea(accounts: Accounts) -> User:
     return await accounts.add_user(
         "organization-1", "Lea@Theatre.example", PASSWORD, Role.ADMIN, "Léa Martin", "fr"
     )
+
+
+MINUTE_US = 60_000_000
+NOW_US = START_MS * 1000
+
+
+class FakeReports:
+    """`LiveReports` with one report, which a test may replace."""
+
+    def __init__(self, report: LiveReport) -> None:
+        self.report = report
+        self.name = "Théâtre du Quai"
+        self.zone_names = ["Europe/Paris"]
+
+    async def live(self, organization_id: str) -> LiveReport:
+        return self.report
+
+    async def organization_name(self, organization_id: str) -> str:
+        return self.name
+
+    async def zones(self, organization_id: str) -> list[str]:
+        return self.zone_names
+
+
+@pytest.fixture
+def report() -> LiveReport:
+    """One evening: two gates let one ticket in, one of them has gone silent."""
+    return LiveReport(
+        at_us=NOW_US,
+        performances=(
+            PerformanceLine(
+                "p1", "Samedi 20:30", "La Nuit des Rois", 548, 516, 7, 23,
+                PerformanceStatus.PUBLISHED,
+            ),
+        ),
+        checkpoints=(CheckpointLine("c1", "Grande salle", 497, 540),),
+        gates=(
+            GateLine(
+                "g1", "Porte A", "Grande salle", Direction.ENTRY, GateState.ONLINE, "connected",
+                {"p1": 7}, START_MS, 0, 312, 14,
+            ),
+            GateLine(
+                "g2", "Porte B", "Grande salle", Direction.ENTRY, GateState.OFFLINE, "degraded",
+                {"p1": 6}, START_MS - 90_000, 4, 204, 9,
+            ),
+        ),
+        refusals=(("already_used", 14), ("unknown_ticket", 7)),
+        last_passages=(
+            PassageLine(
+                NOW_US - 4_000_000, "Porte A", "Grande salle", Direction.ENTRY, "Samedi 20:30",
+                "9e37", "granted", False, False,
+            ),
+        ),
+        anomalies=(
+            AnomalyLine(
+                "already_used", "Samedi 20:30", "Grande salle", "9f3a", NOW_US - 60_000_000,
+                (
+                    AnomalyPassage("Porte A", NOW_US - 72_000_000, Direction.ENTRY, False),
+                    AnomalyPassage("Porte B", NOW_US - 60_000_000, Direction.ENTRY, True),
+                ),
+            ),
+        ),
+        entries_per_minute=tuple((NOW_US - n * MINUTE_US, n % 7) for n in range(59, -1, -1)),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def reports(report: LiveReport) -> FakeReports:
+    return FakeReports(report)
+
+
+class Browser:
+    """A client that keeps cookies, and signs in and finds tokens as a person's browser does."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+        self.csrf = ""
+
+    async def get(self, path: str, **options: object) -> tuple[int, str]:
+        async with self.client.get(path, allow_redirects=False, **options) as answer:
+            return answer.status, answer.headers.get("Location", "") or await answer.text()
+
+    async def post(self, path: str, fields: dict[str, str], **options: object) -> tuple[int, str]:
+        fields = {"csrf": self.csrf, **fields}
+        async with self.client.post(path, data=fields, allow_redirects=False, **options) as answer:
+            return answer.status, answer.headers.get("Location", "") or await answer.text()
+
+    async def sign_in(self, login: str = "lea@theatre.example") -> None:
+        status, _ = await self.post("/login", {"login": login, "password": PASSWORD})
+        assert status == 303
+        _, text = await self.get("/")
+        self.csrf = text.partition('<meta name="csrf" content="')[2].partition('"')[0]
+
+
+@pytest.fixture
+def app(accounts: Accounts, reports: FakeReports) -> web.Application:
+    application = web.Application()
+    add_back_office(application, accounts=accounts, reports=reports, tls=False)
+    return application
+
+
+@pytest.fixture
+async def server(app: web.Application) -> AsyncIterator[TestServer]:
+    async with TestServer(app) as running:
+        yield running
+
+
+@pytest.fixture
+async def browser(server: TestServer, app: web.Application) -> AsyncIterator[Browser]:
+    async with TestClient(server) as client:
+        yield Browser(client)
+        app[BOARD].close()

@@ -1,5 +1,6 @@
 """Signing in and out, one live session per login, and guessing made slow."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -67,7 +68,8 @@ async def test_the_last_login_wins_and_the_earlier_session_is_told_when_and_from
 
 async def test_whoever_watches_a_session_learns_at_once_that_it_ended(accounts, lea):
     earlier = await signed_in(accounts)
-    event = accounts.watch(earlier.session)
+    event = asyncio.Event()
+    accounts.watch(earlier.session, event)
     await signed_in(accounts, address=ELSEWHERE)
     assert event.is_set()
     accounts.unwatch(earlier.session, event)
