@@ -27,7 +27,11 @@ from admission.verdict import Answer, Deny, Grant, Verdict
 
 @unique
 class ClockPolicy(StrEnum):
-    """What the rules that need the time of day do while the gate's clock is not trusted."""
+    """What the rules that need the time do while the gate's clock is not trusted.
+
+    ADMIT passes them over. REFUSE lets them refuse whatever has such a bound, since a wrong clock
+    can tell neither side of it.
+    """
 
     ADMIT = "admit"
     REFUSE = "refuse"
@@ -130,13 +134,14 @@ def judge(
     number = strip(presented)
     if not is_well_formed(number):
         return Deny(Answer.MALFORMED)
+    leaving = _leave_of_inside(number, checkpoint, direction, holdings, history)
+    if leaving is not None:
+        return leaving
     found = locate(number, checkpoint, holdings, history)
     if found is None:
         return _deny_not_here(number, checkpoint, holdings, history, conditions)
     performance, ticket = found
     use = history.use(TicketKey(checkpoint.id, performance.id, ticket.identifier), performance)
-    if leaves_inside(ticket.ticket_class.rule, use, direction):
-        return Grant(performance.id, ticket)
     answer = (
         _refusal_by_gate(performance.id, conditions)
         or (Answer.PERFORMANCE_CANCELED if performance.canceled else None)
@@ -186,6 +191,28 @@ def _remembered(
     identifier = holdings.identify(performance, number)
     known = history.remembered_class(performance, identifier)
     return None if known is None else Ticket(identifier, known, TicketState.CANCELED)
+
+
+def _leave_of_inside(
+    number: str,
+    checkpoint: Checkpoint,
+    direction: Direction,
+    holdings: Holdings,
+    history: History,
+) -> Grant | None:
+    """Line 4, for whichever of the checkpoint's performances the ticket is inside.
+
+    A number may have gone over from one of them to another while its holder was inside.
+    """
+    if direction is not Direction.EXIT:
+        return None
+    for name in checkpoint.performances:
+        ticket = hold(number, name, holdings, history) if name in holdings.performances else None
+        if ticket is not None:
+            use = history.use(TicketKey(checkpoint.id, name, ticket.identifier), None)
+            if leaves_inside(ticket.ticket_class.rule, use, direction):
+                return Grant(name, ticket)
+    return None
 
 
 def opens_on_refusal(policy: ExitPolicy, denied: Deny) -> bool:
@@ -242,14 +269,16 @@ def _refusal_by_rule(
     now: datetime,
     conditions: GateConditions,
 ) -> Answer | None:
-    answer = refusal_by_use(ticket.ticket_class.rule, use, direction, performance, now)
-    if answer is Answer.DAILY_LIMIT_REACHED and _ignores_clock(conditions):
-        return None
-    return answer
+    rule = ticket.ticket_class.rule
+    answer = refusal_by_use(rule, use, direction, performance, now)
+    if conditions.clock_trusted or answer not in (None, Answer.DAILY_LIMIT_REACHED):
+        return answer
+    has_bound = isinstance(rule, Multi) and rule.per_day is not None
+    return Answer.DAILY_LIMIT_REACHED if has_bound and _clock_refuses(conditions) else None
 
 
-def _ignores_clock(conditions: GateConditions) -> bool:
-    return not conditions.clock_trusted and conditions.clock_policy is ClockPolicy.ADMIT
+def _clock_refuses(conditions: GateConditions) -> bool:
+    return conditions.clock_policy is ClockPolicy.REFUSE
 
 
 def _refusal_by_filters(
@@ -265,11 +294,13 @@ def _refusal_by_filters(
 def _refusal_by_window(
     performance: Performance, now: datetime, conditions: GateConditions
 ) -> Answer | None:
-    if _ignores_clock(conditions):
+    if not conditions.clock_trusted and not _clock_refuses(conditions):
         return None
-    if performance.admits_from is not None and now < performance.admits_from:
+    blind = not conditions.clock_trusted
+    start, end = performance.admits_from, performance.admits_until
+    if start is not None and (blind or now < start):
         return Answer.NOT_YET_VALID
-    if performance.admits_until is not None and now >= performance.admits_until:
+    if end is not None and (blind or now >= end):
         return Answer.NO_LONGER_VALID
     return None
 
