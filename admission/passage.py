@@ -7,11 +7,13 @@ always the fold of the known facts (docs/rules.md, Reconciliation).
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import NamedTuple
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
 
 from admission.scan import Direction
 from admission.ticket import Performance, TicketClass
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +99,16 @@ def key_of(fact: TicketFact) -> TicketKey:
 
 def canonical(fact: Fact) -> bytes:
     """Write a fact's content as bytes, equal exactly when the content is: the tie of a fork."""
-    parts = [type(fact).__name__, fact.at.isoformat(), fact.checkpoint]
+    parts: list[object] = [type(fact).__name__, fact.at - _EPOCH, fact.checkpoint]
     match fact:
         case Passage():
-            parts += [str(fact.performance), fact.identifier.hex(), fact.direction.value]
-            parts += [str(int(fact.override)), str(int(fact.unresolved)), repr(fact.ticket_class)]
+            parts += [fact.performance, fact.identifier, fact.direction.value]
+            parts += [fact.override, fact.unresolved, fact.ticket_class]
         case Reset():
-            parts += [fact.performance, fact.identifier.hex()]
+            parts += [fact.performance, fact.identifier]
         case FreeCrossing():
             parts += [fact.direction.value]
-    return "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return repr(parts).encode()  # repr quotes what it joins and escapes lone surrogates
 
 
 FoldKey = tuple[datetime, str, int, bytes]
@@ -212,13 +214,16 @@ class History:
         """Take a pending grant back: nobody went through.
 
         Raises:
-            KeyError: if the fact is not known.
+            KeyError: if just this fact is not known; nothing is changed then.
         """
-        self._identities.remove((fact.gate, fact.sequence))
         key = key_of(fact)
-        facts = self._facts[key]
+        facts = self._facts.get(key, [])
+        place = bisect_left(facts, fold_key(fact), key=fold_key)
+        if facts[place : place + 1] != [fact]:
+            raise KeyError(f"fact {fact.sequence} of {fact.gate} is not known")
+        self._identities.remove((fact.gate, fact.sequence))
         before = self._occupancy_of(facts)
-        del facts[bisect_left(facts, fold_key(fact), key=fold_key)]
+        del facts[place]
         self._shift(key.checkpoint, self._occupancy_of(facts) - before)
         if not facts:
             del self._facts[key]
@@ -233,13 +238,13 @@ class History:
 
     def remembered_class(self, performance: str, identifier: bytes) -> TicketClass | None:
         """Give the class of a number that no list holds any more but that has passed, or None."""
-        passages = [
-            last
+        known = [
+            fact
             for checkpoint in self._checkpoints.get((performance, identifier), ())
-            if (last := self.use(TicketKey(checkpoint, performance, identifier), None).last)
-            and last.ticket_class is not None
+            for fact in self._unforgotten(TicketKey(checkpoint, performance, identifier))
+            if fact.ticket_class is not None
         ]
-        return max(passages, key=fold_key).ticket_class if passages else None
+        return max(known, key=fold_key).ticket_class if known else None
 
     def occupancy(self, checkpoint: str) -> int:
         """Give the people inside a checkpoint by all known facts; may be negative."""
@@ -249,6 +254,12 @@ class History:
         """Go over every passage and reset, ticket by ticket."""
         for facts in self._facts.values():
             yield from facts
+
+    def _unforgotten(self, key: TicketKey) -> Iterator[Passage]:
+        for fact in reversed(self._facts.get(key, ())):
+            if isinstance(fact, Reset):
+                return
+            yield fact
 
     def _shift(self, checkpoint: str, by: int) -> None:
         self._occupancy[checkpoint] = self._occupancy.get(checkpoint, 0) + by

@@ -181,8 +181,8 @@ def reconcile(
         fold = fold_ticket(own, performance, ticket)
         anomalies += fold.anomalies
         occupancy[key.checkpoint] = occupancy.get(key.checkpoint, 0) + fold.occupancy
-        if fold.is_used and ticket is not None and key.performance is not None:
-            used.add((key.performance, key.identifier))
+        if fold.is_used and ticket is not None and performance is not None:
+            used.add((performance.id, key.identifier))
     attendance = dict.fromkeys(performances, 0)
     for name, _ in used:
         attendance[name] += 1
