@@ -136,6 +136,10 @@ def decode_manifest(body: bytes) -> Manifest:
         raise ListFormatError(
             f"manifest: identifier_algorithm {manifest.identifier_algorithm[:40]!r} is unknown"
         )
+    if manifest.segments:
+        raise ListFormatError("manifest: segments of changes are not of this format")
+    if manifest.chain != manifest.snapshot.sha256:
+        raise ListFormatError("manifest: chain is not the snapshot's digest")
     for name in ("published_at", "not_before", "refresh_by", "not_after"):
         _require_aware(name, getattr(manifest, name))
     for name in ("starts_at", "admits_from", "admits_until"):
