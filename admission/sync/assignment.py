@@ -1,7 +1,7 @@
 """What a gate is told to do: its checkpoint and the lists it holds. Signed like a list."""
 
 from collections.abc import Iterable
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -40,7 +40,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     checkpoint: CheckpointRow
     held: tuple[Name, ...] = ()
-    exit_policy: str = "listed"
+    exit_policy: Literal["listed", "any", "none"] = "listed"
 
     @property
     def performances(self) -> tuple[str, ...]:

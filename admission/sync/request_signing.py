@@ -73,7 +73,7 @@ def read_authorization(header: str) -> Credentials:
         RemoteProtocolError: if it is not of this scheme or a field is missing or wrong.
     """
     scheme, _, rest = header.partition(" ")
-    if scheme != SCHEME or len(header) > _HEADER_CHARACTERS_MAX:
+    if scheme != SCHEME or len(header) > _HEADER_CHARACTERS_MAX or not header.isascii():
         raise RemoteProtocolError(f"expected an Authorization header of scheme {SCHEME}")
     fields = dict(_FIELD.findall(rest))
     try:
