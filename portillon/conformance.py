@@ -86,7 +86,10 @@ def read_scenarios(path: Path) -> list[Json]:
         raise ScenarioError(str(exc)) from exc
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ScenarioError(f'expected a document with "format": {FORMAT}')
-    return list(document["scenarios"])
+    scenarios = document.get("scenarios")
+    if not isinstance(scenarios, list):
+        raise ScenarioError('expected a list of "scenarios"')
+    return scenarios
 
 
 def run_rules(scenarios: list[Json]) -> Json:
@@ -141,7 +144,8 @@ def _play(scenario: Json) -> list[str]:
     for raw in scenario["tickets"]:
         ticket_class = TicketClass(raw["category"], read_rule(raw["rule"]))
         ticket = Ticket(as_identifier(raw["number"]), ticket_class, TicketState(raw["state"]))
-        holdings.tickets[(raw["performance"], ticket.identifier)] = ticket
+        # setdefault: of one number brought twice the first counts
+        holdings.tickets.setdefault((raw["performance"], ticket.identifier), ticket)
     checkpoints = {raw["id"]: read_checkpoint(raw) for raw in scenario["checkpoints"]}
     history = History()
     answers = []
@@ -233,7 +237,7 @@ def _report(scenario: Json) -> Json:
                 for change in raw.get("states", ())
             ),
         )
-        for raw in scenario["tickets"]
+        for raw in reversed(scenario["tickets"])  # of one number brought twice the first counts
     }
     report = reconcile(
         {raw["id"]: read_performance(raw) for raw in scenario["performances"]},
@@ -295,10 +299,10 @@ def run(arguments: argparse.Namespace) -> int:
     runner = run_rules if arguments.kind == "rules" else run_reconcile
     try:
         result = runner(read_scenarios(arguments.file))
-    except (ScenarioError, KeyError, TypeError) as exc:
+    except (KeyError, TypeError, ValueError) as exc:  # a ScenarioError is a ValueError
         problem = f"missing field {exc}" if isinstance(exc, KeyError) else str(exc)
         print(f"portillon conformance: {arguments.file}: {problem}", file=sys.stderr)
         return 1
-    json.dump(result, sys.stdout, ensure_ascii=False)
+    json.dump(result, sys.stdout)  # ASCII: it prints whatever the locale, and lone surrogates too
     print()
     return 0
