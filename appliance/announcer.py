@@ -6,11 +6,12 @@ holds nobody up; it is tried again with the next screen.
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Final
 
 from appliance.alarm import wait_set
-from appliance.errors import DisplayLostError
+from appliance.errors import DeviceError
 from appliance.ports import Clock, Display, Look, Screen, Signals
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Announcer:
         self._resting = Screen(Look.STARTING)
         self._next: Screen | None = None
         self._posted = asyncio.Event()
-        self._lost: set[int] = set()
+        self._lost: set[str] = set()
 
     def rest_on(self, screen: Screen) -> None:
         """Set what is shown when nothing else is to be said; shown at once if nothing is."""
@@ -76,19 +77,22 @@ class Announcer:
                 self._posted.clear()
 
     async def _show(self, screen: Screen) -> None:
-        for signals in self._signals:
-            await signals.signal(screen)
+        for place, signals in enumerate(self._signals):
+            await self._try(f"signals {place}", signals.signal(screen))
         for place, display in enumerate(self._displays):
-            try:
-                await display.show(screen)
-            except DisplayLostError as exc:
-                if place not in self._lost:
-                    log.warning("display lost", extra={"display": place, "reason": str(exc)})
-                self._lost.add(place)
-            else:
-                if place in self._lost:
-                    log.info("display is back", extra={"display": place})
-                self._lost.discard(place)
+            await self._try(f"display {place}", display.show(screen))
+
+    async def _try(self, device: str, telling: Awaitable[None]) -> None:
+        try:
+            await telling
+        except DeviceError as exc:
+            if device not in self._lost:
+                log.warning("device lost", extra={"device": device, "reason": str(exc)})
+            self._lost.add(device)
+        else:
+            if device in self._lost:
+                log.info("device is back", extra={"device": device})
+            self._lost.discard(device)
 
     def rest(self) -> None:
         """Everything dark and silent, now; called on every way out."""

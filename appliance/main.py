@@ -1,4 +1,4 @@
-"""Composition root of the gate: the only file that knows which driver stands behind which port.
+"""Composition root of the gate: services, storage and transport put together; see `drivers` too.
 
 `run_gate` opens everything in order, runs the tasks, and closes in reverse; `enrol_gate` makes the
 gate's keys and has the server accept them. Called by `portillon gate`.
@@ -9,27 +9,25 @@ import logging
 import random
 import secrets
 import signal
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from admission.passage import History
-from admission.scan import Direction
 from admission.sync.messages import Enrol
 from admission.ticketlist.keys import check_string, public_key
 from admission.ticketlist.sealing import agreement_public_key
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id
-from appliance.config import Config, ReaderConfig
+from appliance.config import Config
+from appliance.drivers import Drivers
 from appliance.errors import ConfigError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
-from appliance.ports import Clock, Display, Reader, Signals, Turnstile
+from appliance.ports import Clock, Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
@@ -44,8 +42,6 @@ log = logging.getLogger(__name__)
 IDENTITY_FILE: Final = "identity.json"
 DATABASE_FILE: Final = "journal.sqlite"
 LISTS_FOLDER: Final = "lists"
-
-Task = Coroutine[Any, Any, None]
 
 
 async def enrol_gate(config: Config, code: str) -> tuple[Identity, str]:
@@ -95,7 +91,7 @@ class _Parts:
     recorder: Recorder
     memory: SqliteMemory
     announcer: Announcer
-    tasks: list[Task]
+    drivers: Drivers
     history: History = field(default_factory=History)
     holdings: GateHoldings = field(default_factory=GateHoldings)
 
@@ -122,11 +118,11 @@ async def run_gate(config: Config, software: str) -> None:
         keeper = await _load_lists(parts)
         health = _health(parts, keeper)
         uplink = await _uplink(parts, keeper, health)
-        gate = _gate(parts, health, await _open_turnstile(parts))
-        readers = [_open_reader(reader, parts) for reader in config.readers]
-        parts.tasks += [gate.run(readers), uplink.run(), parts.announcer.run()]
+        gate = _gate(parts, health, parts.drivers.open_turnstile())
+        readers = parts.drivers.open_readers()
+        services = [gate.run(readers), uplink.run(), parts.announcer.run()]
         log.info("gate ready", extra={"gate": identity.gate_name})
-        await _run_until(stop, parts.tasks)
+        await _run_until(stop, [*services, *parts.drivers.tasks])
     log.info("gate stopped")
 
 
@@ -139,11 +135,10 @@ async def _open_parts(
     journal = await SqliteJournal.open(connection, fresh_id())
     recorder = Recorder(journal, clock, boot)
     memory = SqliteMemory(connection, config.data / LISTS_FOLDER)
-    tasks: list[Task] = []
-    displays, signals = await _open_faces(config, identity, clock, stack, tasks)
-    announcer = Announcer(displays, signals, clock)
+    drivers = Drivers(config, clock, stack)
+    announcer = Announcer(await drivers.open_displays(), await drivers.open_signals(), clock)
     parts = _Parts(
-        config, identity, software, stack, clock, boot, recorder, memory, announcer, tasks
+        config, identity, software, stack, clock, boot, recorder, memory, announcer, drivers
     )
     await note_start(recorder, identity.gate, software)
     await close_open_grants(recorder, await journal.open_grants())
@@ -221,121 +216,6 @@ def _gate(parts: _Parts, health: Health, turnstile: Turnstile) -> Gate:
         clock=parts.clock,
         new_id=fresh_id,
     )
-
-
-# --- which driver stands behind which port ------------------------------------------------------
-
-
-def _open_reader(config: ReaderConfig, parts: _Parts) -> Reader:
-    return READERS[config.kind](config, parts)
-
-
-def _open_serial(config: ReaderConfig, parts: _Parts) -> Reader:
-    from appliance.readers.framing import Framing
-    from appliance.readers.serial_port import SerialPort, SerialReader
-
-    framing = Framing(config.prefix.encode(), config.suffix.encode(), config.aim_identifier)
-    port = SerialPort(config.port, config.baud, framing)
-    return SerialReader(config.name, config.direction, port, parts.clock)
-
-
-def _open_camera(config: ReaderConfig, parts: _Parts) -> Reader:
-    from appliance.readers.picamera import Picamera, PicameraFrames
-
-    frames = PicameraFrames(Picamera(config.camera), parts.clock)
-    return _image_reader(config, parts, frames.open, _worker(parts))
-
-
-def _open_folder(config: ReaderConfig, parts: _Parts) -> Reader:
-    from appliance.readers.folder import Folder, FolderFrames
-
-    if config.folder is None:
-        raise ConfigError(f"{parts.config.path}: readers: {config.name} has no folder")
-    config.folder.mkdir(parents=True, exist_ok=True)
-    worker = _worker(parts)
-    frames = FolderFrames(Folder(config.folder), worker, parts.clock)
-    return _image_reader(config, parts, frames.open, worker)
-
-
-def _worker(parts: _Parts) -> ThreadPoolExecutor:
-    return parts.stack.enter_context(ThreadPoolExecutor(1, "frames"))
-
-
-def _image_reader(
-    config: ReaderConfig, parts: _Parts, open_frames: Any, worker: ThreadPoolExecutor
-) -> Reader:
-    from appliance.readers.camera import CameraReader
-    from appliance.readers.chain import open_decoder
-    from appliance.readers.decoding import Decoding, Strategy, symbologies_named
-
-    decoding = Decoding()
-    try:
-        if config.symbologies:
-            decoding = Decoding(symbologies_named(config.symbologies))
-    except ValueError as exc:
-        raise ConfigError(f"{parts.config.path}: readers: {config.name}: {exc}") from exc
-    if config.linear_second_opinion:
-        strategies = (*decoding.strategies, Strategy.SECOND_OPINION)
-        decoding = Decoding(decoding.symbologies, strategies=strategies)
-    return CameraReader(
-        config.name, config.direction, open_frames, open_decoder(decoding), worker, parts.clock
-    )
-
-
-READERS: Final[dict[str, Callable[[ReaderConfig, _Parts], Reader]]] = {
-    "serial": _open_serial,
-    "camera": _open_camera,
-    "folder": _open_folder,
-}
-
-
-async def _open_turnstile(parts: _Parts) -> Turnstile:
-    from appliance.turnstiles.free import FreePassage
-
-    config = parts.config.turnstile
-    if config.kind == "none":
-        return FreePassage()
-    from appliance.turnstiles.pins import PinLibrary, open_pins
-    from appliance.turnstiles.relay import RelayPin, SensorPin, Wiring, open_relay_turnstile
-
-    simulated = config.kind == "simulated"
-    library = PinLibrary.MOCK if simulated else PinLibrary(config.pin_factory)
-    pins = parts.stack.enter_context(open_pins(library))
-    relays = {Direction.ENTRY: RelayPin(config.entry_pin, config.active_high)}
-    if config.exit_pin is not None:
-        relays[Direction.EXIT] = RelayPin(config.exit_pin, config.active_high)
-    sensor = None if config.sensor_pin is None else SensorPin(config.sensor_pin)
-    wiring = Wiring(relays, sensor, config.pulse_s)
-    turnstile = parts.stack.enter_context(open_relay_turnstile(wiring, pins, parts.clock))
-    if simulated and config.sensor_pin is not None:
-        from appliance.simulator.demo_person import DemoPerson
-        from appliance.simulator.virtual_turnstile import Person
-
-        after_s = None if config.person_delay_s < 0 else config.person_delay_s
-        relay_pins = [pins.pin(relay.pin) for relay in relays.values()]
-        people = _always(Person(after_s))
-        person = DemoPerson(relay_pins, pins.pin(config.sensor_pin), parts.clock, people)
-        parts.tasks.append(person.run())
-    return turnstile
-
-
-def _always(person: Any) -> Any:
-    from itertools import repeat
-
-    return repeat(person)
-
-
-async def _open_faces(
-    config: Config,
-    identity: Identity,
-    clock: Clock,
-    stack: AsyncExitStack,
-    tasks: list[Task],
-) -> tuple[list[Display], list[Signals]]:
-    return [], []
-
-
-# --- running -------------------------------------------------------------------------------------
 
 
 def _stop_on_signals() -> asyncio.Event:

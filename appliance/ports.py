@@ -4,13 +4,13 @@ Knows no driver and no outside library. The same contract tests run on every imp
 the simulator's and the hardware's alike (tests/contracts).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from admission.journal import Record
 from admission.scan import Direction
@@ -19,6 +19,8 @@ from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, FeedItem,
 from admission.ticketlist.manifest import Manifest
 from admission.ticketlist.packed import Buffer
 from admission.verdict import Answer
+
+Task = Coroutine[Any, Any, None]  # something that runs until it is cancelled
 
 
 @dataclass(frozen=True, slots=True)

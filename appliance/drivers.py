@@ -1,0 +1,232 @@
+"""Which driver stands behind which port: the gate's devices, opened from its configuration.
+
+Called by `main` alone. Each library is imported only where its kind is configured, so that a gate
+without a camera needs no camera library.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from functools import partial
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final
+
+from admission.scan import Direction
+from appliance.config import Config, ReaderConfig
+from appliance.errors import ConfigError
+from appliance.ports import Clock, Display, Reader, Signals, Task, Turnstile
+
+if TYPE_CHECKING:
+    from appliance.readers.frames import OpensFrames
+
+log = logging.getLogger(__name__)
+
+PAGE_SIZE: Final = (800, 480)  # of the picture on the gate's page
+
+
+class Drivers:
+    """Opens devices; each stays open for as long as the stack does.
+
+    Attributes:
+        config: the checked configuration.
+        clock: the machine's.
+        stack: closes what was opened, in reverse.
+        tasks: what the devices want to have run beside the gate.
+    """
+
+    def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack) -> None:
+        """Open nothing yet."""
+        self.config = config
+        self.clock = clock
+        self.stack = stack
+        self.tasks: list[Task] = []
+        self._pins: dict[str, Any] = {}
+
+    def open_readers(self) -> list[Reader]:
+        """Open every reader.
+
+        Raises:
+            ConfigError: if one cannot be as it is configured, or its library is missing.
+        """
+        return [READERS[reader.kind](self, reader) for reader in self.config.readers]
+
+    def open_turnstile(self) -> Turnstile:
+        """Open the arm.
+
+        Raises:
+            ConfigError: if its library is missing.
+            TurnstileFaultError: if its pins cannot be had.
+        """
+        return TURNSTILES[self.config.turnstile.kind](self)
+
+    async def open_displays(self) -> list[Display]:
+        """Open the display, and the page that shows it where one is configured.
+
+        Raises:
+            ConfigError: if it cannot be as it is configured, or the page's port is taken.
+        """
+        displays: list[Display] = []
+        if self.config.display.kind == "oled":
+            displays.append(await self._open_oled())
+        if self.config.display.kind == "picture" or self.config.page.port:
+            displays.append(await self._open_picture())
+        return displays
+
+    async def open_signals(self) -> list[Signals]:
+        """Open light and sound.
+
+        Raises:
+            DeviceError: if their pins cannot be had.
+        """
+        if self.config.signals.kind == "none":
+            return []
+        from appliance.displays.gpio_signals import SignalWiring, open_gpio_signals
+
+        light = self.config.signals
+        wiring = SignalWiring(
+            light.red_pin, light.green_pin, light.blue_pin, buzzer=light.buzzer_pin
+        )
+        pins = self.pins(light.pin_factory)
+        opened = open_gpio_signals(wiring, self.clock, factory=pins.factory, errors=pins.errors)
+        return [await self.stack.enter_async_context(opened)]
+
+    def pins(self, library: str) -> Any:
+        """Open a pin library, once for turnstile and signals alike."""
+        from appliance.turnstiles.pins import PinLibrary, open_pins
+
+        if library not in self._pins:
+            self._pins[library] = self.stack.enter_context(open_pins(PinLibrary(library)))
+        return self._pins[library]
+
+    def worker(self) -> ThreadPoolExecutor:
+        """Give a thread for a camera's frames."""
+        return self.stack.enter_context(ThreadPoolExecutor(1, "frames"))
+
+    async def _open_oled(self) -> Display:
+        from appliance.displays.oled import open_i2c, open_oled
+
+        panel, size = self.config.display, self._display_size()
+        open_device = partial(
+            open_i2c, panel.chip, port=panel.bus, address=panel.address, size=size
+        )
+        opened = open_oled(open_device, self.config.language, self.clock)
+        return await self.stack.enter_async_context(opened)
+
+    async def _open_picture(self) -> Display:
+        from appliance.simulator.picture_display import PictureDisplay
+
+        is_display = self.config.display.kind == "picture"
+        size = self._display_size() if is_display else PAGE_SIZE
+        picture = PictureDisplay(self.config.language, size)
+        page = self.config.page
+        if page.port:
+            from appliance.local_page.serving import serve_page
+
+            serving = serve_page(picture, page.address, page.port)
+            address = await self.stack.enter_async_context(serving)
+            log.info("page ready", extra={"address": address})
+        return picture
+
+    def _display_size(self) -> tuple[int, int]:
+        return self.config.display.width, self.config.display.height
+
+
+def _open_serial(drivers: Drivers, config: ReaderConfig) -> Reader:
+    from appliance.readers.framing import Framing
+    from appliance.readers.serial_port import SerialPort, SerialReader
+
+    framing = Framing(config.prefix.encode(), config.suffix.encode(), config.aim_identifier)
+    port = SerialPort(config.port, config.baud, framing)
+    return SerialReader(config.name, config.direction, port, drivers.clock)
+
+
+def _open_camera(drivers: Drivers, config: ReaderConfig) -> Reader:
+    from appliance.readers.picamera import Picamera, PicameraFrames
+
+    frames = PicameraFrames(Picamera(config.camera), drivers.clock)
+    return _image_reader(drivers, config, frames.open, drivers.worker())
+
+
+def _open_folder(drivers: Drivers, config: ReaderConfig) -> Reader:
+    from appliance.readers.folder import Folder, FolderFrames
+
+    if config.folder is None:
+        raise ConfigError(f"{drivers.config.path}: readers: {config.name} has no folder")
+    config.folder.mkdir(parents=True, exist_ok=True)
+    worker = drivers.worker()
+    frames = FolderFrames(Folder(config.folder), worker, drivers.clock)
+    return _image_reader(drivers, config, frames.open, worker)
+
+
+def _image_reader(
+    drivers: Drivers, config: ReaderConfig, open_frames: "OpensFrames", worker: ThreadPoolExecutor
+) -> Reader:
+    from appliance.readers.camera import CameraReader
+    from appliance.readers.chain import open_decoder
+    from appliance.readers.decoding import Decoding, Strategy, symbologies_named
+
+    decoding = Decoding()
+    try:
+        if config.symbologies:
+            decoding = Decoding(symbologies_named(config.symbologies))
+    except ValueError as exc:
+        raise ConfigError(f"{drivers.config.path}: readers: {config.name}: {exc}") from exc
+    if config.linear_second_opinion:
+        strategies = (*decoding.strategies, Strategy.SECOND_OPINION)
+        decoding = Decoding(decoding.symbologies, strategies=strategies)
+    decoder = open_decoder(decoding)
+    return CameraReader(config.name, config.direction, open_frames, decoder, worker, drivers.clock)
+
+
+READERS: Final[dict[str, Callable[[Drivers, ReaderConfig], Reader]]] = {
+    "serial": _open_serial,
+    "camera": _open_camera,
+    "folder": _open_folder,
+}
+
+
+def _open_no_arm(drivers: Drivers) -> Turnstile:
+    from appliance.turnstiles.free import FreePassage
+
+    del drivers
+    return FreePassage()
+
+
+def _open_relay(drivers: Drivers) -> Turnstile:
+    return _relay(drivers, drivers.pins(drivers.config.turnstile.pin_factory))
+
+
+def _open_simulated(drivers: Drivers) -> Turnstile:
+    """The relay's own driver over mock pins, and somebody who walks through."""
+    from appliance.simulator.demo_person import DemoPerson
+    from appliance.simulator.virtual_turnstile import Person
+
+    config, pins = drivers.config.turnstile, drivers.pins("mock")
+    turnstile = _relay(drivers, pins)
+    if config.sensor_pin is not None:
+        people = repeat(Person(None if config.person_delay_s < 0 else config.person_delay_s))
+        numbers = [pin for pin in (config.entry_pin, config.exit_pin) if pin is not None]
+        relays = [pins.pin(number) for number in numbers]
+        person = DemoPerson(relays, pins.pin(config.sensor_pin), drivers.clock, people)
+        drivers.tasks.append(person.run())
+    return turnstile
+
+
+def _relay(drivers: Drivers, pins: Any) -> Turnstile:
+    from appliance.turnstiles.relay import RelayPin, SensorPin, Wiring, open_relay_turnstile
+
+    config = drivers.config.turnstile
+    relays = {Direction.ENTRY: RelayPin(config.entry_pin, config.active_high)}
+    if config.exit_pin is not None:
+        relays[Direction.EXIT] = RelayPin(config.exit_pin, config.active_high)
+    sensor = None if config.sensor_pin is None else SensorPin(config.sensor_pin)
+    wiring = Wiring(relays, sensor, config.pulse_s)
+    return drivers.stack.enter_context(open_relay_turnstile(wiring, pins, drivers.clock))
+
+
+TURNSTILES: Final[dict[str, Callable[[Drivers], Turnstile]]] = {
+    "none": _open_no_arm,
+    "relay": _open_relay,
+    "simulated": _open_simulated,
+}
