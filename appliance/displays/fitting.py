@@ -68,7 +68,7 @@ def fit(text: str, face: Face, room: tuple[int, int], limits: Limits, *, is_mono
         type_ = Type(face, px, is_mono)
         lines = _wrap(text, type_, room[0])
         if lines is not None and _fits(lines, type_, room[1], limits):
-            return Fitted(tuple(lines), type_)
+            return Fitted(_balanced(text, type_, lines), type_)
         px -= max(1, px // _STEP)
     smallest = Type(face, limits.px_min, is_mono)
     return _cut(text, smallest, room, limits) if text else Fitted((), smallest)
@@ -90,6 +90,17 @@ def _wrap(text: str, type_: Type, width: int) -> list[str] | None:
         else:
             lines.append(word)
     return [_without_dot(line) for line in lines]
+
+
+def _balanced(text: str, type_: Type, lines: list[str]) -> tuple[str, ...]:
+    """Break as many lines so that the longest is as short as it can be: no word stands alone."""
+    best = lines
+    while True:
+        narrower = max(type_.width(line) for line in best) - 1
+        lines_next = _wrap(text, type_, narrower)
+        if lines_next is None or len(lines_next) > len(best):
+            return tuple(best)
+        best = lines_next
 
 
 def _without_dot(line: str) -> str:

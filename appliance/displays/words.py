@@ -126,8 +126,8 @@ def _answer_words(screen: Screen, answer: Answer, catalogue: "_Catalogue") -> tu
     key = f"answer.{answer}"
     if answer is Answer.GRANTED and screen.direction is Direction.EXIT:
         key += ".exit"
-    line = "" if goes_anyway(screen) else catalogue.text(f"{key}.line")
-    return catalogue.text(f"{key}.title"), line
+    says_it_already = goes_anyway(screen) or (screen.detail and catalogue.find(f"{key}.detail"))
+    return catalogue.text(f"{key}.title"), "" if says_it_already else catalogue.text(f"{key}.line")
 
 
 def _title_before(screen: Screen, catalogue: "_Catalogue") -> str | None:

@@ -1,0 +1,240 @@
+"""OLED panels on the I2C bus, through luma. The only module that imports it; bound by `main`.
+
+A frame takes 24 ms on the bus at 400 kHz and 95 ms at 100 kHz, so drawing and sending happen in a
+thread of the display's own, and only frames that differ from the last are sent. A panel that does
+not answer is given up and opened again, no sooner than RETRY_S later, by the next screen.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final, Literal, Protocol
+
+from luma.core.error import (  # type: ignore[import-untyped]
+    DeviceAddressError,
+    DeviceDisplayModeError,
+)
+from luma.core.error import Error as LumaError
+from luma.core.interface.serial import i2c  # type: ignore[import-untyped]
+from luma.oled import device as drivers  # type: ignore[import-untyped]
+from PIL import Image
+
+from appliance.displays.screens import draw
+from appliance.displays.words import check_language
+from appliance.errors import ConfigError, DisplayLostError
+from appliance.ports import Clock, Screen
+
+RETRY_S: Final = 5.0
+_SHOW_S_MAX: Final = 3.0  # opening a panel and two frames at 100 kHz take a tenth of this
+_NS_PER_S: Final = 1_000_000_000
+_LOST: Final = (LumaError, OSError)  # TimeoutError, which the kernel's bus driver raises, is one
+_DISPLAY_OFF: Final = 0xAE  # one byte, the same on every controller listed here
+
+CONTROLLERS: Final = {
+    "ssd1306": drivers.ssd1306,
+    "ssd1309": drivers.ssd1309,
+    "ssd1315": drivers.ssd1315,
+    "sh1106": drivers.sh1106,
+    "ssd1322": drivers.ssd1322,
+    "ssd1327": drivers.ssd1327,
+}
+
+
+class LumaDevice(Protocol):
+    """What is used of a luma device."""
+
+    mode: Literal["1", "RGB", "RGBA"]
+    size: tuple[int, int]
+    persist: bool
+
+    def display(self, image: Image.Image) -> None:
+        """Send a picture of the device's mode and size."""
+        ...
+
+    def cleanup(self) -> None:
+        """Clear the panel and switch it off, unless it is to persist; close the bus."""
+        ...
+
+
+class SmBus(Protocol):
+    """What luma uses of a bus that is handed in."""
+
+    def write_i2c_block_data(self, address: int, register: int, data: list[int]) -> None:
+        """Write up to 32 bytes."""
+        ...
+
+
+def open_i2c(
+    controller: str,
+    *,
+    port: int = 1,
+    address: int = 0x3C,
+    size: tuple[int, int] = (128, 64),
+    rotate: int = 0,
+    bus: SmBus | None = None,
+) -> LumaDevice:
+    """Open a panel on the I2C bus and clear it.
+
+    The panel is asked first whether it is there: luma keeps every device that it ever made until
+    the process ends, also one whose making failed.
+
+    Args:
+        controller: one of CONTROLLERS. SSD1306 and SH1106 look alike and differ: the wrong one
+            shows a picture shifted by two columns.
+        port: the number of the bus.
+        address: of the panel on it.
+        size: width and height, pixels.
+        rotate: quarter turns clockwise.
+        bus: an opened bus to use instead of the port's.
+
+    Raises:
+        ConfigError: if the controller is not known, or has no such size or address.
+        LumaError, OSError: if the panel does not answer.
+    """
+    if controller not in CONTROLLERS:
+        known = ", ".join(sorted(CONTROLLERS))
+        raise ConfigError(f"display controller {controller!r} is not known; known are {known}")
+    try:
+        serial = i2c(bus=bus, port=port, address=address)
+        with _closing_on_error(serial):
+            serial.command(_DISPLAY_OFF)
+            make = CONTROLLERS[controller]
+            device: LumaDevice = make(serial, width=size[0], height=size[1], rotate=rotate)
+    except (DeviceDisplayModeError, DeviceAddressError) as exc:
+        raise ConfigError(f"display {controller} {size[0]}x{size[1]}: {exc}") from exc
+    return device
+
+
+class OledDisplay:
+    """The port `Display` over a panel; made by `open_oled`."""
+
+    def __init__(self, panel: "_Panel", worker: ThreadPoolExecutor) -> None:
+        self._panel = panel
+        self._worker = worker
+        self._stuck: Future[None] | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the panel's thread still waits for the bus, long after its time."""
+        return self._stuck is not None and not self._stuck.done()
+
+    async def show(self, screen: Screen) -> None:
+        """Draw and send a screen; returns when the panel has taken it.
+
+        Cancel: a frame that is being sent is still sent, in the background.
+
+        Raises:
+            DisplayLostError: if the panel does not answer, or was given up less than RETRY_S ago.
+        """
+        if self.is_stuck:
+            raise DisplayLostError("the panel still does not take the last picture")
+        job = self._worker.submit(self._panel.show, screen)
+        try:
+            async with asyncio.timeout(_SHOW_S_MAX):
+                await asyncio.wrap_future(job)
+        except TimeoutError:  # the panel's own are DisplayLostError by now
+            self._stuck = job
+            raise DisplayLostError(f"the panel took no picture for {_SHOW_S_MAX} s") from None
+
+
+@asynccontextmanager
+async def open_oled(
+    open_device: Callable[[], LumaDevice], language: str, clock: Clock
+) -> AsyncIterator[OledDisplay]:
+    """Keep a panel for as long as the context lasts; on the way out it is cleared and dark.
+
+    The panel itself is opened by the first screen: a gate without its display still admits people.
+
+    Args:
+        open_device: opens the panel, as `open_i2c` does; called again after a loss.
+        language: of the texts.
+        clock: for the delay between two attempts.
+
+    Raises:
+        ValueError: if there are no words in this language.
+    """
+    panel = _Panel(open_device, check_language(language), clock)
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="oled")
+    display = OledDisplay(panel, worker)
+    try:
+        yield display
+    finally:
+        worker.submit(panel.close)
+        worker.shutdown(wait=not display.is_stuck)
+
+
+class _Panel:
+    """The panel as the worker thread knows it; nothing here is called from anywhere else."""
+
+    def __init__(self, open_device: Callable[[], LumaDevice], language: str, clock: Clock) -> None:
+        self._open_device = open_device
+        self._language = language
+        self._clock = clock
+        self._device: LumaDevice | None = None
+        self._sent = b""
+        self._retry_ns = clock.monotonic_ns()
+
+    def show(self, screen: Screen) -> None:
+        device = self._opened()
+        mode = device.mode
+        picture = draw(screen, self._language, device.size, "1" if mode == "1" else "RGB")
+        frame = picture.tobytes()
+        if frame == self._sent:
+            return
+        try:
+            device.display(picture.convert("RGBA") if mode == "RGBA" else picture)
+        except _LOST as exc:
+            self._give_up(device)
+            raise DisplayLostError(f"the panel does not answer: {exc}") from exc
+        self._sent = frame
+
+    def close(self) -> None:
+        if self._device is not None:
+            with suppress(*_LOST):  # a panel that is gone is dark
+                self._device.cleanup()
+            _forget(self._device)
+            self._device = None
+
+    def _opened(self) -> LumaDevice:
+        if self._device is not None:
+            return self._device
+        wait_s = (self._retry_ns - self._clock.monotonic_ns()) / _NS_PER_S
+        if wait_s > 0:
+            raise DisplayLostError(f"the panel is lost; it is tried again in {wait_s:.1f} s")
+        try:
+            self._device = self._open_device()
+        except _LOST as exc:
+            self._retry_later()
+            raise DisplayLostError(f"the panel cannot be opened: {exc}") from exc
+        return self._device
+
+    def _give_up(self, device: LumaDevice) -> None:
+        device.persist = True  # only close the bus: nobody is there to be switched off
+        with suppress(*_LOST):
+            device.cleanup()
+        _forget(device)
+        self._device, self._sent = None, b""
+        self._retry_later()
+
+    def _retry_later(self) -> None:
+        self._retry_ns = self._clock.monotonic_ns() + round(RETRY_S * _NS_PER_S)
+
+
+def _forget(device: LumaDevice) -> None:
+    """Empty a device that is done with.
+
+    luma registers each one to be cleaned up when the process ends, and so keeps it: 130 KB for
+    every time that a loose cable comes and goes, and at the end a write to a panel long reopened.
+    """
+    vars(device).clear()
+
+
+@contextmanager
+def _closing_on_error(serial: i2c) -> Iterator[None]:
+    """Close the bus again if the panel behind it does not answer."""
+    try:
+        yield
+    except (LumaError, OSError):
+        serial.cleanup()
+        raise

@@ -1,0 +1,117 @@
+"""Light and sound of every screen, as tables. Called by the drivers of lamps and buzzers.
+
+Pure: knows no pin and no clock. Each outcome has a light and a rhythm of its own, so that people
+who do not see, do not hear, or do not tell colours apart get it all the same. Nothing flashes
+faster than FLASH_HZ_MAX; sounds stay between TONE_HZ_MIN and TONE_HZ_MAX, where small buzzers are
+loud and old ears still hear.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from admission.scan import Direction
+from appliance.displays.appearance import appearance_of, goes_anyway
+from appliance.displays.palette import Hue
+from appliance.ports import Look, Screen
+
+FLASH_HZ_MAX: Final = 3.0  # WCAG 2.2, success criterion 2.3.1
+TONE_HZ_MIN: Final = 500
+TONE_HZ_MAX: Final = 3000
+
+Rgb = tuple[float, float, float]
+
+DARK: Final[Rgb] = (0.0, 0.0, 0.0)
+GREEN: Final[Rgb] = (0.0, 1.0, 0.0)
+AMBER: Final[Rgb] = (1.0, 0.6, 0.0)
+RED: Final[Rgb] = (1.0, 0.0, 0.0)
+BLUE: Final[Rgb] = (0.0, 0.0, 1.0)
+WHITE: Final[Rgb] = (1.0, 1.0, 1.0)
+DIM_WHITE: Final[Rgb] = (0.15, 0.15, 0.15)
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A colour for a time; for ever if it is the only one of its light."""
+
+    colour: Rgb
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A tone for a time; silence at 0 Hz."""
+
+    hz: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What is seen and heard.
+
+    Attributes:
+        light: one colour that stays, or several that take turns for ever.
+        sound: played once; none is silence.
+    """
+
+    light: tuple[Flash, ...]
+    sound: tuple[Tone, ...] = ()
+
+
+def _steady(colour: Rgb) -> tuple[Flash, ...]:
+    return (Flash(colour, 1.0),)
+
+
+def _in_turn(one: Rgb, other: Rgb, hz: float) -> tuple[Flash, ...]:
+    half_s = 0.5 / hz
+    return (Flash(one, half_s), Flash(other, half_s))
+
+
+_RISING: Final = (Tone(1047, 0.075), Tone(1568, 0.075))
+_RISING_LOW: Final = (Tone(784, 0.075), Tone(1047, 0.075))
+_TWO_LOW: Final = (Tone(587, 0.2), Tone(0, 0.1), Tone(587, 0.2))
+_THREE_SHORT: Final = (
+    Tone(1319, 0.08),
+    Tone(0, 0.08),
+    Tone(1319, 0.08),
+    Tone(0, 0.08),
+    Tone(1319, 0.08),
+)
+_ONE_LONG_LOW: Final = (Tone(523, 0.5),)
+_ONE_SHORT_LOW: Final = (Tone(587, 0.12),)
+
+_LOOKS: Final[dict[Look, Pattern]] = {
+    Look.STARTING: Pattern(_in_turn(WHITE, DARK, 0.5)),
+    Look.WAITING_LIST: Pattern(_in_turn(WHITE, DARK, 0.5)),
+    Look.IDLE: Pattern(_steady(DIM_WHITE)),
+    Look.READING: Pattern(_in_turn(WHITE, DARK, 1.0)),
+    Look.NOT_PASSED: Pattern(_steady(WHITE), _ONE_SHORT_LOW),
+    Look.OUT_OF_SERVICE: Pattern(_in_turn(WHITE, RED, 0.5)),
+}
+_GRANTED: Final[dict[Direction, Pattern]] = {
+    Direction.ENTRY: Pattern(_steady(GREEN), _RISING),
+    Direction.EXIT: Pattern(_steady(GREEN), _RISING_LOW),
+}
+_ATTENTION: Final = Pattern(_in_turn(GREEN, AMBER, 1.0), _THREE_SHORT)
+_DENIED: Final[dict[Hue, Pattern]] = {
+    Hue.YELLOW: Pattern(_steady(AMBER), _TWO_LOW),
+    Hue.ORANGE: Pattern(_in_turn(AMBER, DARK, 1.0), _TWO_LOW),
+    Hue.RED: Pattern(_steady(RED), _ONE_LONG_LOW),
+    Hue.BLUE: Pattern(_in_turn(BLUE, DARK, 1.0), _THREE_SHORT),
+    Hue.BLACK: Pattern(_in_turn(WHITE, RED, 0.5), _ONE_LONG_LOW),
+}
+
+
+def pattern_of(screen: Screen) -> Pattern:
+    """Give the light and the sound of a screen.
+
+    Raises:
+        ValueError: if the screen is a refusal without a reason.
+    """
+    if goes_anyway(screen):
+        return _ATTENTION
+    if screen.look is Look.GRANTED:
+        return _GRANTED[screen.direction]
+    if screen.look is Look.DENIED:
+        return _DENIED[appearance_of(screen).hue]
+    return _LOOKS[screen.look]
