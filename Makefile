@@ -49,6 +49,10 @@ lint: setup ## style, types and the doors of the house
 pictures: setup ## draw the pictures of the README anew
 	@$(BIN)/portillon pictures
 
+.PHONY: catalogues
+catalogues: setup ## collect the messages of the pages, merge and compile the catalogues
+	@$(BIN)/python tools/catalogues.py
+
 .PHONY: bench
 bench: setup ## measure the figures that the README quotes, on this machine
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit; done
