@@ -180,6 +180,11 @@ class LiveSide:
     _woken: set[str] = field(default_factory=set)
     _subscribed: bool = False
 
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the gate has said where its cursors stand."""
+        return self._subscribed
+
     def receive(self, message: Live) -> list[Command]:
         """Take a message of the gate.
 

@@ -1,0 +1,375 @@
+"""What gates ask of the server: enrolment, lists, uploads, feed, and the live connection.
+
+Every request but the enrolment is signed by its gate (`admission.sync.request_signing`). Answers
+hold no ticket number: lists carry identifiers, and so do feeds.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from aiohttp import WSMsgType, web
+
+from admission.errors import ProtocolError, SignatureError
+from admission.limits import MESSAGE_BYTES_MAX
+from admission.sync import codec
+from admission.sync.messages import Ack, Batch, Beat, Enrol, Enrolled, Feed, Lists, Status
+from admission.sync.request_signing import (
+    NONCE_HEADER,
+    Credentials,
+    ReplayWindow,
+    check_request,
+    read_authorization,
+)
+from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
+from sync_server.errors import EnrolmentError, LockedOutError, NotFoundError
+
+log = logging.getLogger(__name__)
+
+BEAT_S: Final = 2.0  # a gate takes three missed beats for a lost link
+ENROL_BYTES_MAX: Final = 4096
+LIVE_S_MAX: Final = 20.0  # a gate that says nothing for so long is gone: it reports every 5 s
+_FOREVER: Final = "public, max-age=31536000, immutable"
+
+
+class DeviceDesk(Protocol):
+    """What the device API needs of the services; NotFoundError for what is not the gate's."""
+
+    async def enrol(self, request: Enrol, address: str) -> Enrolled:
+        """Spend a one-time code.
+
+        Raises:
+            EnrolmentError: if the code is wrong, used or too old.
+            LockedOutError: if too many wrong codes came from that address.
+        """
+        ...
+
+    async def public_key(self, gate: str) -> bytes | None:
+        """Give the key that a gate signs with; None if it is unknown, not enrolled or revoked."""
+        ...
+
+    async def assignment(self, gate: str) -> bytes:
+        """Give the gate's signed assignment."""
+        ...
+
+    async def manifest(self, gate: str, performance: str) -> bytes:
+        """Give the newest signed manifest of a performance that the gate holds."""
+        ...
+
+    async def snapshot(self, gate: str, performance: str, sha256: str) -> Path:
+        """Give the file of a published snapshot."""
+        ...
+
+    async def list_key(self, gate: str, performance: str) -> bytes:
+        """Give a list key, sealed for the gate."""
+        ...
+
+    async def take(self, gate: str, batch: Batch) -> Ack:
+        """Take a batch in; durable when this returns."""
+        ...
+
+    async def feed(self, gate: str, stream: str, after: int) -> Feed:
+        """Read a stream after a cursor."""
+        ...
+
+    async def streams(self, gate: str) -> frozenset[str]:
+        """Give the streams that a gate may follow."""
+        ...
+
+    async def lists(self, gate: str) -> Lists:
+        """Give the versions that are published for a gate now."""
+        ...
+
+    async def note_status(self, gate: str, status: Status) -> None:
+        """Remember how a gate is."""
+        ...
+
+    async def note_gone(self, gate: str) -> None:
+        """Remember that a gate's live connection has ended."""
+        ...
+
+
+class LiveRoom:
+    """The live connections of this process; told what has changed by whoever changed it."""
+
+    def __init__(self) -> None:
+        """Begin with nobody there."""
+        self._connections: set[_Connection] = set()
+
+    def streams_grew(self, streams: Iterable[str]) -> None:
+        """Wake every connection that follows one of these streams; never waits."""
+        grown = set(streams)
+        for connection in self._connections:
+            connection.wake(grown)
+
+    def lists_changed(self) -> None:
+        """Have every connection look whether its lists or its assignment are new; never waits."""
+        for connection in self._connections:
+            connection.look()
+
+    def close(self) -> None:
+        """End every connection: the server stops."""
+        for connection in self._connections:
+            connection.end()
+
+    @asynccontextmanager
+    async def join(self, connection: "_Connection") -> AsyncIterator[None]:
+        """Keep a connection in the room while the context lasts."""
+        self._connections.add(connection)
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+
+
+@dataclass(eq=False, slots=True)
+class _Connection:
+    """One gate's live connection: what is to be done next, and the wake-up for it."""
+
+    gate: str
+    grown: set[str] = field(default_factory=set)
+    lists_due: bool = True
+    ended: bool = False
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self, streams: set[str]) -> None:
+        self.grown |= streams
+        self.due.set()
+
+    def look(self) -> None:
+        self.lists_due = True
+        self.due.set()
+
+    def end(self) -> None:
+        self.ended = True
+        self.due.set()
+
+
+class Nonces:
+    """This start's nonce, and which request counters of each gate were seen under it."""
+
+    def __init__(self, nonce: str) -> None:
+        """Take a nonce that was never used before."""
+        self.nonce = nonce
+        self._windows: dict[str, ReplayWindow] = {}
+
+    def window(self, gate: str) -> ReplayWindow:
+        """Give the window of a gate."""
+        return self._windows.setdefault(gate, ReplayWindow())
+
+
+DESK: Final = web.AppKey("device_desk", DeviceDesk)
+ROOM: Final = web.AppKey("live_room", LiveRoom)
+NONCES: Final = web.AppKey("nonces", Nonces)
+
+Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+
+
+def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce: str) -> None:
+    """Add the device API's routes to an application."""
+    app[DESK], app[ROOM], app[NONCES] = desk, room, Nonces(nonce)
+    app.router.add_post("/sync/v1/enrolments", _enrol)
+    app.router.add_get("/sync/v1/assignment", _signed(_assignment))
+    app.router.add_get("/sync/v1/performances/{performance}/manifest", _signed(_manifest))
+    app.router.add_get("/sync/v1/performances/{performance}/key", _signed(_key))
+    app.router.add_get("/sync/v1/performances/{performance}/lists/{sha256}", _signed(_snapshot))
+    app.router.add_post("/sync/v1/journals/{journal}", _signed(_upload))
+    app.router.add_get("/sync/v1/feed/{stream}", _signed(_feed))
+    app.router.add_get("/sync/v1/live", _signed(_live))
+    app.on_shutdown.append(_close_room)
+
+
+async def _close_room(app: web.Application) -> None:
+    app[ROOM].close()
+
+
+def _signed(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        gate = await _authenticate(request)
+        try:
+            return await handler(request, gate)
+        except NotFoundError as exc:
+            raise web.HTTPNotFound(text=exc.message) from None
+        except ProtocolError as exc:
+            raise web.HTTPBadRequest(text=str(exc)) from None
+
+    return handle
+
+
+async def _authenticate(request: web.Request) -> str:
+    """Give the gate that signed a request, or refuse it with this start's nonce."""
+    nonces = request.app[NONCES]
+    body = await request.read() if request.can_read_body else b""
+    try:
+        credentials = read_authorization(request.headers.get("Authorization", ""))
+        await _check(request, credentials, nonces, body)
+    except (ProtocolError, SignatureError) as exc:
+        raise web.HTTPUnauthorized(
+            text=str(exc), headers={NONCE_HEADER: nonces.nonce, "WWW-Authenticate": "Portillon"}
+        ) from None
+    return credentials.gate
+
+
+async def _check(
+    request: web.Request, credentials: Credentials, nonces: Nonces, body: bytes
+) -> None:
+    key = await request.app[DESK].public_key(credentials.gate)
+    if key is None:
+        raise web.HTTPForbidden(text="this gate is not enrolled here, or it was revoked")
+    check_request(
+        credentials,
+        public_key=key,
+        method=request.method,
+        target=request.raw_path,
+        body=body,
+        nonce=nonces.nonce,
+        window=nonces.window(credentials.gate),
+    )
+
+
+async def _enrol(request: web.Request) -> web.StreamResponse:
+    if (request.content_length or 0) > ENROL_BYTES_MAX:
+        raise web.HTTPRequestEntityTooLarge(ENROL_BYTES_MAX, request.content_length or 0)
+    try:
+        message = codec.decode(await request.read(), Enrol)
+        answer = await request.app[DESK].enrol(message, request.remote or "")
+    except ProtocolError as exc:
+        raise web.HTTPBadRequest(text=str(exc)) from None
+    except EnrolmentError as exc:
+        raise web.HTTPForbidden(text=exc.message) from None
+    except LockedOutError as exc:
+        headers = {"Retry-After": str(exc.retry_s)}
+        raise web.HTTPTooManyRequests(text=exc.message, headers=headers) from None
+    return _message(codec.encode(answer))
+
+
+async def _assignment(request: web.Request, gate: str) -> web.StreamResponse:
+    return _document(request, await request.app[DESK].assignment(gate))
+
+
+async def _manifest(request: web.Request, gate: str) -> web.StreamResponse:
+    performance = request.match_info["performance"]
+    return _document(request, await request.app[DESK].manifest(gate, performance))
+
+
+async def _key(request: web.Request, gate: str) -> web.StreamResponse:
+    sealed = await request.app[DESK].list_key(gate, request.match_info["performance"])
+    return web.Response(body=sealed, headers={"Cache-Control": "no-store"})
+
+
+async def _snapshot(request: web.Request, gate: str) -> web.StreamResponse:
+    performance, sha256 = request.match_info["performance"], request.match_info["sha256"]
+    path = await request.app[DESK].snapshot(gate, performance, sha256)
+    return web.FileResponse(path, headers={"Cache-Control": _FOREVER})
+
+
+async def _upload(request: web.Request, gate: str) -> web.StreamResponse:
+    batch = codec.decode(await request.read(), Batch)
+    if batch.journal != request.match_info["journal"]:
+        raise web.HTTPBadRequest(text="the batch is of another journal than the address says")
+    ack = await request.app[DESK].take(gate, batch)
+    return _message(codec.encode(ack), 409 if ack.conflict else 200)
+
+
+async def _feed(request: web.Request, gate: str) -> web.StreamResponse:
+    text = request.query.get("after", "0")
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(1 << 63)):
+        raise web.HTTPBadRequest(text="after must be a whole number")
+    stream = request.match_info["stream"]
+    return _message(codec.encode(await request.app[DESK].feed(gate, stream, int(text))))
+
+
+async def _live(request: web.Request, gate: str) -> web.StreamResponse:
+    socket = web.WebSocketResponse(max_msg_size=MESSAGE_BYTES_MAX, timeout=1.0)
+    await socket.prepare(request)
+    desk, room = request.app[DESK], request.app[ROOM]
+    side = LiveSide(await desk.streams(gate))
+    connection = _Connection(gate)
+    try:
+        async with room.join(connection), asyncio.TaskGroup() as tasks:
+            sender = tasks.create_task(_send_news(socket, side, desk, connection))
+            await _receive(socket, side, desk, connection)
+            sender.cancel()
+    except* (ProtocolError, NotFoundError) as group:
+        log.warning("gate broke the protocol", extra={"gate": gate, "reason": str(group)})
+    except* ConnectionError:
+        pass  # the gate went: it is degraded now and comes back by itself
+    finally:
+        await desk.note_gone(gate)
+        await socket.close()
+    return socket
+
+
+async def _receive(
+    socket: web.WebSocketResponse, side: LiveSide, desk: DeviceDesk, connection: _Connection
+) -> None:
+    while not connection.ended:
+        try:
+            message = await socket.receive(timeout=LIVE_S_MAX)
+        except TimeoutError:
+            return
+        if message.type is not WSMsgType.BINARY:
+            return
+        commands = side.receive(codec.decode_live(message.data))
+        await _carry_out(commands, socket, side, desk, connection.gate)
+        connection.due.set()
+
+
+async def _send_news(
+    socket: web.WebSocketResponse, side: LiveSide, desk: DeviceDesk, connection: _Connection
+) -> None:
+    """Send what is due, and a beat where nothing is for a while."""
+    while not connection.ended:
+        try:
+            async with asyncio.timeout(BEAT_S):
+                await connection.due.wait()
+        except TimeoutError:
+            await socket.send_bytes(codec.encode(Beat(time.time_ns() // 1_000_000)))
+            continue
+        connection.due.clear()
+        grown, connection.grown = connection.grown, set()
+        if connection.lists_due and side.is_subscribed:
+            connection.lists_due = False
+            side.allowed = await desk.streams(connection.gate)
+            announced = side.announce(await desk.lists(connection.gate))
+            await _carry_out(announced, socket, side, desk, connection.gate)
+        await _carry_out(side.wake(sorted(grown)), socket, side, desk, connection.gate)
+    await socket.close()
+
+
+async def _carry_out(
+    commands: list[Command],
+    socket: web.WebSocketResponse,
+    side: LiveSide,
+    desk: DeviceDesk,
+    gate: str,
+) -> None:
+    todo = list(commands)
+    while todo:
+        match todo.pop(0):
+            case Send(message):
+                await socket.send_bytes(codec.encode(message))
+            case ReadFeed(stream, after):
+                todo += side.page(await desk.feed(gate, stream, after))
+            case NoteStatus(status):
+                await desk.note_status(gate, status)
+
+
+def _document(request: web.Request, raw: bytes) -> web.Response:
+    """Answer with a signed document, or with 304 where the gate has it."""
+    etag = f'"{hashlib.sha256(raw).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=raw, headers=headers, content_type="application/json")
+
+
+def _message(raw: bytes, status: int = 200) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(body=raw, status=status, content_type=codec.CONTENT_TYPE, headers=headers)
