@@ -187,4 +187,6 @@ def reconcile(
     for name, _ in used:
         attendance[name] += 1
     anomalies.sort(key=lambda anomaly: fold_key(anomaly.passage))
+    unlisted = sorted(occupancy.keys() - set(checkpoints))  # theirs was the order of arrival
+    occupancy = {name: occupancy[name] for name in (*checkpoints, *unlisted)}
     return Report(tuple(anomalies), occupancy, attendance)

@@ -1,11 +1,12 @@
 """What a gate is told to do: its checkpoint and the lists it holds. Signed like a list."""
 
 from collections.abc import Iterable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
 from admission.errors import ForeignListError, ListFormatError, RollbackError
+from admission.rules import ExitPolicy
 from admission.ticket import Checkpoint
 from admission.ticketlist.envelope import ASSIGNMENT_TYPE, open_envelope
 
@@ -32,7 +33,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         checkpoint: where it works.
         held: performances whose lists it holds without controlling them, so that it can say
             where a ticket belongs.
-        exit_policy: a `rules.ExitPolicy`: listed, any or none.
+        exit_policy: for which refused numbers its exits open.
     """
 
     gate: Name
@@ -40,7 +41,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     checkpoint: CheckpointRow
     held: tuple[Name, ...] = ()
-    exit_policy: Literal["listed", "any", "none"] = "listed"
+    exit_policy: ExitPolicy = ExitPolicy.LISTED
 
     @property
     def performances(self) -> tuple[str, ...]:
