@@ -144,6 +144,7 @@ class Uplink:
     async def _apply(self, command: ApplyFeed) -> None:
         facts = [fact_of_item(item) for item in command.items]
         await self._memory.remember_feed(command.stream, command.items)
+        log.info("facts applied", extra={"stream": command.stream, "cursor": command.cursor})
         own = self._recorder.journal.id
         for fact in facts:
             if fact.gate != own:  # our own are in our journal, with our own clock
