@@ -16,7 +16,7 @@ const toSpeak = document.querySelector('[data-part="spoken"]');
 let stream = null;
 let heardAt = performance.now();
 let spokenAt = -SPOKEN_EVERY_MS;
-let lastSpoken = toSpeak.textContent.trim();
+let lastSpoken = sentence();
 let retry = 0;
 
 function show(state) {
@@ -34,8 +34,12 @@ function heard() {
   show("good");
 }
 
+function sentence() {
+  return toSpeak.textContent.replace(/\s+/g, " ").trim();
+}
+
 function speak() {
-  const text = toSpeak.textContent.replace(/\s+/g, " ").trim();
+  const text = sentence();
   const now = performance.now();
   if (text === lastSpoken || now - spokenAt < SPOKEN_EVERY_MS) return;
   spoken.textContent = text;

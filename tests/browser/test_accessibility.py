@@ -1,0 +1,89 @@
+"""Every page, light and dark, narrow and wide: axe-core finds nothing wrong, nothing overflows."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sync_server.reporting import GateState, LiveReport
+
+VENDOR = Path(__file__).parent / "vendor"
+
+
+def test_the_checker_is_the_one_that_was_taken_in():
+    digest = hashlib.sha256((VENDOR / "axe.min.js").read_bytes()).hexdigest()
+    assert f"`{digest}`" in (VENDOR / "README.md").read_text()
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request):
+    return request.param
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+class TestPages:
+    async def test_the_login(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.go("/login")
+        assert await visitor.violations() == []
+
+    async def test_a_refused_login(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.go("/login")
+        await visitor.page.click("button.primary")
+        assert await visitor.violations() == []
+
+    async def test_the_notice_of_a_session_that_ended(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.sign_in()
+        await visitor.site.accounts.sign_in(
+            "lea@theatre.example", "correct horse battery", "198.51.100.9", ""
+        )
+        await visitor.page.wait_for_url("**/login")
+        assert await visitor.violations() == []
+
+    async def test_the_live_page(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        report = visitor.site.reports.report
+        gates = tuple(
+            replace(report.gates[0], id=state.value, state=state, queue=3) for state in GateState
+        )
+        visitor.site.reports.report = replace(report, gates=(*report.gates, *gates))
+        await visitor.sign_in()
+        await visitor.page.locator(".figures summary").click()
+        assert await visitor.violations() == []
+
+    async def test_the_live_page_before_anything_happens(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        now_us = visitor.site.reports.report.at_us
+        visitor.site.reports.report = LiveReport(now_us, (), (), (), (), (), (), ())
+        await visitor.sign_in()
+        assert await visitor.violations() == []
+
+    async def test_a_page_that_does_not_exist(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.go("/nowhere")
+        assert await visitor.violations() == []
+
+    @pytest.mark.parametrize("width", [320, 390, 640, 1024, 1280])
+    async def test_no_page_is_wider_than_its_window(self, visitor, width):
+        """320 pixels are also what a window of 640 has left when it is zoomed to 200 %."""
+        await visitor.page.set_viewport_size({"width": width, "height": 800})
+        for path in ("/login", "/"):
+            if path == "/":
+                await visitor.sign_in()
+            wide = await visitor.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, path
+
+    async def test_whatever_takes_a_finger_is_large_enough(self, visitor):
+        await visitor.page.set_viewport_size({"width": 390, "height": 800})
+        await visitor.sign_in()
+        small = await visitor.page.evaluate(
+            """[...document.querySelectorAll("button, select, nav a")]
+            .map((e) => [e.textContent.trim(), e.getBoundingClientRect()])
+            .filter(([, box]) => box.width && (box.height < 24 || box.width < 24))
+            .map(([text]) => text)"""
+        )
+        assert small == []
