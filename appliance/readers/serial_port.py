@@ -75,13 +75,15 @@ class SerialReader:
         self._noise = NoiseWatch()
         self._bucket = TokenBucket()
         self._presence = Presence(name)
+        self._bytes = 0
         self._overruns_told = 0
         self._unframed_told = False
 
     @property
     def counts(self) -> dict[str, int]:
-        """What went wrong on the line so far, for the status page."""
+        """What came in so far, and what of it went wrong, for the status page."""
         return {
+            "bytes": self._bytes,
             "overruns": self._framer.overruns,
             "unframed": self._framer.unframed,
             "garbled": self._noise.garbled,
@@ -119,7 +121,10 @@ class SerialReader:
         else:
             left_s = (silence_at_ns - self._clock.monotonic_ns()) / _NS_PER_S
             await wait_set(line.stirred, self._clock, max(0.0, left_s))
-        codes = [code for data, at_ns in line.take() for code in self._framer.feed(data, at_ns)]
+        codes = []
+        for data, at_ns in line.take():
+            self._bytes += len(data)
+            codes += self._framer.feed(data, at_ns)
         if not line.stirred.is_set():
             codes += self._framer.tick(self._clock.monotonic_ns())
         self._tell_of_trouble(codes)

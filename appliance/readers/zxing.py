@@ -70,5 +70,13 @@ def _as_read(barcode: zxingcpp.Barcode) -> Read | None:
                 corners.bottom_left,
             )
         ),
-        text=barcode.text,
+        text=_text(bytes(barcode.bytes), barcode.text),
     )
+
+
+def _text(data: bytes, guessed: str) -> str:
+    """What the bytes say: UTF-8 if they are that, which few codes state, and else a guess."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return guessed

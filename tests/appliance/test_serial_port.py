@@ -1,0 +1,522 @@
+"""Serial scanners: framing for any chunking, and the reader on real pseudo terminals."""
+
+import asyncio
+import logging
+import os
+import tty
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import serial
+from hypothesis import given
+from hypothesis import strategies as st
+
+from admission.scan import Direction
+from appliance.errors import ReaderLostError
+from appliance.ports import Payload
+from appliance.readers import serial_port
+from appliance.readers.framing import Code, Framer, Framing
+from appliance.readers.noise import RUNS_MIN, NoiseWatch, is_garbled
+from appliance.readers.serial_port import REOPEN_S, SerialPort, SerialReader
+from appliance.simulator.virtual_clock import VirtualClock, settle
+
+MS = 1_000_000
+SILENCE_NS = 80 * MS
+GM65_ANSWER = bytes.fromhex("02 00 00 01 00 33 31")
+
+
+def codes(framer: Framer, *chunks: bytes, now_ns: int = 0) -> list[bytes]:
+    return [code.data for chunk in chunks for code in framer.feed(chunk, now_ns)]
+
+
+# --- framing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\n\r"])
+def test_a_code_ends_with_cr_or_lf_or_both(end: bytes):
+    assert codes(Framer(Framing()), b"ONE" + end + b"TWO" + end) == [b"ONE", b"TWO"]
+
+
+def test_a_code_without_an_end_is_ended_by_silence():
+    framer = Framer(Framing())
+    assert framer.feed(b"TICKET", 5 * MS) == []
+    assert framer.silence_at_ns == 85 * MS
+    assert framer.tick(85 * MS - 1) == []
+    assert framer.tick(85 * MS) == [Code(b"TICKET", "", 5 * MS)]
+    assert framer.silence_at_ns is None
+
+
+def test_silence_is_also_noticed_when_the_next_code_comes():
+    framer = Framer(Framing())
+    framer.feed(b"ONE", 0)
+    assert [code.data for code in framer.feed(b"TWO\r", SILENCE_NS)] == [b"ONE", b"TWO"]
+
+
+def test_every_byte_puts_the_silence_off():
+    framer = Framer(Framing())
+    for n in range(10):
+        assert framer.feed(b"X", n * 79 * MS) == []
+    assert [code.data for code in framer.tick(9 * 79 * MS + SILENCE_NS)] == [b"X" * 10]
+
+
+def test_an_end_that_comes_after_the_silence_is_no_empty_code():
+    framer = Framer(Framing())
+    framer.feed(b"TICKET", 0)
+    framer.tick(SILENCE_NS)
+    assert framer.feed(b"\r\n", SILENCE_NS + 1) == []
+
+
+def test_group_separators_and_other_bytes_stay_in_the_code():
+    data = b"\x1d01040\x1d99" + bytes(range(0x80, 0xA0)) + b"\x00"
+    assert codes(Framer(Framing()), data + b"\r") == [data]
+
+
+def test_a_code_of_the_greatest_length_is_a_code():
+    assert codes(Framer(Framing()), b"x" * 4096 + b"\r") == [b"x" * 4096]
+
+
+def test_a_longer_run_is_dropped_whole_and_counted_and_the_next_code_is_read():
+    framer = Framer(Framing())
+    assert codes(framer, b"x" * 4104, b"y" * 9000, b"z\rNEXT\r") == [b"NEXT"]
+    assert framer.overruns == 1
+
+
+def test_a_longer_run_ends_with_silence_too():
+    framer = Framer(Framing())
+    framer.feed(b"x" * 5000, 0)
+    assert framer.silence_at_ns == SILENCE_NS
+    assert framer.tick(SILENCE_NS) == []
+    assert codes(framer, b"NEXT\r", now_ns=2 * SILENCE_NS) == [b"NEXT"]
+    assert framer.overruns == 1
+
+
+def test_the_answer_to_a_trigger_command_is_taken_off():
+    framer = Framer(Framing())
+    assert codes(framer, GM65_ANSWER + b"TICKET\r", GM65_ANSWER + b"\r") == [b"TICKET"]
+
+
+def test_prefix_and_suffix_are_taken_off():
+    framer = Framer(Framing(prefix=b"<<", suffix=b">>"))
+    assert codes(framer, b"<<TICKET>>\r", b"<<<<>>\r") == [b"TICKET", b"<<"]
+    assert framer.unframed == 0
+
+
+@pytest.mark.parametrize("raw", [b"TICKET", b"<<TICKET", b"TICKET>>", b"<", b"<<>"])
+def test_a_code_without_its_prefix_or_suffix_is_handed_on_as_it_is(raw: bytes):
+    framer = Framer(Framing(prefix=b"<<", suffix=b">>"))
+    assert codes(framer, raw + b"\r") == [raw]
+    assert framer.unframed == 1
+
+
+def test_prefix_and_suffix_do_not_share_bytes():
+    framer = Framer(Framing(prefix=b"##", suffix=b"##"))
+    assert codes(framer, b"###\r", b"#####\r") == [b"###", b"#"]
+
+
+@pytest.mark.parametrize(
+    ("aim", "symbology"),
+    [
+        (b"]Q1", "QRCode"),
+        (b"]Q3", "QRCode"),
+        (b"]z0", "Aztec"),
+        (b"]d2", "DataMatrix"),
+        (b"]L0", "PDF417"),
+        (b"]C1", "Code128"),
+        (b"]A0", "Code39"),
+        (b"]I1", "ITF"),
+        (b"]E0", "EAN13"),
+        (b"]E4", "EAN8"),
+        (b"]?0", ""),
+    ],
+)
+def test_the_aim_identifier_names_the_kind_of_code(aim: bytes, symbology: str):
+    framer = Framer(Framing(prefix=b"~", has_aim=True))
+    assert framer.feed(b"~" + aim + b"TICKET\r", 3) == [Code(b"TICKET", symbology, 3)]
+
+
+def test_an_aim_identifier_that_is_missing_is_not_guessed():
+    framer = Framer(Framing(has_aim=True))
+    assert codes(framer, b"TICKET\r", b"]Q\r") == [b"TICKET", b"]Q"]
+    assert framer.unframed == 2
+
+
+def test_an_aim_identifier_that_is_not_configured_belongs_to_the_code():
+    assert codes(Framer(Framing()), b"]Q1TICKET\r") == [b"]Q1TICKET"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"prefix": b"a\r"}, {"suffix": b"\n"}, {"silence_s": 0}, {"bytes_max": 4097}]
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]):
+    with pytest.raises(ValueError, match=r"must be|go without"):
+        Framing(**wrong)  # type: ignore[arg-type]
+
+
+STREAMS = st.lists(
+    st.one_of(
+        st.sampled_from([b"\r", b"\n", b"\r\n", GM65_ANSWER, b"<<", b">>", b"]Q1"]),
+        st.binary(min_size=1, max_size=12),
+    ),
+    max_size=20,
+).map(b"".join)
+FRAMINGS = st.sampled_from(
+    [
+        Framing(),
+        Framing(prefix=b"<<", suffix=b">>"),
+        Framing(has_aim=True),
+        Framing(prefix=b"<<", has_aim=True, bytes_max=8),
+        Framing(bytes_max=5),
+    ]
+)
+
+
+@given(stream=STREAMS, framing=FRAMINGS, cuts=st.lists(st.integers(0, 200), max_size=30))
+def test_any_cutting_of_the_line_gives_the_same_codes(
+    stream: bytes, framing: Framing, cuts: list[int]
+):
+    whole, cut = Framer(framing), Framer(framing)
+    places = [0, *sorted(min(c, len(stream)) for c in cuts), len(stream)]
+    pieces = [stream[a:b] for a, b in pairwise(places)]
+    expected = codes(whole, stream, b"\r")
+    assert codes(cut, *pieces, b"\r") == expected
+    assert (cut.overruns, cut.unframed) == (whole.overruns, whole.unframed)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: not set(b) & {10, 13})))
+def test_whatever_a_scanner_sends_in_lines_comes_out_byte_for_byte(lines: list[bytes]):
+    sent = [line for line in lines if not line.startswith(GM65_ANSWER)]
+    assert codes(Framer(Framing()), b"".join(line + b"\r\n" for line in sent)) == sent
+
+
+@given(st.lists(st.tuples(st.binary(max_size=6000), st.integers(0, 200)), max_size=8))
+def test_no_code_is_ever_longer_than_the_bound(chunks: list[tuple[bytes, int]]):
+    framer, now_ms = Framer(Framing(bytes_max=100)), 0
+    for data, wait_ms in chunks:
+        now_ms += wait_ms
+        assert all(0 < len(code.data) <= 100 for code in framer.feed(data, now_ms * MS))
+        assert len(framer._pending) <= 107
+
+
+# --- noise ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"A\x00B", b"\x80", b"\x07"])
+def test_bytes_that_no_ticket_holds_are_garbled(data: bytes):
+    assert is_garbled(data)
+
+
+@pytest.mark.parametrize("data", [b"TICKET-1", "caf\u00e9".encode(), b"\x1d0104\x1d", b"a\tb"])
+def test_text_is_not_garbled(data: bytes):
+    assert not is_garbled(data)
+
+
+def test_garbage_in_a_row_raises_a_hand_once_until_the_line_is_clean_again():
+    watch = NoiseWatch()
+    assert [watch.see_code(b"\xff") for _ in range(RUNS_MIN + 2)].count(True) == 1
+    assert not watch.see_code(b"CLEAN")
+    assert [watch.see_code(b"\xff") for _ in range(RUNS_MIN)] == [False, False, True]
+    assert watch.garbled == 2 * RUNS_MIN + 2
+
+
+def test_runs_without_an_end_are_garbage_too():
+    watch = NoiseWatch()
+    assert not watch.see_overruns(0)
+    assert watch.see_overruns(RUNS_MIN)
+
+
+# --- the reader on pseudo terminals --------------------------------------------------------------
+
+
+class Scanner:
+    """A scanner's side of a pseudo terminal, plugged in under a name that stays the same."""
+
+    def __init__(self, link: Path) -> None:
+        self.link = link
+        self.plug()
+
+    def plug(self) -> None:
+        self.fd, port = os.openpty()
+        tty.setraw(port)
+        target = os.ttyname(port)
+        self.link.symlink_to(target)
+        os.close(port)
+
+    def unplug(self) -> None:
+        self.link.unlink()
+        os.close(self.fd)
+
+    def send(self, data: bytes) -> None:
+        os.write(self.fd, data)
+
+
+@contextmanager
+def scanner(tmp_path: Path) -> Iterator[Scanner]:
+    made = Scanner(tmp_path / "scanner")
+    try:
+        yield made
+    finally:
+        if made.link.is_symlink():
+            made.unplug()
+
+
+class Bench:
+    def __init__(self, tmp_path: Path, plugged: Scanner, framing: Framing) -> None:
+        self.scanner = plugged
+        self.clock = VirtualClock()
+        port = SerialPort(str(tmp_path / "scanner"), framing=framing)
+        self.reader = SerialReader("usb", Direction.ENTRY, port, self.clock)
+        self.got: list[Payload] = []
+
+    async def collect(self) -> None:
+        async for payload in self.reader.payloads():
+            self.got.append(payload)
+
+    @property
+    def data(self) -> list[bytes]:
+        return [payload.data for payload in self.got]
+
+    async def send(self, data: bytes) -> None:
+        """Send, and wait until the reader has taken every byte."""
+        before = self.reader.counts["bytes"]
+        self.scanner.send(data)
+        await until(lambda: self.reader.counts["bytes"] == before + len(data))
+
+    async def unplug(self) -> None:
+        """Unplug, and wait until the reader has noticed."""
+        self.scanner.unplug()
+        await until(lambda: not self.reader.is_alive())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something that crosses the kernel has arrived, and let everybody act on it."""
+    for _ in range(20_000):
+        if holds():
+            await settle()
+            return
+        await asyncio.sleep(0.0005)
+    raise AssertionError("it did not arrive in ten seconds")
+
+
+@asynccontextmanager
+async def bench(tmp_path: Path, framing: Framing | None = None) -> AsyncIterator[Bench]:
+    with scanner(tmp_path) as plugged:
+        made = Bench(tmp_path, plugged, framing or Framing())
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(made.collect())
+            await until(made.reader.is_alive)
+            yield made
+            task.cancel()
+
+
+async def test_a_scan_comes_out_byte_for_byte(tmp_path: Path):
+    every_byte = bytes(b for b in range(256) if b not in b"\r\n")
+    async with bench(tmp_path) as b:
+        await b.clock.run(2.0)
+        await b.send(every_byte + b"\r")
+    assert b.got == [Payload("usb", Direction.ENTRY, every_byte, "", 2_000_000_000)]
+
+
+async def test_a_scan_that_trickles_in_is_one_code(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        for byte in b"TRICKLE\r\n":
+            await b.send(bytes([byte]))
+            await b.clock.run(0.03)
+    assert b.data == [b"TRICKLE"]
+
+
+async def test_a_scanner_without_a_suffix_works(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        await b.send(b"NO SUFFIX")
+        await b.clock.run(0.079)
+        assert b.data == []
+        await b.clock.run(0.002)
+        assert b.data == [b"NO SUFFIX"]
+
+
+async def test_a_code_with_its_end_is_handed_on_without_waiting(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        await b.send(b"HALF")
+        await b.send(b" AND HALF\r")
+        assert b.data == [b"HALF AND HALF"]
+
+
+async def test_the_aim_identifier_becomes_the_symbology(tmp_path: Path):
+    async with bench(tmp_path, Framing(has_aim=True)) as b:
+        await b.send(b"]Q1TICKET\r")
+    assert [(p.data, p.symbology) for p in b.got] == [(b"TICKET", "QRCode")]
+
+
+async def test_a_scanner_that_repeats_itself_is_one_scan(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        for _ in range(20):
+            await b.send(b"STILL THERE\r")
+            await b.clock.run(0.5)
+    assert b.data == [b"STILL THERE"]
+
+
+async def test_a_code_shown_again_after_a_second_is_scanned_again(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        await b.send(b"AGAIN\r")
+        await b.clock.run(1.1)
+        await b.send(b"AGAIN\r")
+    assert b.data == [b"AGAIN", b"AGAIN"]
+
+
+async def test_a_jammed_scanner_is_cut_to_twenty_a_second(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        await b.send(b"".join(b"JAM %d\r" % n for n in range(50)))
+        assert len(b.got) == 20
+        assert b.reader.counts["flooded"] == 30
+        await b.clock.run(1.0)
+        await b.send(b"FREE AGAIN\r")
+    assert b.data[-1] == b"FREE AGAIN"
+
+
+async def test_a_line_that_never_ends_is_dropped_and_the_reader_goes_on(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        for _ in range(40):
+            await b.send(b"x" * 2000)
+        await b.clock.run(0.2)
+        await b.send(b"TICKET\r")
+    assert b.data == [b"TICKET"]
+    assert b.reader.counts["overruns"] == 1
+
+
+async def test_garbage_is_handed_on_and_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    async with bench(tmp_path) as b:
+        for n in range(10):
+            await b.send(bytes([0xFF, 0x80 + n, 0x00]))
+            await b.clock.run(0.1)
+    assert len(b.got) == 10
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert told == ["reader sends garbage: probably a wrong baud rate"]
+    assert b.reader.counts["garbled"] == 10
+
+
+async def test_a_missing_prefix_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    async with bench(tmp_path, Framing(prefix=b"<<")) as b:
+        for n in range(3):
+            await b.send(b"TICKET-%d\r" % n)
+    assert b.data == [b"TICKET-0", b"TICKET-1", b"TICKET-2"]
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(told) == 1
+    assert "prefix" in told[0]
+
+
+async def test_no_ticket_code_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    async with bench(tmp_path, Framing(prefix=b"<<")) as b:
+        for n in range(5):
+            await b.send(b"SECRET-%d\xff\r" % n)
+        await b.unplug()
+    assert caplog.records
+    assert not any("SECRET" in str(record.__dict__) for record in caplog.records)
+
+
+async def test_an_unplugged_scanner_is_noticed_at_once_and_found_again(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        assert b.reader.is_alive()
+        await b.send(b"BEFORE\r")
+        await b.unplug()
+        assert not b.reader.is_alive()
+        b.scanner.plug()
+        await b.clock.run(REOPEN_S)
+        assert b.reader.is_alive()
+        await b.send(b"AFTER\r")
+    assert b.data == [b"BEFORE", b"AFTER"]
+
+
+async def test_what_came_in_before_the_unplugging_is_taken_before_the_loss_is_told(tmp_path: Path):
+    with scanner(tmp_path) as plugged:
+        clock = VirtualClock()
+        with serial_port._open(SerialPort(str(plugged.link)), clock) as line:
+            plugged.send(b"LAST WORDS\r")
+            await until(line.stirred.is_set)
+            plugged.unplug()
+            await until(lambda: line._lost is not None)
+            assert line.take() == [(b"LAST WORDS\r", 0)]
+            with pytest.raises(ReaderLostError):
+                line.take()
+
+
+async def test_half_a_code_before_the_unplugging_does_not_spoil_the_next(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        await b.send(b"HALF")
+        await b.unplug()
+        b.scanner.plug()
+        await b.clock.run(REOPEN_S)
+        await b.send(b"WHOLE\r")
+    assert b.data == [b"WHOLE"]
+
+
+async def test_a_loose_plug_for_hours_leaks_nothing_and_is_told_of_once_a_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async with bench(tmp_path) as b:
+        open_before = open_files()
+        for n in range(50):
+            await b.unplug()
+            await b.clock.run(60)  # away for a minute: a hundred and twenty attempts
+            b.scanner.plug()
+            await b.clock.run(REOPEN_S)
+            await b.send(b"TICKET-%d\r" % n)
+        assert open_files() == open_before
+    assert len(b.got) == 50
+    assert len([r for r in caplog.records if r.levelno == logging.WARNING]) == 50
+
+
+async def test_a_scanner_that_is_not_there_at_the_start_is_waited_for(tmp_path: Path):
+    with scanner(tmp_path) as plugged:
+        plugged.unplug()
+        b = Bench(tmp_path, plugged, Framing())
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(b.collect())
+            await b.clock.run(600)
+            assert not b.reader.is_alive()
+            plugged.plug()
+            await b.clock.run(REOPEN_S)
+            await b.send(b"HERE NOW\r")
+            task.cancel()
+    assert b.data == [b"HERE NOW"]
+
+
+async def test_nobody_else_can_open_the_port_until_the_reader_is_cancelled(tmp_path: Path):
+    with scanner(tmp_path) as plugged:
+        b = Bench(tmp_path, plugged, Framing())
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(b.collect())
+            await until(b.reader.is_alive)
+            with pytest.raises(serial.SerialException, match="lock"):
+                serial.Serial(str(plugged.link), exclusive=True)
+            task.cancel()
+        assert not b.reader.is_alive()
+        serial.Serial(str(plugged.link), exclusive=True).close()
+
+
+async def test_a_flood_nobody_reads_is_not_kept_in_memory(tmp_path: Path):
+    with scanner(tmp_path) as plugged:
+        os.set_blocking(plugged.fd, False)
+        b = Bench(tmp_path, plugged, Framing())
+        payloads = b.reader.payloads()
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(anext(payloads))
+            await until(b.reader.is_alive)
+            await b.send(b"FIRST\r")
+        assert first.result().data == b"FIRST"
+        sent = refused = 0
+        while refused < 50:  # nobody asks for the next payload meanwhile
+            try:
+                sent += os.write(plugged.fd, b"NOISE\r" * 300)
+                refused = 0
+            except BlockingIOError:
+                refused += 1
+            await asyncio.sleep(0.0005)
+        assert 64 * 1024 < sent < 200 * 1024  # then the kernel's own buffer held it back
+        await payloads.aclose()
