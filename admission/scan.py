@@ -3,6 +3,7 @@
 Called for every reader's payload and for keyed codes. Never quotes a number in an error.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
@@ -12,6 +13,7 @@ from admission.errors import PayloadError
 from admission.limits import NUMBER_CODE_POINTS_MAX, SCAN_PAYLOAD_BYTES_MAX
 
 _STRIPPED: Final = " \t\r\n"  # docs/rules.md: these four, nothing else
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _MASK_KEEPS: Final = 3
 
 
@@ -71,9 +73,7 @@ def strip(text: str) -> str:
 
 def is_well_formed(number: str) -> bool:
     """Tell whether a stripped number may be looked up at all (docs/rules.md, line 1)."""
-    return 0 < len(number) <= NUMBER_CODE_POINTS_MAX and not any(
-        c <= "\x1f" or c == "\x7f" for c in number
-    )
+    return 0 < len(number) <= NUMBER_CODE_POINTS_MAX and _CONTROL.search(number) is None
 
 
 def mask(number: str) -> str:

@@ -11,7 +11,7 @@ from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
 from admission.passage import History
 from admission.rules import ExitPolicy, GateConditions
 from admission.scan import Direction
-from admission.sync.assignment import checkpoint_of
+from admission.sync.assignment import Assignment, checkpoint_of
 from admission.ticket import Checkpoint
 from appliance.announcer import Announcer
 from appliance.holdings import GateHoldings
@@ -60,6 +60,8 @@ class Health:
         self._clock = clock
         self._direction = direction
         self._faults: set[str] = set()
+        self._read_of: Assignment | None = None
+        self._checkpoint: Checkpoint | None = None
         self.situation: Callable[[], Situation] = lambda: Situation(live=False)
         self.mode = Mode.DEGRADED
         self.causes: tuple[Cause, ...] = (Cause.LINK,)
@@ -68,7 +70,10 @@ class Health:
     def checkpoint(self) -> Checkpoint | None:
         """Where the gate works; None before its first assignment."""
         assignment = self._keeper.assignment
-        return None if assignment is None else checkpoint_of(assignment)
+        if assignment is not self._read_of:  # read anew only when there is another
+            self._read_of = assignment
+            self._checkpoint = None if assignment is None else checkpoint_of(assignment)
+        return self._checkpoint
 
     @property
     def exit_policy(self) -> ExitPolicy:
