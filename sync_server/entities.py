@@ -11,6 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from admission import ticket as judged
+from admission.rules import ExitPolicy
 from admission.scan import Direction
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -137,6 +138,9 @@ class Gate:
         public_key: Ed25519, raw 32 bytes; None until enrolled.
         agreement_key: X25519, raw 32 bytes; the list keys are sealed for it.
         last_status: what it last said of itself, as it was sent.
+        exit_policy: when an exit opens on a refusal.
+        assignment_version: of the last assignment it was given; 0 before the first.
+        assignment_sha256: digest of what that assignment says.
     """
 
     id: str
@@ -150,7 +154,9 @@ class Gate:
     revoked_ms: int | None = None
     last_seen_ms: int | None = None
     last_status: Mapping[str, JsonValue] | None = None
-    request_counter: int = 0
+    exit_policy: ExitPolicy = ExitPolicy.LISTED
+    assignment_version: int = 0
+    assignment_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,7 @@ class EnrolmentCode:
 class Source:
     """Where a performance's ticket numbers come from; the first to bring a number owns it."""
 
-    id: str
+    id: int
     performance_id: str
     kind: str
     name: str
@@ -186,7 +192,7 @@ class Import:
     """One run of an import, counted."""
 
     id: str
-    source_id: str
+    source_id: int
     user_id: str | None
     at_ms: int
     filename: str

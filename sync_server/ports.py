@@ -184,8 +184,8 @@ class Gates(Protocol):
         """Note that a gate was heard, and what it said of itself (None: nothing new)."""
         ...
 
-    async def spend_request(self, gate_id: str, counter: int) -> bool:
-        """Raise a gate's request counter; False where it is not above the one kept (a replay)."""
+    async def note_assignment(self, gate_id: str, version: int, sha256: bytes) -> None:
+        """Note which assignment a gate was given."""
         ...
 
     async def gate(self, gate_id: str) -> Gate | None:

@@ -1,8 +1,8 @@
 """What importing, publishing and reconciling need of the tickets' store. Implemented by storage."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from admission.reconcile import ListedTicket
 from admission.ticket import TicketClass, TicketState
@@ -10,37 +10,118 @@ from admission.ticketlist.packed import Entry
 from sync_server.entities import Import, ImportMode, Source
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingTicket:
-    """One good row of a ticket file, with its identifier and class looked up."""
+class TicketRow(NamedTuple):
+    """One good row of a ticket file.
+
+    Attributes:
+        line: where it begins, counted from 1.
+        number: the ticket number.
+        ticket_class: its category and rule.
+        state: what the file says of it.
+    """
+
+    line: int
+    number: str
+    ticket_class: TicketClass
+    state: TicketState
+
+
+class RowProblem(NamedTuple):
+    """One refused row; the others are not affected.
+
+    Attributes:
+        line: where it begins, counted from 1.
+        column: which cell, counted from 1; 0 for the row as a whole.
+        field: the field's name, "" for the row as a whole.
+        code: stable word for programs and for the message catalogues.
+        message: one English sentence with the remedy; never holds the number.
+        number: the ticket number where it could be read: it is still in the file.
+    """
+
+    line: int
+    column: int
+    field: str
+    code: str
+    message: str
+    number: str | None
+
+
+class FileNote(NamedTuple):
+    """Something about the whole file that a person should look at.
+
+    Attributes:
+        code: stable word for programs and for the message catalogues.
+        message: one English sentence.
+    """
+
+    code: str
+    message: str
+
+
+class ReadTickets(Protocol):
+    """Reads a ticket file."""
+
+    def __call__(self, data: bytes) -> Iterator[TicketRow | RowProblem | FileNote]:
+        """Yield the file's rows in order, then its notes.
+
+        Raises:
+            TicketFileError: if the file as a whole is refused; also after rows were yielded.
+        """
+        ...
+
+
+class IncomingTicket(NamedTuple):
+    """One row of a ticket file, looked up.
+
+    Attributes:
+        line: where it stands in the file.
+        number: the ticket number.
+        identifier: what stands for it.
+        class_id: key of its class; None for a refused row, which only says that the number is
+            still there.
+        state: its state's word; None likewise.
+    """
 
     line: int
     number: str
     identifier: bytes
-    class_id: int
-    state: TicketState
+    class_id: int | None
+    state: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class MergeCounts:
+class LineList:
+    """Some lines of a file.
+
+    Attributes:
+        count: how many there are.
+        first: the first of them.
+    """
+
+    count: int
+    first: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
     """What an import came to.
 
     Attributes:
-        duplicates: lines whose number an earlier line of the file had, the first of them.
-        foreign: lines whose number another source owns, the first of them.
-        frozen: lines whose class differs from the kept one after passages exist, the first.
-        touched: identifiers added or changed that already have facts: to be folded anew.
+        added: new tickets.
+        changed: known tickets whose class or state is another now.
+        canceled: tickets canceled because the file leaves them out.
+        duplicates: lines whose number an earlier line has; the first counts.
+        foreign: lines whose number another source owns; not applied.
+        frozen: lines with another class for a ticket that has passed; the class stays.
+        touched: changed or added identifiers that facts speak of: to be folded again.
     """
 
     added: int
     changed: int
     canceled: int
-    duplicate_count: int
-    foreign_count: int
-    frozen_count: int
-    duplicates: tuple[int, ...]
-    foreign: tuple[int, ...]
-    frozen: tuple[int, ...]
+    duplicates: LineList
+    foreign: LineList
+    frozen: LineList
     touched: tuple[bytes, ...]
 
 
@@ -51,7 +132,7 @@ class Tickets(Protocol):
         """Give a performance's source by name, or None."""
         ...
 
-    async def add_source(self, source: Source) -> None:
+    async def add_source(self, performance_id: str, kind: str, name: str) -> Source:
         """Keep a new one."""
         ...
 
@@ -71,8 +152,8 @@ class Tickets(Protocol):
         """Give the key of a class, keeping it first if it is new."""
         ...
 
-    async def classes(self, performance_id: str) -> dict[int, TicketClass]:
-        """Give all of a performance's classes by key."""
+    async def classes(self, performance_id: str) -> Mapping[int, TicketClass]:
+        """Give all of a performance's classes by key, oldest first."""
         ...
 
     async def begin_incoming(self) -> None:
@@ -83,8 +164,17 @@ class Tickets(Protocol):
         """Put rows into the staging table."""
         ...
 
-    async def merge(self, source: Source, mode: ImportMode, now_us: int) -> MergeCounts:
-        """Apply the staged rows to a source's performance, and drop the staging table."""
+    async def merge(
+        self, source: Source, *, mode: ImportMode, now_us: int, lines_max: int
+    ) -> MergeResult:
+        """Apply the staged rows to a source's performance, and drop the staging table.
+
+        Args:
+            source: the one that brings them.
+            mode: whether tickets of the source that are left out are canceled.
+            now_us: from when changes of known tickets count.
+            lines_max: most lines to name of each kind.
+        """
         ...
 
     async def known(
@@ -94,16 +184,20 @@ class Tickets(Protocol):
         ...
 
     async def set_state(
-        self, performance_id: str, identifier: bytes, state: TicketState, from_us: int
+        self, performance_id: str, identifier: bytes, state: TicketState, now_us: int
     ) -> bool:
-        """Add to a ticket's history; False where it had that state already, or is not listed."""
+        """Add an operator's word to a listed ticket's history; False where nothing changes."""
         ...
 
     def listed(self, performance_id: str) -> AsyncIterator[Sequence[Entry]]:
-        """Yield all tickets of a performance as they stand now, in batches, by identifier.
+        """Yield all tickets of a performance as they stand now, in batches, in any order.
 
         An entry's class index is the key that `classes` gives.
         """
+        ...
+
+    async def collisions(self, performance_ids: Sequence[str], limit: int) -> list[tuple[str, str]]:
+        """Give pairs of performances that hold one same number."""
         ...
 
     async def count(self, performance_id: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from admission.rules import ExitPolicy
 from admission.scan import Direction
 from sync_server.entities import EnrolmentCode, Gate
 from sync_server.storage.tables import enrolment_codes, gates, venues
@@ -25,13 +26,14 @@ class SqlGates:
                 venue_id=gate.venue_id,
                 last_seen_ms=gate.last_seen_ms,
                 last_status=gate.last_status,
-                request_counter=gate.request_counter,
+                assignment_version=gate.assignment_version,
+                assignment_sha256=gate.assignment_sha256,
                 **_changeable(gate),
             )
         )
 
     async def save_gate(self, gate: Gate) -> None:
-        """Replace what is kept of one, except what `note_gate` and `spend_request` keep."""
+        """Replace what is kept of one, except what `note_gate` and `note_assignment` keep."""
         await self._connection.execute(
             update(gates).where(gates.c.id == gate.id).values(_changeable(gate))
         )
@@ -48,14 +50,13 @@ class SqlGates:
             values["last_status"] = dict(status)
         await self._connection.execute(update(gates).where(gates.c.id == gate_id).values(values))
 
-    async def spend_request(self, gate_id: str, counter: int) -> bool:
-        """Raise a gate's request counter; False where it is not above the one kept (a replay)."""
-        raised = await self._connection.execute(
+    async def note_assignment(self, gate_id: str, version: int, sha256: bytes) -> None:
+        """Note which assignment a gate was given."""
+        await self._connection.execute(
             update(gates)
-            .where(gates.c.id == gate_id, gates.c.request_counter < counter)
-            .values(request_counter=counter)
+            .where(gates.c.id == gate_id)
+            .values(assignment_version=version, assignment_sha256=sha256)
         )
-        return raised.rowcount == 1
 
     async def gate(self, gate_id: str) -> Gate | None:
         """Give one, or None."""
@@ -120,6 +121,7 @@ def _changeable(gate: Gate) -> Mapping[str, Any]:
         "name": gate.name,
         "checkpoint_id": gate.checkpoint_id,
         "direction": gate.direction.value,
+        "exit_policy": gate.exit_policy.value,
         "public_key": gate.public_key,
         "agreement_key": gate.agreement_key,
         "enrolled_ms": gate.enrolled_ms,
@@ -130,4 +132,5 @@ def _changeable(gate: Gate) -> Mapping[str, Any]:
 def _gate(row: RowMapping) -> Gate:
     values = dict(row)
     values["direction"] = Direction(values["direction"])
+    values["exit_policy"] = ExitPolicy(values["exit_policy"])
     return Gate(**values)

@@ -118,7 +118,7 @@ performances: Final = Table(
     Column("admits_from_us", BigInteger),
     Column("admits_until_us", BigInteger),
     Column("canceled", Boolean, nullable=False, server_default="0"),
-    Column("list_key", LargeBinary, nullable=False),  # never rotated: passages refer to it
+    Column("list_key", LargeBinary, nullable=False, unique=True),  # never rotated
     Column("published_version", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("length(list_key) = 32", name="list_key"),
 )
@@ -155,8 +155,11 @@ gates: Final = Table(
     Column("revoked_ms", BigInteger),
     Column("last_seen_ms", BigInteger),
     Column("last_status", JSON(none_as_null=True)),
-    Column("request_counter", BigInteger, nullable=False, server_default="0"),
+    Column("exit_policy", Text, nullable=False, server_default="listed"),
+    Column("assignment_version", BigInteger, nullable=False, server_default="0"),
+    Column("assignment_sha256", LargeBinary),  # of what that version says; null before the first
     CheckConstraint("direction IN ('entry', 'exit')", name="direction"),
+    CheckConstraint("exit_policy IN ('listed', 'any', 'none')", name="exit_policy"),
 )
 
 enrolment_codes: Final = Table(
@@ -171,7 +174,7 @@ enrolment_codes: Final = Table(
 sources: Final = Table(
     "sources",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", _RowKey, primary_key=True),
     Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -182,7 +185,7 @@ imports: Final = Table(
     "imports",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("source_id", Text, ForeignKey("sources.id"), nullable=False, index=True),
+    Column("source_id", _RowKey, ForeignKey("sources.id"), nullable=False, index=True),
     Column("user_id", Text, ForeignKey("users.id")),
     Column("at_ms", BigInteger, nullable=False),
     Column("filename", Text, nullable=False),
@@ -210,27 +213,27 @@ ticket_classes: Final = Table(
     CheckConstraint("mode = 'multi' OR (total IS NULL AND per_day IS NULL)", name="bounds"),
 )
 
-tickets: Final = Table(
+tickets: Final = Table(  # narrow, for there are millions; the class says which performance
     "tickets",
     metadata,
-    Column("id", _RowKey, primary_key=True),
-    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
+    Column("identifier", LargeBinary, nullable=False),  # keyed by the performance's own list key
     Column("number", Text, nullable=False),
-    Column("identifier", LargeBinary, nullable=False),
-    Column("class_id", _RowKey, ForeignKey("ticket_classes.id"), nullable=False),
-    Column("source_id", Text, ForeignKey("sources.id"), nullable=False),
-    UniqueConstraint("performance_id", "number"),
-    UniqueConstraint("performance_id", "identifier"),
+    Column("class_id", _RowKey, ForeignKey("ticket_classes.id"), nullable=False, index=True),
+    Column("source_id", _RowKey, ForeignKey("sources.id"), nullable=False),
+    PrimaryKeyConstraint("identifier"),
+    sqlite_with_rowid=False,
 )
 
 ticket_states: Final = Table(  # a ticket without a row here has always been valid
     "ticket_states",
     metadata,
-    Column("ticket_id", _RowKey, ForeignKey("tickets.id"), nullable=False),
+    Column("identifier", LargeBinary, ForeignKey("tickets.identifier"), nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("from_us", BigInteger),  # null: since ever
     Column("state", Text, nullable=False),
-    PrimaryKeyConstraint("ticket_id", "ordinal"),
+    Column("origin", Text, nullable=False),  # a source's word never undoes an operator's
+    PrimaryKeyConstraint("identifier", "ordinal"),
+    CheckConstraint("origin IN ('source', 'operator')", name="origin"),
     CheckConstraint(
         "state IN ('valid', 'canceled', 'reissued', 'blocked', 'unpaid', 'incomplete')",
         name="state",
@@ -292,12 +295,12 @@ journal_forks: Final = Table(
     PrimaryKeyConstraint("journal_id", "sequence", "blob_sha256"),
 )
 
-clock_offsets: Final = Table(
-    "clock_offsets",
+clock_origins: Final = Table(  # server time of a gate machine's start, as first measured
+    "clock_origins",
     metadata,
     Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
-    Column("boot_id", Text, nullable=False),
-    Column("offset_ms", BigInteger, nullable=False),
+    Column("boot_id", LargeBinary, nullable=False),
+    Column("origin_ms", BigInteger, nullable=False),
     Column("measured_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("journal_id", "boot_id"),
 )
@@ -318,16 +321,16 @@ facts: Final = Table(
     Column("gate_id", Text),
     Column("kind", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),  # corrected by the clock's offset
-    Column("wall_us", BigInteger, nullable=False),  # as the gate wrote it
-    Column("boot_id", Text, nullable=False),
+    Column("wall_ms", BigInteger, nullable=False),  # as the gate wrote it
+    Column("boot_ms", BigInteger, nullable=False),
+    Column("boot_id", LargeBinary, nullable=False),
     Column("checkpoint_id", Text, nullable=False),
     Column("performance_id", Text, nullable=False),  # '' where the fact names none
     Column("identifier", LargeBinary, nullable=False),  # b'' where the fact names none
-    Column("direction", Text),
-    Column("answer", Text),
-    Column("override", Boolean, nullable=False),
-    Column("unresolved", Boolean, nullable=False),
-    Column("blob_sha256", LargeBinary, nullable=False),  # settles the order of a fork's contents
+    Column("direction", Text),  # null for a reset
+    Column("answer", Text, nullable=False),
+    Column("flags", Integer, nullable=False),  # admission.journal.Flag
+    Column("ticket_class", JSON(none_as_null=True)),
     Column("feed_stream", Text, nullable=False),
     Column("feed_number", BigInteger, nullable=False),
     PrimaryKeyConstraint("journal_id", "sequence", "variant"),
@@ -335,6 +338,7 @@ facts: Final = Table(
     CheckConstraint("kind IN ('passage', 'reset', 'free')", name="kind"),
     Index(None, "checkpoint_id", "performance_id", "identifier"),
     Index(None, "performance_id", "identifier"),
+    Index(None, "gate_id", "kind"),
     Index(None, "at_us"),
 )
 
@@ -360,7 +364,6 @@ anomalies: Final = Table(
     Column("checkpoint_id", Text, nullable=False),
     Column("performance_id", Text, nullable=False),
     Column("identifier", LargeBinary, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     PrimaryKeyConstraint("journal_id", "sequence", "variant"),
     Index(None, "checkpoint_id", "performance_id", "identifier"),
@@ -372,9 +375,9 @@ refusals: Final = Table(
     Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("at_us", BigInteger, nullable=False, index=True),
-    Column("gate_id", Text, nullable=False),
+    Column("gate_id", Text, nullable=False, index=True),
     Column("checkpoint_id", Text, nullable=False, index=True),
-    Column("performance_id", Text, nullable=False),
+    Column("performance_id", Text, nullable=False, index=True),
     Column("answer", Text, nullable=False),
     PrimaryKeyConstraint("journal_id", "sequence"),
 )

@@ -9,6 +9,7 @@ from sync_server.storage.checkpoints import SqlCheckpoints
 from sync_server.storage.gates import SqlGates
 from sync_server.storage.organizations import SqlOrganizations
 from sync_server.storage.performances import SqlPerformances
+from sync_server.storage.tickets import SqlTickets
 
 
 class SqlTransaction:
@@ -46,3 +47,8 @@ class SqlTransaction:
     def gates(self) -> SqlGates:
         """Gates and enrolment codes."""
         return SqlGates(self._connection)
+
+    @cached_property
+    def tickets(self) -> SqlTickets:
+        """Tickets and where they come from."""
+        return SqlTickets(self._connection)

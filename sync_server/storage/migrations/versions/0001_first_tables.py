@@ -19,7 +19,6 @@ def upgrade() -> None:
         sa.Column("checkpoint_id", sa.Text(), nullable=False),
         sa.Column("performance_id", sa.Text(), nullable=False),
         sa.Column("identifier", sa.LargeBinary(), nullable=False),
-        sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("journal_id", "sequence", "variant", name=op.f("pk_anomalies")),
     )
@@ -176,8 +175,13 @@ def upgrade() -> None:
         sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_seen_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_status", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("request_counter", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("exit_policy", sa.Text(), server_default="listed", nullable=False),
+        sa.Column("assignment_version", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("assignment_sha256", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("direction IN ('entry', 'exit')", name=op.f("ck_gates_direction")),
+        sa.CheckConstraint(
+            "exit_policy IN ('listed', 'any', 'none')", name=op.f("ck_gates_exit_policy")
+        ),
         sa.ForeignKeyConstraint(
             ["checkpoint_id"], ["checkpoints.id"], name=op.f("fk_gates_checkpoint_id")
         ),
@@ -204,6 +208,7 @@ def upgrade() -> None:
         sa.CheckConstraint("length(list_key) = 32", name=op.f("ck_performances_list_key")),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_performances_event_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_performances")),
+        sa.UniqueConstraint("list_key", name=op.f("uq_performances_list_key")),
     )
     op.create_index(op.f("ix_performances_event_id"), "performances", ["event_id"], unique=False)
     op.create_table(
@@ -272,7 +277,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "sources",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("performance_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -306,15 +311,15 @@ def upgrade() -> None:
         op.f("ix_ticket_classes_performance_id"), "ticket_classes", ["performance_id"], unique=False
     )
     op.create_table(
-        "clock_offsets",
+        "clock_origins",
         sa.Column("journal_id", sa.Text(), nullable=False),
-        sa.Column("boot_id", sa.Text(), nullable=False),
-        sa.Column("offset_ms", sa.BigInteger(), nullable=False),
+        sa.Column("boot_id", sa.LargeBinary(), nullable=False),
+        sa.Column("origin_ms", sa.BigInteger(), nullable=False),
         sa.Column("measured_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["journal_id"], ["journals.id"], name=op.f("fk_clock_offsets_journal_id")
+            ["journal_id"], ["journals.id"], name=op.f("fk_clock_origins_journal_id")
         ),
-        sa.PrimaryKeyConstraint("journal_id", "boot_id", name=op.f("pk_clock_offsets")),
+        sa.PrimaryKeyConstraint("journal_id", "boot_id", name=op.f("pk_clock_origins")),
     )
     op.create_table(
         "facts",
@@ -324,16 +329,16 @@ def upgrade() -> None:
         sa.Column("gate_id", sa.Text(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
-        sa.Column("wall_us", sa.BigInteger(), nullable=False),
-        sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.Column("wall_ms", sa.BigInteger(), nullable=False),
+        sa.Column("boot_ms", sa.BigInteger(), nullable=False),
+        sa.Column("boot_id", sa.LargeBinary(), nullable=False),
         sa.Column("checkpoint_id", sa.Text(), nullable=False),
         sa.Column("performance_id", sa.Text(), nullable=False),
         sa.Column("identifier", sa.LargeBinary(), nullable=False),
         sa.Column("direction", sa.Text(), nullable=True),
-        sa.Column("answer", sa.Text(), nullable=True),
-        sa.Column("override", sa.Boolean(), nullable=False),
-        sa.Column("unresolved", sa.Boolean(), nullable=False),
-        sa.Column("blob_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("flags", sa.Integer(), nullable=False),
+        sa.Column("ticket_class", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("feed_stream", sa.Text(), nullable=False),
         sa.Column("feed_number", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("kind IN ('passage', 'reset', 'free')", name=op.f("ck_facts_kind")),
@@ -350,6 +355,7 @@ def upgrade() -> None:
         ["checkpoint_id", "performance_id", "identifier"],
         unique=False,
     )
+    op.create_index(op.f("ix_facts_gate_id_kind"), "facts", ["gate_id", "kind"], unique=False)
     op.create_index(
         op.f("ix_facts_performance_id_identifier"),
         "facts",
@@ -359,7 +365,9 @@ def upgrade() -> None:
     op.create_table(
         "imports",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column(
+            "source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("user_id", sa.Text(), nullable=True),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("filename", sa.Text(), nullable=False),
@@ -418,43 +426,42 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_refusals_at_us"), "refusals", ["at_us"], unique=False)
     op.create_index(op.f("ix_refusals_checkpoint_id"), "refusals", ["checkpoint_id"], unique=False)
+    op.create_index(op.f("ix_refusals_gate_id"), "refusals", ["gate_id"], unique=False)
+    op.create_index(
+        op.f("ix_refusals_performance_id"), "refusals", ["performance_id"], unique=False
+    )
     op.create_table(
         "tickets",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("performance_id", sa.Text(), nullable=False),
-        sa.Column("number", sa.Text(), nullable=False),
         sa.Column("identifier", sa.LargeBinary(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
         sa.Column("class_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column(
+            "source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.ForeignKeyConstraint(
             ["class_id"], ["ticket_classes.id"], name=op.f("fk_tickets_class_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["performance_id"], ["performances.id"], name=op.f("fk_tickets_performance_id")
-        ),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_tickets_source_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
-        sa.UniqueConstraint(
-            "performance_id", "identifier", name=op.f("uq_tickets_performance_id_identifier")
-        ),
-        sa.UniqueConstraint(
-            "performance_id", "number", name=op.f("uq_tickets_performance_id_number")
-        ),
+        sa.PrimaryKeyConstraint("identifier", name=op.f("pk_tickets")),
+        sqlite_with_rowid=False,
     )
+    op.create_index(op.f("ix_tickets_class_id"), "tickets", ["class_id"], unique=False)
     op.create_table(
         "ticket_states",
-        sa.Column(
-            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("identifier", sa.LargeBinary(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
         sa.Column("from_us", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "origin IN ('source', 'operator')", name=op.f("ck_ticket_states_origin")
+        ),
         sa.CheckConstraint(
             "state IN ('valid', 'canceled', 'reissued', 'blocked', 'unpaid', 'incomplete')",
             name=op.f("ck_ticket_states_state"),
         ),
         sa.ForeignKeyConstraint(
-            ["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_states_ticket_id")
+            ["identifier"], ["tickets.identifier"], name=op.f("fk_ticket_states_identifier")
         ),
-        sa.PrimaryKeyConstraint("ticket_id", "ordinal", name=op.f("pk_ticket_states")),
+        sa.PrimaryKeyConstraint("identifier", "ordinal", name=op.f("pk_ticket_states")),
     )

@@ -1,0 +1,99 @@
+"""A real database with a small venue in it, a clock to set, and chance that repeats itself."""
+
+import asyncio
+import random
+
+import pytest
+
+from admission.scan import Direction
+from sync_server.entities import Checkpoint, Event, Gate, Organization, Performance, Venue
+from sync_server.storage.database import open_database
+
+NOW_US = 1_780_000_000_000_000
+
+
+class SetClock:
+    """The server's clock, standing still until set."""
+
+    def __init__(self):
+        self.at_us = NOW_US
+
+    def now_us(self):
+        return self.at_us
+
+    def advance(self, seconds):
+        self.at_us += int(seconds * 1_000_000)
+
+
+class SeededEntropy:
+    """Chance that is the same in every run."""
+
+    def __init__(self):
+        self._random = random.Random(7)
+
+    def __call__(self, size):
+        return self._random.randbytes(size)
+
+
+def performance(name, **changes):
+    values = {
+        "id": name,
+        "event_id": "event",
+        "name": f"Name of {name}",
+        "starts_ms": None,
+        "timezone": "Europe/Paris",
+        "day_starts_at": "00:00",
+        "excluded_categories": (),
+        "admits_from_us": None,
+        "admits_until_us": None,
+        "canceled": False,
+        "list_key": name.encode().rjust(32, b"k"),
+    }
+    return Performance(**values | changes)
+
+
+@pytest.fixture
+def clock():
+    return SetClock()
+
+
+@pytest.fixture
+def entropy():
+    return SeededEntropy()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """A database file with all its tables: made once, copied for each test."""
+    path = tmp_path_factory.mktemp("database") / "portillon.db"
+
+    async def make():
+        async with open_database(path):
+            pass
+
+    asyncio.run(make())
+    return path.read_bytes()
+
+
+@pytest.fixture
+async def database(tmp_path, empty_database):
+    path = tmp_path / "portillon.db"
+    path.write_bytes(empty_database)
+    async with open_database(path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def venue(database):
+    """The database with a venue: checkpoint c0 with gate g0, performances p0 and p1."""
+    async with database.write() as transaction:
+        await transaction.organizations.add_organization(Organization("root", None, "Root"))
+        await transaction.organizations.add_venue(Venue("venue", "root", "Hall", "Europe/Paris"))
+        await transaction.organizations.add_event(Event("event", "root", "venue", "Show"))
+        await transaction.performances.add_performance(performance("p0"))
+        await transaction.performances.add_performance(performance("p1"))
+        await transaction.checkpoints.add_checkpoint(
+            Checkpoint("c0", "venue", "North", None, None, ("p0", "p1"))
+        )
+        await transaction.gates.add_gate(Gate("g0", "venue", "Gate A", "c0", Direction.ENTRY))
+    return database
