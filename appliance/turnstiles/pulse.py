@@ -34,7 +34,7 @@ class Output(Protocol):
 class Timer(Protocol):
     """A call that is due."""
 
-    def cancel(self) -> None:
+    def cancel(self) -> object:
         """Take it back, if it was not made yet."""
         ...
 

@@ -266,7 +266,7 @@ async def test_a_drawn_code_goes_through_the_real_decoder():
     assert (first.result().data, first.result().symbology) == (b"\x00\xffbinary", "DataMatrix")
 
 
-# --- picamera2, with a stand-in for the library --------------------------------------------------
+# --- picamera2, with a stand-in for the library ------------------------------------------------
 
 
 class FakePicamera2:

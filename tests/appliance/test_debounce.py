@@ -141,7 +141,7 @@ def test_a_rate_of_nothing_is_refused():
         TokenBucket(0)
 
 
-# --- the passage contact -------------------------------------------------------------------------
+# --- the passage contact -----------------------------------------------------------------------
 
 
 def passages(contact: PassageContact, *edges: tuple[float, bool], until_ms: float) -> int:

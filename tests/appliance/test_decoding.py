@@ -193,7 +193,7 @@ def test_an_unknown_symbology_is_refused_with_the_known_ones():
         symbologies_named(["barcode"])
 
 
-# --- one attempt a frame, in rotation ---------------------------------------------------------
+# --- one attempt a frame, in rotation ----------------------------------------------------------
 
 
 @dataclass

@@ -32,7 +32,7 @@ def codes(framer: Framer, *chunks: bytes, now_ns: int = 0) -> list[bytes]:
     return [code.data for chunk in chunks for code in framer.feed(chunk, now_ns)]
 
 
-# --- framing -------------------------------------------------------------------------------------
+# --- framing -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\n\r"])
@@ -200,7 +200,7 @@ def test_no_code_is_ever_longer_than_the_bound(chunks: list[tuple[bytes, int]]):
         assert len(framer._pending) <= 107
 
 
-# --- noise ---------------------------------------------------------------------------------------
+# --- noise -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"A\x00B", b"\x80", b"\x07"])
@@ -227,7 +227,7 @@ def test_runs_without_an_end_are_garbage_too():
     assert watch.see_overruns(RUNS_MIN)
 
 
-# --- the reader on pseudo terminals --------------------------------------------------------------
+# --- the reader on pseudo terminals ------------------------------------------------------------
 
 
 class Scanner:
