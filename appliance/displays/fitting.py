@@ -10,6 +10,7 @@ from appliance.displays.fonts import Face, Type
 
 ELLIPSIS: Final = "…"
 _DOT: Final = "·"
+_MARGIN: Final = 112  # percent; hinting makes letters this much narrower at some sizes, no more
 _STEP: Final = 24  # sizes tried are about 1/24 apart: finer than the eye, and quick
 
 
@@ -63,7 +64,7 @@ def fit(text: str, face: Face, room: tuple[int, int], limits: Limits, *, is_mono
         limits: sizes and lines.
         is_mono: whether the panel has one bit per pixel.
     """
-    px = limits.px_max
+    px = _px_start(text, face, room[0], limits, is_mono=is_mono)
     while text and px >= limits.px_min:
         type_ = Type(face, px, is_mono)
         lines = _wrap(text, type_, room[0])
@@ -72,6 +73,13 @@ def fit(text: str, face: Face, room: tuple[int, int], limits: Limits, *, is_mono
         px -= max(1, px // _STEP)
     smallest = Type(face, limits.px_min, is_mono)
     return _cut(text, smallest, room, limits) if text else Fitted((), smallest)
+
+
+def _px_start(text: str, face: Face, width: int, limits: Limits, *, is_mono: bool) -> int:
+    """Skip the sizes at which the longest word is far too wide: widths grow with the size."""
+    at_max = Type(face, limits.px_max, is_mono)
+    widest = max(at_max.width(word) for word in text.split(" "))
+    return min(limits.px_max, limits.px_max * width * _MARGIN // max(1, widest * 100))
 
 
 def _fits(lines: list[str], type_: Type, height: int, limits: Limits) -> bool:

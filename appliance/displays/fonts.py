@@ -20,6 +20,7 @@ from appliance.errors import ConfigError
 FOLDER: Final = Path("/usr/share/fonts/truetype/dejavu")
 _PACKAGE: Final = "fonts-dejavu-core"
 _FONTS_KEPT: Final = 96  # every size that fitting tries for a handful of screens
+_LINES_KEPT: Final = 4096  # measures of words at sizes tried: the same few screens come again
 _GLYPHS_KEPT: Final = 4096
 CODE_POINTS_MAX: Final = 160  # a text that fits no screen anyway; bounds the work of fitting
 _PROBE_PX: Final = 16
@@ -74,23 +75,11 @@ class Type:
 
     def width(self, text: str) -> int:
         """Give a line's width, pixels: its advance or its ink, whichever is wider."""
-        left, right = self.ink_of(text)
-        if is_shaped(text):
-            length = font(self.face, self.px, shaped=True).getlength(
-                text, direction=direction_of(text)
-            )
-        else:
-            length = font(self.face, self.px).getlength(text, self.mode)
-        return max(ceil(length), right) - min(0, left)
+        return _measure(self, text)[1]
 
-    def ink_of(self, text: str) -> tuple[int, int]:
-        """Give the first and the last column of a line's ink, from where its pen starts."""
-        if is_shaped(text):
-            type_ = font(self.face, self.px, shaped=True)
-            box = type_.getbbox(text, self.mode, direction=direction_of(text), anchor="ls")
-        else:
-            box = font(self.face, self.px).getbbox(text, self.mode, anchor="ls")
-        return int(box[0]), ceil(box[2])
+    def overhang(self, text: str) -> int:
+        """Give how far a line's ink begins to the left of its pen, pixels."""
+        return _measure(self, text)[0]
 
 
 @lru_cache(maxsize=_FONTS_KEPT)
@@ -107,12 +96,21 @@ def font(face: Face, px: int, *, shaped: bool = False) -> ImageFont.FreeTypeFont
     """
     engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
     path = FOLDER / face
-    try:
-        return ImageFont.truetype(str(path), px, layout_engine=engine)
-    except OSError as exc:
-        raise ConfigError(
-            f"the typeface {path} is not there; install the Debian package {_PACKAGE}"
-        ) from exc
+    if not path.is_file():  # Pillow would go and look for one of the same name elsewhere
+        raise ConfigError(f"the typeface {path} is missing; install the Debian package {_PACKAGE}")
+    return ImageFont.truetype(str(path), px, layout_engine=engine)
+
+
+@lru_cache(maxsize=_LINES_KEPT)
+def _measure(type_: Type, text: str) -> tuple[int, int]:
+    """Give a line's overhang to the left, and its width with it."""
+    shaped = is_shaped(text)
+    face = font(type_.face, type_.px, shaped=shaped)
+    direction = direction_of(text) if shaped else None
+    left, _, right, _ = face.getbbox(text, type_.mode, direction=direction, anchor="ls")
+    overhang = max(0, ceil(-left))
+    advance = face.getlength(text, type_.mode, direction=direction)
+    return overhang, overhang + max(ceil(advance), ceil(right))
 
 
 def showable(text: str) -> str:
@@ -155,20 +153,35 @@ def is_shaped(text: str) -> bool:
 
 
 def in_sight_order(text: str) -> str:
-    """Turn text from right to left round, for a layout that sets letters from left to right.
+    """Put a text into the order in which it is seen, for a layout that goes from left to right.
 
     What is used where the shaping library is missing: words read right, Arabic letters stay apart.
     """
+    is_backwards = direction_of(text) == "rtl"
     runs: list[tuple[bool, str]] = []
-    for sign in text:
-        direction = unicodedata.bidirectional(sign)
-        backwards = direction in _RIGHT_TO_LEFT
-        if runs and (direction in _NEUTRAL or runs[-1][0] == backwards):
-            runs[-1] = (runs[-1][0], runs[-1][1] + sign)
+    for sign, backwards in zip(text, _ways(text, is_backwards=is_backwards), strict=True):
+        if runs and runs[-1][0] == backwards:
+            runs[-1] = (backwards, runs[-1][1] + sign)
         else:
             runs.append((backwards, sign))
-    ordered = reversed(runs) if direction_of(text) == "rtl" else iter(runs)
+    ordered = reversed(runs) if is_backwards else iter(runs)
     return "".join(run[::-1] if backwards else run for backwards, run in ordered)
+
+
+def _ways(text: str, *, is_backwards: bool) -> list[bool]:
+    """Tell for each sign whether it runs backwards; spaces and the like go with both neighbours."""
+    strong = [
+        None
+        if unicodedata.bidirectional(sign) in _NEUTRAL
+        else unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT
+        for sign in text
+    ]
+    ways = []
+    for place, way in enumerate(strong):
+        before = next((w for w in reversed(strong[:place]) if w is not None), is_backwards)
+        after = next((w for w in strong[place:] if w is not None), is_backwards)
+        ways.append(way if way is not None else before if before == after else is_backwards)
+    return ways
 
 
 @lru_cache(maxsize=1)

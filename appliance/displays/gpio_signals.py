@@ -6,7 +6,7 @@ gate's clock, not by gpiozero's threads, so that nothing is still to come once `
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,8 +71,11 @@ class GpioSignals:
     def rest(self) -> None:
         """Everything dark and silent, now."""
         self._stop()
-        self._sounder.play(0)
-        self._lamp.show(DARK)
+        # Pins that cannot be driven cannot be brought to rest either; closing lets go of them.
+        with suppress(DeviceError):
+            self._sounder.play(0)
+        with suppress(DeviceError):
+            self._lamp.show(DARK)
 
     def _begin(self, pattern: Pattern) -> None:
         """Start both within this very call: people wait for it."""
@@ -80,16 +83,18 @@ class GpioSignals:
         self._sounder.play(pattern.sound[0].hz if pattern.sound else 0)
 
     async def _flash(self, light: tuple[Flash, ...]) -> None:
-        while True:
-            for flash in light:
-                self._lamp.show(flash.colour)
-                await self._clock.sleep(flash.seconds)
+        with suppress(DeviceError):  # ends the part; the next `signal` meets the fault and tells it
+            while True:
+                for flash in light:
+                    self._lamp.show(flash.colour)
+                    await self._clock.sleep(flash.seconds)
 
     async def _sound(self, sound: tuple[Tone, ...]) -> None:
-        for tone in sound:
-            self._sounder.play(tone.hz)
-            await self._clock.sleep(tone.seconds)
-        self._sounder.play(0)
+        with suppress(DeviceError):  # likewise
+            for tone in sound:
+                self._sounder.play(tone.hz)
+                await self._clock.sleep(tone.seconds)
+            self._sounder.play(0)
 
     def _stop(self) -> None:
         """End what plays: a cancelled task runs no further, not even to its next step."""

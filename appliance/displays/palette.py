@@ -51,12 +51,12 @@ class Tone:
 
 
 TONES: Final[dict[Hue, Tone]] = {
-    Hue.GREEN: Tone((0, 122, 77), _WHITE, (0, 98, 62)),
+    Hue.GREEN: Tone((0, 126, 90), _WHITE, (0, 102, 73)),
     Hue.BLUE: Tone((12, 88, 190), _WHITE, (8, 70, 154)),
     Hue.YELLOW: Tone((255, 209, 26), _COAL, (238, 188, 0)),
     Hue.ORANGE: Tone((255, 138, 31), _COAL, (236, 116, 6)),
-    Hue.RED: Tone((190, 18, 38), _WHITE, (152, 12, 28)),
-    Hue.GREY: Tone((84, 91, 100), _WHITE, (66, 72, 80)),
+    Hue.RED: Tone((182, 14, 36), _WHITE, (146, 10, 28)),
+    Hue.GREY: Tone((72, 76, 88), _WHITE, (56, 60, 71)),
     Hue.BLACK: Tone((10, 11, 13), _WHITE, (34, 36, 41), (255, 203, 46), _COAL),
     Hue.NIGHT: Tone((17, 34, 64), _WHITE, (27, 49, 88)),
 }

@@ -85,7 +85,7 @@ def _paint_text(picture: Image.Image, text: Text) -> None:
     tile = Image.new(type_.mode, (text.box.width, text.box.height), 0)
     pen = ImageDraw.Draw(tile)
     for row, line in enumerate(text.fitted.lines):
-        left = _left_of(line, text) - min(0, type_.ink_of(line)[0])
+        left = _left_of(line, text) + type_.overhang(line)
         baseline = row * type_.line_height + type_.ascent
         _write(pen, (left, baseline), line, type_)
     if type_.is_mono:
