@@ -20,6 +20,7 @@ from sync_server.entities import (
     SigningKey,
     Venue,
 )
+from sync_server.journal_ports import Facts, Journals
 from sync_server.ticket_ports import Tickets
 
 
@@ -244,6 +245,16 @@ class Transaction(Protocol):
     @property
     def tickets(self) -> Tickets:
         """Tickets and where they come from."""
+        ...
+
+    @property
+    def journals(self) -> Journals:
+        """Journals as the gates wrote them."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """Facts, what they come to, and the feeds."""
         ...
 
 

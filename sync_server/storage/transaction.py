@@ -6,7 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync_server.storage.audit import SqlAudit
 from sync_server.storage.checkpoints import SqlCheckpoints
+from sync_server.storage.facts import SqlFacts
 from sync_server.storage.gates import SqlGates
+from sync_server.storage.journals import SqlJournals
 from sync_server.storage.organizations import SqlOrganizations
 from sync_server.storage.performances import SqlPerformances
 from sync_server.storage.tickets import SqlTickets
@@ -52,3 +54,13 @@ class SqlTransaction:
     def tickets(self) -> SqlTickets:
         """Tickets and where they come from."""
         return SqlTickets(self._connection)
+
+    @cached_property
+    def journals(self) -> SqlJournals:
+        """Journals as the gates wrote them."""
+        return SqlJournals(self._connection)
+
+    @cached_property
+    def facts(self) -> SqlFacts:
+        """Facts, what they come to, and the feeds."""
+        return SqlFacts(self._connection)
