@@ -6,7 +6,7 @@ gate's clock, not by gpiozero's threads, so that nothing is still to come once `
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -122,20 +122,30 @@ async def open_gpio_signals(
     Raises:
         DeviceError: if a pin cannot be claimed or driven.
     """
-    lamp = _Lamp(wiring, factory, errors)
+    with (
+        closing(_Lamp(wiring, factory, errors)) as lamp,
+        closing(_Sounder(wiring, factory, errors)) as sounder,
+    ):
+        async with _task_group() as tasks:
+            signals = GpioSignals(lamp, sounder, clock, tasks)
+            try:
+                yield signals
+            finally:
+                signals.rest()
+
+
+@asynccontextmanager
+async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Give a task group that lets a fault of the body through as it is.
+
+    As a plain context it would wrap whatever ends the gate into an ExceptionGroup on the way out.
+    """
+    tasks = asyncio.TaskGroup()
+    await tasks.__aenter__()
     try:
-        sounder = _Sounder(wiring, factory, errors)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                signals = GpioSignals(lamp, sounder, clock, tasks)
-                try:
-                    yield signals
-                finally:
-                    signals.rest()
-        finally:
-            sounder.close()
+        yield tasks
     finally:
-        lamp.close()
+        await tasks.__aexit__(None, None, None)
 
 
 class _Lamp:

@@ -169,8 +169,11 @@ def test_whom_the_arm_lets_out_in_spite_of_a_refusal_is_told_both():
 @pytest.mark.parametrize(("size", "is_mono"), SIZES + SMALLEST)
 def test_the_direction_is_on_every_screen(size, is_mono):
     for screen in every_screen(degraded=True, occupancy=12_345):
-        marks = [item.shape for item in compose(screen, "fr", size, is_mono=is_mono).items
-                 if isinstance(item, Mark)]  # fmt: skip
+        marks = [
+            item.shape
+            for item in compose(screen, "fr", size, is_mono=is_mono).items
+            if isinstance(item, Mark)
+        ]
         assert WAYS[screen.direction] in marks
         assert appearance_of(screen).shape in marks
 
@@ -184,11 +187,16 @@ def test_degraded_mode_is_a_banner_on_every_screen(size, is_mono, language):
     for screen in every_screen(degraded=True, occupancy=12_345):
         scene = compose(screen, language, size, is_mono=is_mono)
         assert word.lower() in said(scene).lower()
-        banner = next(item for item in scene.items
-                      if isinstance(item, Text) and word.lower() in said_by(item))  # fmt: skip
+        banner = next(
+            item for item in scene.items if isinstance(item, Text) and word.lower() in said_by(item)
+        )
         assert (banner.ink, banner.ground) != (scene.ground, scene.ground)
-        assert any(isinstance(item, Surface) and item.colour == banner.ground
-                   and item.box.holds(banner.box.inset(0, 2)) for item in scene.items)  # fmt: skip
+        assert any(
+            isinstance(item, Surface)
+            and item.colour == banner.ground
+            and item.box.holds(banner.box.inset(0, 2))
+            for item in scene.items
+        )
 
 
 def said_by(item: Text) -> str:
@@ -224,8 +232,11 @@ def assert_all_within(screen: Screen, language: str, size: tuple[int, int], is_m
             assert item.fitted.height <= item.box.height, item
             for line in item.fitted.lines:
                 assert item.fitted.type.width(line) <= item.box.width, (item, line)
-    apart = [item.box for item in scene.items
-             if isinstance(item, Mark) or (isinstance(item, Text) and item.fitted.lines)]  # fmt: skip
+    apart = [
+        item.box
+        for item in scene.items
+        if isinstance(item, Mark) or (isinstance(item, Text) and item.fitted.lines)
+    ]
     for one, other in combinations(apart, 2):
         across = min(one.right, other.right) - max(one.left, other.left)
         down = min(one.bottom, other.bottom) - max(one.top, other.top)
@@ -265,8 +276,11 @@ def test_ink_stays_off_the_edges(detail):
 def test_a_text_is_shrunk_then_wrapped_then_cut():
     def title_of(title: str):
         items = compose(Screen(Look.IDLE, title=title), "fr", TFT, is_mono=False).items
-        return next(item.fitted for item in items
-                    if isinstance(item, Text) and item.fitted.lines[0][:2] == title[:2])  # fmt: skip
+        return next(
+            item.fitted
+            for item in items
+            if isinstance(item, Text) and item.fitted.lines[0][:2] == title[:2]
+        )
 
     short, wrapped, cut = title_of("Carmen"), title_of("Carmen et les autres"), title_of(LONG)
     assert len(short.lines) == 1
@@ -423,11 +437,17 @@ def test_the_answer_is_large_enough_to_be_read_from_afar(language):
     mm_per_px = 0.19
     for screen in every_screen(degraded=True):
         items = compose(screen, language, (800, 480), is_mono=False).items
-        body = [item for item in items if isinstance(item, Text)
-                and item.ground == TONES[appearance_of(screen).hue].ground]  # fmt: skip
+        body = [
+            item
+            for item in items
+            if isinstance(item, Text) and item.ground == TONES[appearance_of(screen).hue].ground
+        ]
         title = max(item.fitted.type.px for item in body)
-        icon = next(item for item in items
-                    if isinstance(item, Mark) and item.shape is appearance_of(screen).shape)  # fmt: skip
+        icon = next(
+            item
+            for item in items
+            if isinstance(item, Mark) and item.shape is appearance_of(screen).shape
+        )
         assert title * 0.729 * mm_per_px >= 7, screen
         assert icon.box.width * mm_per_px >= 30, screen
 

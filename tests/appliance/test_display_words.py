@@ -1,0 +1,211 @@
+"""The displays' words: every answer in every language, and compiled as written."""
+
+import io
+import re
+from gettext import GNUTranslations
+from pathlib import Path
+
+import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from admission.scan import Direction
+from admission.verdict import Answer
+from appliance.displays import words
+from appliance.displays.fonts import showable
+from appliance.displays.words import LANGUAGES, check_language, spoken, words_of
+from appliance.local_page import words as page_words
+from appliance.ports import Look, Screen
+
+CATALOGUES = {
+    (domain, language): Path(module.__file__).parent / "catalogues" / language / "LC_MESSAGES"
+    for domain, module in (("gate", words), ("local_page", page_words))
+    for language in LANGUAGES
+}
+EVERY = [(domain, language) for domain, language in CATALOGUES]
+FAULTS = ("NET", "CLK", "LIST", "CAM", "RLY", "PWR", "TMP", "DSK")
+# What the table of screens prescribes, to the letter.
+PRESCRIBED = {
+    Answer.GRANTED: ("Valide", "Entrez", "Valid"),
+    Answer.ALREADY_USED: ("Déjà utilisé", "", "Already used"),
+    Answer.ALREADY_INSIDE: ("Déjà à l'intérieur", "", "Already inside"),
+    Answer.NOT_INSIDE: ("Anomalie : non entré", "", "Not checked in"),
+    Answer.NO_PASSES_LEFT: ("Plus de passage", "", ""),
+    Answer.DAILY_LIMIT_REACHED: ("Limite du jour", "", ""),
+    Answer.EXIT_NOT_ALLOWED: ("Sortie non prévue", "", "Not an exit ticket"),
+    Answer.LIST_EXPIRED: ("Liste périmée", "Appelez", "List expired"),
+    Answer.GATE_LOCKED: ("Porte fermée", "", "Gate closed"),
+    Answer.CANCELED: ("Annulé", "", "Cancelled"),
+    Answer.REISSUED: ("Billet remplacé", "", "Replaced ticket"),
+    Answer.BLOCKED: ("Opposition", "", "Blocked"),
+    Answer.UNPAID: ("Non payé", "", "Not paid"),
+    Answer.INCOMPLETE: ("Information manquante", "", "Missing"),
+    Answer.CATEGORY_EXCLUDED: ("Billet filtré", "", "Category not admitted"),
+    Answer.WRONG_PERFORMANCE: ("Mauvais événement", "", "Wrong event"),
+    Answer.NO_LONGER_VALID: ("Accès terminé", "", ""),
+    Answer.FULL: ("Zone complète", "", "Zone full"),
+    Answer.PERFORMANCE_CANCELED: ("Représentation annulée ou reportée", "", ""),
+    Answer.UNKNOWN_TICKET: ("Invalide", "Vérifiez le billet", "Not recognised"),
+    Answer.MALFORMED: ("Invalide", "Vérifiez le billet", "Not recognised"),
+}
+
+
+def screen_of(answer: Answer, **more: object) -> Screen:
+    look = Look.GRANTED if answer is Answer.GRANTED else Look.DENIED
+    return Screen(look, answer=answer, **more)
+
+
+def read(domain: str, language: str):
+    with (CATALOGUES[domain, language] / f"{domain}.po").open("rb") as file:
+        return read_po(file, locale=language, domain=domain)
+
+
+def messages_of(file) -> dict:
+    """Every message of a compiled catalogue; its head holds the time of compiling."""
+    return {key: text for key, text in GNUTranslations(file)._catalog.items() if key}
+
+
+@pytest.mark.parametrize(("domain", "language"), EVERY)
+def test_the_compiled_catalogue_is_in_step_with_the_written_one(domain, language):
+    compiled = io.BytesIO()
+    write_mo(compiled, read(domain, language))
+    compiled.seek(0)
+    with (CATALOGUES[domain, language] / f"{domain}.mo").open("rb") as kept:
+        assert messages_of(kept) == messages_of(compiled), (
+            "run the pybabel command that stands at the top of the .po file"
+        )
+
+
+@pytest.mark.parametrize(("domain", "language"), EVERY)
+def test_every_message_is_written_and_none_is_doubtful(domain, language):
+    for message in read(domain, language):
+        strings = message.string if isinstance(message.string, tuple) else (message.string,)
+        assert all(strings), message.id
+        assert not message.fuzzy or not message.id, message.id
+
+
+@pytest.mark.parametrize("domain", ["gate", "local_page"])
+def test_every_language_has_the_same_messages(domain):
+    keys = [{str(m.id) for m in read(domain, language) if m.id} for language in LANGUAGES]
+    assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_catalogue_holds_nothing_that_no_screen_says(language):
+    answers = "|".join(Answer)
+    looks = "|".join(look for look in Look if look not in (Look.GRANTED, Look.DENIED))
+    known = re.compile(
+        rf"answer\.({answers})(\.exit)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line)"
+        rf"|fault\.GT-({'|'.join(FAULTS)})\.line|direction\.(entry|exit)"
+        r"|banner\.degraded(\.short|\.why)?|number\.group|occupancy\.one|passage\.anyway"
+    )
+    for message in read("gate", language):
+        key = message.id[0] if isinstance(message.id, tuple) else message.id
+        assert not key or known.fullmatch(key), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("answer", Answer)
+@pytest.mark.parametrize("direction", Direction)
+def test_every_answer_has_its_words_in_every_language(answer, language, direction):
+    said = words_of(screen_of(answer, direction=direction), language)
+    assert said.title
+    assert said.line
+    assert said.way
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("look", [look for look in Look if look is not Look.DENIED])
+def test_every_look_has_its_words_in_every_language(look, language):
+    assert words_of(Screen(look), language).title
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_code_is_explained(fault, language):
+    said = words_of(Screen(Look.OUT_OF_SERVICE, fault=f"GT-{fault}"), language)
+    plain = words_of(Screen(Look.OUT_OF_SERVICE), language)
+    assert said.detail == f"GT-{fault}"
+    assert said.line not in ("", plain.line)
+    unknown = words_of(Screen(Look.OUT_OF_SERVICE, fault="GT-XYZ"), language)
+    assert (unknown.detail, unknown.line) == ("GT-XYZ", plain.line)
+
+
+@pytest.mark.parametrize("answer", PRESCRIBED)
+def test_the_prescribed_words_are_used(answer):
+    french_title, french_line, english_title = PRESCRIBED[answer]
+    french = words_of(screen_of(answer), "fr")
+    assert french.title.replace("\u00a0", " ") == french_title
+    assert french_line in french.line
+    assert english_title in words_of(screen_of(answer, detail="x"), "en").title
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail", "french", "english"),
+    [
+        (Answer.NOT_YET_VALID, "19:00", "Portes à 19:00", "Doors at 19:00"),
+        (Answer.WRONG_CHECKPOINT, "C", "Autre porte : C", "Use gate: C"),
+        (Answer.WRONG_PERFORMANCE, "Le Cid", "Mauvais événement : Le Cid", "Wrong event: Le Cid"),
+        (Answer.INCOMPLETE, "photo", "Information manquante : photo", "Missing: photo"),
+        (Answer.GATE_LOCKED, "B", "Porte fermée. Passez par : B", "Gate closed. Use: B"),
+        (Answer.ALREADY_USED, "19:02", "Déjà utilisé. 19:02", "Already used. 19:02"),
+    ],
+)
+def test_a_detail_stands_where_its_sentence_wants_it(answer, detail, french, english):
+    screen = screen_of(answer, detail=detail)
+    assert spoken(screen, "fr").replace("\u00a0", " ").startswith(french + ".")
+    assert spoken(screen, "en").startswith(english + ".")
+
+
+def test_a_detail_with_braces_is_only_a_detail():
+    screen = screen_of(Answer.GATE_LOCKED, detail="{0.__class__} {detail}")
+    assert "{0.__class__} {detail}" in words_of(screen, "en").detail
+
+
+def test_the_spoken_text_tells_the_way_the_counter_and_the_mode():
+    screen = Screen(Look.GRANTED, Direction.EXIT, occupancy=1, degraded=True)
+    assert spoken(screen, "fr") == (
+        "Sortie enregistrée. Au revoir. Sortie. 1 personne à l'intérieur. Mode dégradé."
+    )
+    assert spoken(screen, "en").endswith("Exit. 1 person inside. Degraded mode.")
+
+
+@pytest.mark.parametrize(
+    ("count", "french", "english"),
+    [
+        (0, "0 personne à", "0 people"),
+        (1, "1 personne à", "1 person "),
+        (2, "2 personnes", "2 people"),
+        (12_345, "12\u202f345 personnes", "12,345 people"),
+        (-2, "−2 personnes", "−2 people"),
+    ],
+)
+def test_people_are_counted_as_each_language_counts(count, french, english):
+    assert french in spoken(Screen(Look.IDLE, occupancy=count), "fr")
+    assert english in spoken(Screen(Look.IDLE, occupancy=count), "en")
+
+
+def test_an_idle_gate_shows_the_performance_or_else_what_to_do():
+    named = words_of(Screen(Look.IDLE, title="Carmen"), "fr")
+    assert (named.title, named.line) == ("Carmen", "Présentez votre billet")
+    nameless = words_of(Screen(Look.IDLE), "fr")
+    assert (nameless.title, nameless.line) == ("Présentez votre billet", "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_typeface_shows_every_word_of_the_catalogue(language):
+    for message in read("gate", language):
+        strings = message.string if isinstance(message.string, tuple) else (message.string,)
+        for text in strings:
+            if message.id and message.id != "number.group":
+                assert showable(text) == text, message.id
+
+
+@pytest.mark.parametrize(("tag", "name"), [("fr", "fr"), ("fr-CA", "fr"), ("EN_gb", "en")])
+def test_a_tag_finds_its_language(tag, name):
+    assert check_language(tag) == name
+
+
+def test_a_language_without_words_is_refused():
+    with pytest.raises(ValueError, match=r"no words for language 'xx'; there are en, fr"):
+        check_language("xx")
