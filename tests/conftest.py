@@ -7,12 +7,15 @@ and that handler raises where a format and its arguments disagree.
 
 import asyncio
 import ipaddress
+import logging
 import os
 import sys
 import time
 from typing import Final
 
 from hypothesis import HealthCheck, settings
+
+logging.getLogger("aiosqlite").setLevel(logging.INFO)  # a line for each step of each statement
 
 settings.register_profile(
     "same_every_time",

@@ -47,7 +47,7 @@ class SqlJournals:
                 journal_records.c.sequence.between(first, last),
             )
         )
-        return dict(rows.tuples().all())
+        return {row.sequence: row.chain for row in rows}
 
     async def add_records(self, journal_id: str, rows: Sequence[Row], head: Head) -> None:
         """Keep records, as they came, and the journal's new head."""
