@@ -1,5 +1,6 @@
-"""A gate to judge at, built up fact by fact. Identifiers are the numbers' own bytes."""
+"""A gate to judge at, built up fact by fact, and a list's manifest to be signed."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ from admission.passage import FreeCrossing, History, Passage, Reset
 from admission.rules import ORDINARY, judge
 from admission.scan import Direction
 from admission.ticket import Checkpoint, Performance, Single, Ticket, TicketClass, TicketState
+from admission.ticketlist.manifest import ClassRow, FileRef, Manifest, Showing, list_key_id
+from admission.ticketlist.packed import ENTRY_BYTES, HEADER_BYTES
 from portillon.conformance import PlainHoldings, as_identifier
 
 NOON = datetime(2026, 7, 14, 12, 0, tzinfo=UTC)
@@ -17,6 +20,8 @@ NOON = datetime(2026, 7, 14, 12, 0, tzinfo=UTC)
 
 class Scene:
     """One gate: its lists, its checkpoint `door`, what it knows, and a clock that only tests move.
+
+    Identifiers are the numbers' own bytes.
 
     Every scan and every fact comes a minute after the one before, unless it says when.
     """
@@ -131,3 +136,27 @@ class Scene:
 def new_scene():
     """Give what makes scenes; a scene holds the list of `show` and controls it."""
     return Scene
+
+
+def _new_manifest(snapshot=b"", **fields):
+    digest = hashlib.sha256(snapshot).hexdigest()
+    count = max(0, (len(snapshot) - HEADER_BYTES) // ENTRY_BYTES)
+    known = {
+        "performance": "show",
+        "version": 5,
+        "chain": digest,
+        "snapshot": FileRef(
+            version=5, size=max(HEADER_BYTES, len(snapshot)), sha256=digest, count=count
+        ),
+        "list_key_id": list_key_id(bytes(32)),
+        "classes": (ClassRow(category="standard", mode="single"),),
+        "showing": Showing(name="The Show", timezone="Europe/Paris"),
+        "published_at": NOON,
+    }
+    return Manifest(**{**known, **fields})
+
+
+@pytest.fixture(scope="session")
+def new_manifest():
+    """Give what makes version 5 of the list of `show`, answering for a snapshot."""
+    return _new_manifest
