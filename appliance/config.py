@@ -71,6 +71,8 @@ class TurnstileConfig:
         passage_timeout_s: how long a grant waits for its person.
         pin_factory: gpiozero's factory; `mock` only for trials.
         person_delay_s: for `simulated`, how long its person takes; below 0 nobody ever goes.
+        person_log: for `simulated`, a file that gets a line for everybody who went through, so
+            that a trial can hold the journal against it; None is none.
     """
 
     kind: str = "none"
@@ -82,6 +84,7 @@ class TurnstileConfig:
     passage_timeout_s: float = 6.0
     pin_factory: str = "lgpio"
     person_delay_s: float = 0.3
+    person_log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +350,7 @@ def _turnstile(section: _Section) -> TurnstileConfig:
         passage_timeout_s=section.seconds("passage_timeout_s", 6.0, 0.1, 60.0),
         pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
         person_delay_s=section.seconds("person_delay_s", 0.3, -1.0, 60.0),
+        person_log=Path(person_log) if (person_log := section.text("person_log", "")) else None,
     )
     section.finish()
     return config

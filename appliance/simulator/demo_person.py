@@ -4,7 +4,7 @@ Bound by `main` beside the real relay driver over mock pins, so that a demonstra
 driver's own code. Knows no pin library: it is given the pins.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, repeat
 from typing import Final, Protocol
 
@@ -44,6 +44,7 @@ class DemoPerson:
         contact: the passage contact's pin, pulled up by the board and to ground by a passage.
         clock: tells how long a walk takes.
         people: how they behave, one after the other; then everybody passes after a second.
+        walked: called as somebody goes through, before the contact tells anybody.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class DemoPerson:
         contact: PushedPin,
         clock: Clock,
         people: Iterable[Person] = (),
+        walked: Callable[[], None] = lambda: None,
     ) -> None:
         self._relays = relays
         self._contact = contact
         self._clock = clock
         self._people = chain(people, repeat(Person()))
+        self._walked = walked
         self.passages = 0
 
     async def run(self) -> None:
@@ -80,6 +83,7 @@ class DemoPerson:
 
     async def _push(self) -> None:
         self.passages += 1
+        self._walked()
         self._contact.drive_low()
         await self._clock.sleep(_PUSH_S)
         self._contact.drive_high()

@@ -27,6 +27,7 @@ exit_pin = 27
 sensor_pin = 22
 passage_timeout_s = 3.0
 person_delay_s = 0.15
+person_log = "{folder}/walked.log"
 
 [display]
 kind = "picture"
@@ -127,6 +128,7 @@ def _make(
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "gate.toml"
     fields: dict[str, Any] = {
+        "folder": folder,
         "data": folder / "data",
         "server": server,
         "language": language,
