@@ -67,7 +67,7 @@ class DemoGate:
     async def show(self, payload: bytes, direction: str, wait_s_max: float = 20.0) -> Event:
         """Show a ticket to the reader of a direction; give the gate's word on it."""
         place = self.daemon.seen
-        self._present(payload, direction)
+        self.present(payload, direction)
         return await self.daemon.wait_for(
             "the answer to a scan",
             lambda event: event.get("event") == "scan",
@@ -84,7 +84,8 @@ class DemoGate:
             wait_s_max=wait_s_max,
         )
 
-    def _present(self, payload: bytes, direction: str) -> None:
+    def present(self, payload: bytes, direction: str) -> None:
+        """Show a ticket to the reader of a direction, and wait for nothing."""
         self.shown += 1
         if self.serial >= 0:
             os.write(self.serial, payload + b"\r")
