@@ -192,8 +192,21 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=4,
 )
-PATHS = """performance version snapshot snapshot.size segments classes showing showing.timezone
-showing.starts_at published_at not_after list_key_id ?""".split()
+PATHS = [
+    "performance",
+    "version",
+    "snapshot",
+    "snapshot.size",
+    "segments",
+    "classes",
+    "showing",
+    "showing.timezone",
+    "showing.starts_at",
+    "published_at",
+    "not_after",
+    "list_key_id",
+    "?",
+]
 paths = st.sampled_from(PATHS)
 
 
