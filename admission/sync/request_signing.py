@@ -2,7 +2,8 @@
 
 A request carries `Authorization: Portillon gate="…", nonce="…", counter="…", signature="…"`; the
 signature covers method, path with query, body digest, gate, nonce and counter. The nonce is the
-server's, new at each of its starts and handed out with a 401; within it each counter is good once.
+server's, new at each of its starts and handed out with a 401; within it each counter is good once,
+and a gate that was started anew learns there how far it had counted.
 """
 
 import base64
@@ -17,6 +18,7 @@ from admission.ticketlist.keys import sign, verify
 
 SCHEME: Final = "Portillon"
 NONCE_HEADER: Final = "Portillon-Nonce"
+COUNTER_HEADER: Final = "Portillon-Counter"  # beside it: the gate's highest counter so far
 _WINDOW: Final = 1024  # requests of one gate that may overtake each other
 _FIELD: Final = re.compile(r'([a-z]+)="([^"\\]*)"')
 _HEADER_CHARACTERS_MAX: Final = 1024
@@ -89,6 +91,11 @@ class ReplayWindow:
     def __init__(self) -> None:
         self._highest = 0
         self._seen: set[int] = set()
+
+    @property
+    def highest(self) -> int:
+        """The highest counter that was used, 0 for none."""
+        return self._highest
 
     def take(self, counter: int) -> None:
         """Use a counter up.

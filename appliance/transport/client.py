@@ -6,10 +6,10 @@ slow, a name that does not resolve, a 5xx, a page of HTML from a captive portal.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -18,20 +18,26 @@ from admission.errors import ProtocolError
 from admission.limits import ENVELOPE_BYTES_MAX, MESSAGE_BYTES_MAX
 from admission.sync import codec
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live
-from admission.sync.request_signing import NONCE_HEADER, authorization
-from appliance.errors import LinkError, LinkRefusedError
+from admission.sync.request_signing import COUNTER_HEADER, NONCE_HEADER, authorization
+from appliance.errors import LinkError
+from appliance.transport.answers import (
+    LIBRARY_ERRORS,
+    answer_error,
+    decoded,
+    read,
+    words_of,
+    write_to,
+)
 
 CONNECT_S_MAX: Final = 2.0
 REQUEST_S_MAX: Final = 5.0  # whole request; a person waits for none of them
-STALL_S_MAX: Final = 5.0  # a download may be long, but not silent
+STALL_S_MAX: Final = 5.0  # a download may be long, but not silent,
+DOWNLOAD_BYTES_PER_S_MIN: Final = 10_000  # nor slower than this
 LIVE_SILENCE_S_MAX: Final = 6.0  # the server beats every 2 s
-_CHUNK_BYTES: Final = 64 * 1024
+CLOSE_S_MAX: Final = 1.0  # a good-bye that nobody answers
 _KEY_BYTES_MAX: Final = 1024
 _TRIES: Final = 2  # the first answer may be a new nonce
-
-M = TypeVar("M", Ack, Feed, Enrolled)
-
-_LIBRARY_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+_ASSIGNMENT: Final = "/sync/v1/assignment"
 
 
 class HttpLink:
@@ -59,15 +65,15 @@ class HttpLink:
     async def enrol(self, request: Enrol) -> Enrolled:
         """Enrol with a one-time code."""
         raw = await self._fetch("POST", "/sync/v1/enrolments", codec.encode(request))
-        return _decoded(raw, Enrolled)
+        return decoded(raw, Enrolled)
 
     async def assignment(self) -> bytes | None:
         """Fetch the assignment; None if unchanged."""
-        return await self._fetch_if_new("/sync/v1/assignment")
+        return await self._fetch_if_new(_ASSIGNMENT)
 
     async def manifest(self, performance: str) -> bytes | None:
         """Fetch a manifest; None if unchanged."""
-        return await self._fetch_if_new(f"/sync/v1/performances/{_part(performance)}/manifest")
+        return await self._fetch_if_new(_manifest_of(performance))
 
     async def list_key(self, performance: str) -> bytes:
         """Fetch a list key, sealed for this gate."""
@@ -76,61 +82,71 @@ class HttpLink:
 
     def forget(self, performance: str) -> None:
         """Ask for a manifest in full next time: what came could not be installed."""
-        self._etags.pop(f"/sync/v1/performances/{_part(performance)}/manifest", None)
+        self._etags.pop(_manifest_of(performance), None)
+
+    def forget_assignment(self) -> None:
+        """Ask for the assignment in full next time: what came could not be taken."""
+        self._etags.pop(_ASSIGNMENT, None)
 
     async def download(self, performance: str, sha256: str, size: int, to: Path) -> None:
-        """Fetch a snapshot into a file; stops with an error as soon as it is too long."""
+        """Fetch a snapshot into a file; stops with an error as soon as it is too long or slow.
+
+        Raises:
+            LinkError: as every request.
+            StorageError: if the file cannot be written.
+        """
         target = f"/sync/v1/performances/{_part(performance)}/lists/{_part(sha256)}"
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S_MAX, sock_read=STALL_S_MAX)
         async with self._request("GET", target, timeout=timeout) as response:
-            if response.status != 200:
-                raise LinkError(f"snapshot: the server answers {response.status}")
             try:
-                await _write_bounded(response, size, to)
-            except _LIBRARY_ERRORS as exc:
-                raise LinkError(f"snapshot broke off: {_words(exc)}") from exc
+                async with asyncio.timeout(STALL_S_MAX + size / DOWNLOAD_BYTES_PER_S_MIN):
+                    await write_to(response, size, to)
+            except TimeoutError as exc:
+                raise LinkError("snapshot broke off: it comes too slowly") from exc
 
     async def upload(self, batch: Batch) -> Ack:
         """Hand records over."""
         target = f"/sync/v1/journals/{_part(batch.journal)}"
-        return _decoded(await self._fetch("POST", target, codec.encode(batch)), Ack)
+        return decoded(await self._fetch("POST", target, codec.encode(batch)), Ack)
 
     async def feed(self, stream: str, after: int) -> Feed:
         """Fetch what follows a cursor."""
         target = f"/sync/v1/feed/{_part(stream)}?{urlencode({'after': after})}"
-        return _decoded(await self._fetch("GET", target), Feed)
+        return decoded(await self._fetch("GET", target), Feed)
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator["LiveSocket"]:
         """Open the live connection."""
-        target = "/sync/v1/live"
-        if not self._nonce:
-            await self._fetch_if_new("/sync/v1/assignment")  # brings the nonce
-        try:
-            async with asyncio.timeout(REQUEST_S_MAX):
-                socket = await self._session.ws_connect(
-                    self._server + target,
-                    headers=self._signed("GET", target, b""),
-                    max_msg_size=MESSAGE_BYTES_MAX,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-                )
-        except aiohttp.WSServerHandshakeError as exc:
-            self._nonce = exc.headers.get(NONCE_HEADER, "") if exc.headers else ""
-            raise LinkError(f"live: the server answers {exc.status}") from exc
-        except _LIBRARY_ERRORS as exc:
-            raise LinkError(f"live: {_words(exc)}") from exc
+        socket = await self._connect("/sync/v1/live")
         try:
             yield LiveSocket(socket)
         finally:
             await socket.close()
 
+    async def _connect(self, target: str) -> aiohttp.ClientWebSocketResponse:
+        for attempt in range(_TRIES):
+            try:
+                async with asyncio.timeout(REQUEST_S_MAX):
+                    return await self._session.ws_connect(
+                        self._server + target,
+                        headers=self._signed("GET", target, b""),
+                        max_msg_size=MESSAGE_BYTES_MAX,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S_MAX),
+                    )
+            except aiohttp.WSServerHandshakeError as exc:
+                if not self._take_nonce(exc.status, exc.headers or {}) or attempt + 1 == _TRIES:
+                    raise answer_error(exc.status, "live") from exc
+            except LIBRARY_ERRORS as exc:
+                raise LinkError(f"live: {words_of(exc)}") from exc
+        raise AssertionError("the last try returns or raises")
+
     async def _fetch_if_new(self, target: str) -> bytes | None:
         known = self._etags.get(target)
         headers = {"If-None-Match": known} if known else {}
         async with self._request("GET", target, headers=headers) as response:
-            if response.status == 304:
+            if response.status == 304 and known:
                 return None
-            raw = await _read(response, ENVELOPE_BYTES_MAX)
+            raw = await read(response, ENVELOPE_BYTES_MAX)
             if etag := response.headers.get("ETag"):
                 self._etags[target] = etag
             return raw
@@ -139,7 +155,7 @@ class HttpLink:
         self, method: str, target: str, body: bytes = b"", bytes_max: int = MESSAGE_BYTES_MAX
     ) -> bytes:
         async with self._request(method, target, body) as response:
-            return await _read(response, bytes_max)
+            return await read(response, bytes_max)
 
     @asynccontextmanager
     async def _request(
@@ -160,18 +176,32 @@ class HttpLink:
                     timeout=timeout or aiohttp.ClientTimeout(REQUEST_S_MAX, CONNECT_S_MAX),
                     allow_redirects=False,
                 )
-            except _LIBRARY_ERRORS as exc:
-                raise LinkError(f"{method} {target.partition('?')[0]}: {_words(exc)}") from exc
-            nonce = response.headers.get(NONCE_HEADER, "")
-            if response.status == 401 and nonce and attempt + 1 < _TRIES:
+            except LIBRARY_ERRORS as exc:
+                raise LinkError(f"{method} {target.partition('?')[0]}: {words_of(exc)}") from exc
+            if self._take_nonce(response.status, response.headers) and attempt + 1 < _TRIES:
                 response.release()
-                self._nonce, self._counter = nonce, 0
                 continue
             try:
                 yield response
             finally:
                 response.release()
             return
+
+    def _take_nonce(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Go on from the nonce and the counter that a refusal names; tell whether it names one.
+
+        Requests overlap: what another one has learned already is not taken back.
+        """
+        nonce = headers.get(NONCE_HEADER, "")
+        if status != 401 or not nonce:
+            return False
+        text = headers.get(COUNTER_HEADER, "0")
+        seen = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+        if nonce != self._nonce:
+            self._nonce, self._counter = nonce, seen
+        else:
+            self._counter = max(self._counter, seen)
+        return True
 
     def _signed(self, method: str, target: str, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": codec.CONTENT_TYPE, "Accept": codec.CONTENT_TYPE}
@@ -195,8 +225,8 @@ class LiveSocket:
         try:
             async with asyncio.timeout(REQUEST_S_MAX):
                 await self._socket.send_bytes(codec.encode(message))
-        except _LIBRARY_ERRORS as exc:
-            raise LinkError(f"live connection: {_words(exc)}") from exc
+        except LIBRARY_ERRORS as exc:
+            raise LinkError(f"live connection: {words_of(exc)}") from exc
 
     async def receive(self) -> Live:
         """Wait for the next message; silence is an error."""
@@ -204,8 +234,8 @@ class LiveSocket:
             message = await self._socket.receive(timeout=LIVE_SILENCE_S_MAX)
         except TimeoutError as exc:
             raise LinkError(f"live connection silent for {LIVE_SILENCE_S_MAX} s") from exc
-        except _LIBRARY_ERRORS as exc:
-            raise LinkError(f"live connection: {_words(exc)}") from exc
+        except LIBRARY_ERRORS as exc:
+            raise LinkError(f"live connection: {words_of(exc)}") from exc
         if message.type is not aiohttp.WSMsgType.BINARY:
             raise LinkError(f"live connection ended ({message.type.name.lower()})")
         try:
@@ -234,44 +264,9 @@ async def open_link(
         yield HttpLink(session, server.rstrip("/"), gate, private_key)
 
 
-async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    if response.status in {401, 403}:
-        raise LinkRefusedError(f"the server refuses this gate ({response.status})")
-    if response.status not in {200, 201, 409}:
-        raise LinkError(f"the server answers {response.status}")
-    if response.content_type == "text/html":
-        raise LinkError("what answers is a web page, not a sync server; is there a login portal?")
-    try:
-        raw = await response.content.read(bytes_max + 1)
-        while len(raw) <= bytes_max and (more := await response.content.read(bytes_max)):
-            raw += more
-    except _LIBRARY_ERRORS as exc:
-        raise LinkError(f"answer broke off: {_words(exc)}") from exc
-    if len(raw) > bytes_max:
-        raise LinkError(f"answer is over {bytes_max} bytes")
-    return raw
-
-
-async def _write_bounded(response: aiohttp.ClientResponse, size: int, to: Path) -> None:
-    written = 0
-    with to.open("wb") as file:
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            written += len(chunk)
-            if written > size:
-                raise LinkError(f"snapshot is over the {size} bytes that were signed")
-            file.write(chunk)
-
-
-def _decoded(raw: bytes, kind: type[M]) -> M:
-    try:
-        return codec.decode(raw, kind)
-    except ProtocolError as exc:
-        raise LinkError(f"what answers is no sync server: {exc}") from exc
-
-
 def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-def _words(exc: BaseException) -> str:
-    return str(exc) or type(exc).__name__
+def _manifest_of(performance: str) -> str:
+    return f"/sync/v1/performances/{_part(performance)}/manifest"

@@ -21,6 +21,7 @@ from admission.limits import MESSAGE_BYTES_MAX
 from admission.sync import codec
 from admission.sync.messages import Ack, Batch, Beat, Enrol, Enrolled, Feed, Lists, Status
 from admission.sync.request_signing import (
+    COUNTER_HEADER,
     NONCE_HEADER,
     Credentials,
     ReplayWindow,
@@ -206,13 +207,18 @@ async def _authenticate(request: web.Request) -> str:
     """Give the gate that signed a request, or refuse it with this start's nonce."""
     nonces = request.app[NONCES]
     body = await request.read() if request.can_read_body else b""
+    credentials: Credentials | None = None
     try:
         credentials = read_authorization(request.headers.get("Authorization", ""))
         await _check(request, credentials, nonces, body)
     except (ProtocolError, SignatureError) as exc:
-        raise web.HTTPUnauthorized(
-            text=str(exc), headers={NONCE_HEADER: nonces.nonce, "WWW-Authenticate": "Portillon"}
-        ) from None
+        counted = 0 if credentials is None else nonces.window(credentials.gate).highest
+        headers = {
+            NONCE_HEADER: nonces.nonce,
+            COUNTER_HEADER: str(counted),  # a gate that was started anew goes on from there
+            "WWW-Authenticate": "Portillon",
+        }
+        raise web.HTTPUnauthorized(text=str(exc), headers=headers) from None
     return credentials.gate
 
 
