@@ -156,6 +156,23 @@ class PackedList:
         """Go over all tickets, by identifier."""
         return (self._entry(place, self[place]) for place in range(self._count))
 
+    def check_columns(self, class_count: int) -> None:
+        """Make sure that every ticket can be looked up: one pass over all of them.
+
+        Args:
+            class_count: rows of the manifest's class table.
+
+        Raises:
+            ListFormatError: if a ticket points beyond that table, or its state is none.
+        """
+        classes = struct.iter_unpack(">H", self._buffer[self._classes : self._states])
+        highest = max(classes, default=(0,))[0]
+        if self._count and highest >= class_count:
+            raise ListFormatError(f"a ticket is of class {highest}, there are {class_count}")
+        state = max(self._buffer[self._states : self._states + self._count], default=0)
+        if state >= len(STATES):
+            raise ListFormatError(f"unknown ticket state {state}")
+
     def _entry(self, place: int, identifier: bytes) -> Entry:
         at = self._classes + 2 * place
         number = self._buffer[self._states + place : self._states + place + 1][0]
