@@ -1,14 +1,15 @@
 """The error tree of the gate; each class says in one sentence who is at fault.
 
-    ApplianceError
-    ├── ConfigError          the configuration file is wrong: file, key and remedy are named
-    ├── DeviceError          a device does not do what it should
-    │   ├── ReaderLostError
-    │   ├── DisplayLostError
-    │   └── TurnstileFaultError
-    ├── StorageError         the journal or the list store cannot be written or read
-    └── LinkError            the server cannot be reached, or answers what is no answer
-        └── LinkRefusedError the server refuses this gate (not enrolled, revoked)
+ApplianceError
+├── ConfigError          the configuration file is wrong: file, key and remedy are named
+├── DeviceError          a device does not do what it should
+│   ├── ReaderLostError
+│   ├── DisplayLostError
+│   └── TurnstileFaultError
+├── StorageError         the journal or the list store cannot be written or read
+└── LinkError            the server cannot be reached, or answers what is no answer
+    ├── LinkAnswerError  the server answers one request with an error
+    └── LinkRefusedError the server refuses this gate (not enrolled, revoked)
 """
 
 
@@ -42,6 +43,10 @@ class StorageError(ApplianceError):
 
 class LinkError(ApplianceError):
     """The server cannot be reached in time, or what answers is not a sync server."""
+
+
+class LinkAnswerError(LinkError):
+    """The server is there, but answers one request with an error: none such, a fault of its own."""
 
 
 class LinkRefusedError(LinkError):

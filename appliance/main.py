@@ -21,7 +21,7 @@ from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id
 from appliance.config import Config
 from appliance.drivers import Drivers
-from appliance.errors import ConfigError
+from appliance.errors import ConfigError, LinkError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
@@ -56,7 +56,7 @@ async def enrol_gate(config: Config, code: str) -> tuple[Identity, str]:
 
     Raises:
         ConfigError: if this gate is enrolled already.
-        LinkError: if the server cannot be reached, or refuses the code.
+        LinkError: if the server cannot be reached, refuses the code, or names no list key.
         StorageError: if the identity cannot be written.
     """
     path = config.data / IDENTITY_FILE
@@ -66,6 +66,8 @@ async def enrol_gate(config: Config, code: str) -> tuple[Identity, str]:
     own = public_key(private_key)
     async with open_link(config.server, "", private_key) as link:
         answer = await link.enrol(Enrol(code, own, agreement_public_key(agreement_key)))
+    if not answer.list_keys:
+        raise LinkError(f"{config.server}: names no key that signs lists; look at the server")
     identity = Identity(
         gate=answer.gate,
         gate_name=answer.gate_name,
@@ -129,7 +131,13 @@ async def run_gate(config: Config, software: str) -> None:
 async def _open_parts(
     config: Config, identity: Identity, software: str, stack: AsyncExitStack
 ) -> _Parts:
-    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(
+            f"{config.path}: data: {config.data} cannot be made ({exc.strerror}); "
+            "name a folder that this user may write to"
+        ) from exc
     clock, boot = SystemClock(), boot_id()
     connection = await stack.enter_async_context(open_database(config.data / DATABASE_FILE))
     journal = await SqliteJournal.open(connection, fresh_id())
@@ -157,7 +165,6 @@ async def _load_lists(parts: _Parts) -> ListKeeper:
         now=parts.clock.now,
     )
     await keeper.load()
-    parts.memory.sweep(parts.holdings.manifests)
     return keeper
 
 

@@ -251,7 +251,7 @@ class Memory(Protocol):
         """Map an installed snapshot, checked against its manifest.
 
         Raises:
-            DigestError: if the file is not what was signed.
+            ListError: if the file is not what was signed, or no list that can be searched.
             StorageError: if it is not there.
         """
         ...
@@ -260,10 +260,17 @@ class Memory(Protocol):
         """Name a temporary file for a snapshot; leftovers are removed at the next start."""
         ...
 
-    async def install(
-        self, stored: StoredList, manifest: Manifest, download: Path | None
-    ) -> Buffer:
-        """Check a downloaded snapshot, make it and its manifest the installed ones, atomically.
+    async def open_download(self, manifest: Manifest, download: Path) -> Buffer:
+        """Map a downloaded snapshot, checked against its manifest; it stays good when installed.
+
+        Raises:
+            ListError: if the file is not what was signed, or no list that can be searched.
+            StorageError: if it cannot be read.
+        """
+        ...
+
+    async def install(self, stored: StoredList, manifest: Manifest, download: Path | None) -> None:
+        """Make a checked snapshot and its manifest the installed ones, atomically.
 
         Args:
             stored: what to remember.
@@ -271,8 +278,15 @@ class Memory(Protocol):
             download: the file; None where the snapshot is already there.
 
         Raises:
-            DigestError: if the file is not what was signed; what was installed stays.
-            StorageError: if it cannot be written; likewise.
+            StorageError: if it cannot be written; what was installed stays.
+        """
+        ...
+
+    async def sweep(self, manifests: Sequence[Manifest]) -> None:
+        """Remove the snapshots that none of these name.
+
+        Raises:
+            StorageError: if one cannot be removed.
         """
         ...
 
@@ -294,6 +308,10 @@ class Memory(Protocol):
 
     async def remember_feed(self, stream: str, items: Sequence[FeedItem]) -> None:
         """Remember items, in one commit; ones that are known are left as they are."""
+        ...
+
+    def renumber_feed(self, stream: str) -> None:
+        """Take the next items of a stream as numbered anew; what it brought before is kept."""
         ...
 
 
@@ -320,8 +338,9 @@ class LiveConnection(Protocol):
 class ServerLink(Protocol):
     """Requests to the sync server, each bounded in time and size. Implemented in `transport`.
 
-    Every call raises LinkError when the server cannot be reached in time, answers with an error
-    or with what is no answer, and LinkRefusedError when it refuses this gate.
+    Every call raises LinkError when the server cannot be reached in time or answers with what is
+    no answer, LinkAnswerError when it answers this one request with an error, and
+    LinkRefusedError when it refuses this gate.
     """
 
     async def enrol(self, request: Enrol) -> Enrolled:
@@ -338,6 +357,10 @@ class ServerLink(Protocol):
 
     def forget(self, performance: str) -> None:
         """Fetch a manifest in full next time: what came could not be installed."""
+        ...
+
+    def forget_assignment(self) -> None:
+        """Fetch the assignment in full next time: what came could not be taken."""
         ...
 
     async def list_key(self, performance: str) -> bytes:

@@ -15,10 +15,11 @@ from admission.journal import Kind
 from admission.limits import JOURNAL_BATCH_RECORDS_MAX
 from admission.operating_mode import Situation, causes_of, mode_of
 from admission.passage import History
-from admission.sync.feed_items import fact_of_item
-from admission.sync.gate_side import AckUpTo, ApplyFeed, CompareChain, FeedReader, Fork, Uploader
+from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Uploader
 from admission.sync.messages import Beat, Feed, Lists, Moment, Status, Subscribe
+from appliance.alarm import wait_set
 from appliance.errors import LinkError, StorageError
+from appliance.feed_keeper import FeedKeeper
 from appliance.holdings import GateHoldings
 from appliance.lists import ListKeeper
 from appliance.ports import Clock, LiveConnection, Memory, ServerLink
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 30.0  # a gate is back at the latest this long after its server
 STATUS_S: Final = 5.0
+LISTS_RETRY_S: Final = 60.0  # a list that was refused or not there yet is asked for again
 _FAILURES: Final = (LinkError, StorageError, AdmissionError)
 
 
@@ -72,9 +74,7 @@ class Uplink:
         self.live = False
         self._link = link
         self._keeper = keeper
-        self._memory = memory
         self._recorder = recorder
-        self._history = history
         self._holdings = holdings
         self._clock = clock
         self._boot_id = boot_id
@@ -83,27 +83,28 @@ class Uplink:
         self._software = software
         acked = recorder.journal.acknowledged
         self._uploader = Uploader(recorder.journal.id, acked.sequence, acked.chain)
-        self._feeds = FeedReader({})
+        self._feeds = FeedKeeper(memory, history, recorder.journal.id)
+        self._offered = asyncio.Event()
         self._status_due = asyncio.Event()
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        self._feeds = FeedReader(await self._memory.feed_cursors())
         failures = 0
         while True:
             try:
                 await self._round()
             except* _FAILURES as group:
-                reason = str(group.exceptions[0])
                 if failures == 0 or self.live:
-                    log.warning("link lost", extra={"reason": reason})
+                    log.warning("link lost", extra={"reason": str(group.exceptions[0])})
             failures = 1 if self.live else failures + 1
             self._set_live(False)
             await self._clock.sleep(retry_s(failures, self._jitter()))
 
     async def _round(self) -> None:
+        """One contact with the server, from the first request to the end of the connection."""
         self._uploader.lost()
-        await self._keeper.refresh(self._link)
+        await self._feeds.start_anew()
+        is_complete = await self._keeper.refresh(self._link)
         self._changed()
         self._follow()
         await self._upload_once()
@@ -111,13 +112,14 @@ class Uplink:
             await connection.send(Subscribe(self._feeds.cursors))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(connection))
+                tasks.create_task(self._keep_lists(connection, is_complete))
                 tasks.create_task(self._upload())
                 tasks.create_task(self._report(connection))
 
-    def _follow(self) -> None:
+    def _follow(self) -> bool:
+        """Follow the streams of the assignment; tell whether they are others than before."""
         assignment = self._keeper.assignment
-        if assignment is not None:
-            self._feeds.follow(assignment.performances)
+        return assignment is not None and self._feeds.follow(assignment.performances)
 
     async def _receive(self, connection: LiveConnection) -> None:
         while True:
@@ -125,43 +127,37 @@ class Uplink:
             self._set_live(True)
             match message:
                 case Feed():
-                    await self._take(message)
+                    await self._feeds.take(message, self._link)
+                    self._changed()
                 case Lists():
-                    await self._refresh(connection, message)
+                    if self._is_news(message):
+                        self._offered.set()
                 case Beat():
                     pass
                 case _:
                     raise LinkError(f"a server does not send {type(message).__name__}")
 
-    async def _take(self, feed: Feed) -> None:
-        """Apply a page; what is missing is asked for until nothing is."""
-        for command in self._feeds.receive(feed):
-            if isinstance(command, ApplyFeed):
-                await self._apply(command)
-            else:
-                await self._take(await self._link.feed(command.stream, command.after))
-
-    async def _apply(self, command: ApplyFeed) -> None:
-        facts = [fact_of_item(item) for item in command.items]
-        await self._memory.remember_feed(command.stream, command.items)
-        log.info("facts applied", extra={"stream": command.stream, "cursor": command.cursor})
-        own = self._recorder.journal.id
-        for fact in facts:
-            if fact.gate != own:  # our own are in our journal, with our own clock
-                self._history.add(fact)
-        self._changed()
-
-    async def _refresh(self, connection: LiveConnection, offered: Lists) -> None:
+    def _is_news(self, offered: Lists) -> bool:
         known = self._keeper.assignment
         held = self._holdings.versions
-        newer = any(held.get(name, 0) < version for name, version in offered.versions.items())
-        if newer or known is None or known.version < offered.assignment:
-            await self._keeper.refresh(self._link)
+        return (
+            known is None
+            or known.version < offered.assignment
+            or any(held.get(name, 0) < version for name, version in offered.versions.items())
+        )
+
+    async def _keep_lists(self, connection: LiveConnection, is_complete: bool) -> None:
+        """Fetch what is offered, beside the feed: a long download must not hold that up."""
+        while True:
+            if is_complete:
+                await self._offered.wait()
+            else:
+                await wait_set(self._offered, self._clock, LISTS_RETRY_S)
+            self._offered.clear()
+            is_complete = await self._keeper.refresh(self._link)
             self._changed()
             self._status_due.set()
-            before = set(self._feeds.cursors)
-            self._follow()
-            if set(self._feeds.cursors) != before:
+            if self._follow():
                 await connection.send(Subscribe(self._feeds.cursors))
 
     async def _upload(self) -> None:
@@ -192,6 +188,8 @@ class Uplink:
             return False
         await self._recorder.journal.acknowledge(answer.sequence, answer.chain)
         self._status_due.set()
+        if answer.sequence == batch.first - 1:
+            raise LinkError(f"the server took none of the records after {answer.sequence}")
         return True
 
     async def _note_fork(self, fork: Fork) -> None:
@@ -203,11 +201,8 @@ class Uplink:
         while True:
             self._status_due.clear()
             await connection.send(self.status())
-            try:
-                async with asyncio.timeout(STATUS_S):
-                    await self._status_due.wait()
-            except TimeoutError:
-                pass
+            await wait_set(self._status_due, self._clock, STATUS_S)
+            self._changed()  # a list may have become stale meanwhile
 
     def status(self) -> Status:
         """Give how the gate is, as the server is told."""

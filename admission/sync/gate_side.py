@@ -174,6 +174,19 @@ class FetchFeed:
     after: int
 
 
+@dataclass(frozen=True, slots=True)
+class RestartFeed:
+    """The server's numbers went back (it came from a backup): what follows is numbered anew.
+
+    What was applied stays applied; a fact that comes again is the same fact.
+
+    Attributes:
+        stream: which feed; its cursor is 0 again.
+    """
+
+    stream: str
+
+
 class FeedReader:
     """Follows the feeds of some performances; each number is applied exactly once, in order."""
 
@@ -194,8 +207,8 @@ class FeedReader:
         """Follow these streams, and no others; known ones keep their cursor."""
         self._cursors = {stream: self._cursors.get(stream, 0) for stream in streams}
 
-    def receive(self, feed: Feed) -> list[ApplyFeed | FetchFeed]:
-        """Take items in; give what to do.
+    def receive(self, feed: Feed) -> list[ApplyFeed | FetchFeed | RestartFeed]:
+        """Take items in; give what to do, in order.
 
         Raises:
             RemoteProtocolError: if the items are not numbered without gaps.
@@ -206,10 +219,13 @@ class FeedReader:
         numbers = [item.number for item in feed.items]
         if numbers != list(range(feed.after + 1, feed.after + 1 + len(numbers))):
             raise RemoteProtocolError(f"feed {feed.stream}: items after {feed.after} have a gap")
+        if feed.head < feed.after and cursor:  # no answer to our cursor but that it is too high
+            self._cursors[feed.stream] = 0
+            return [RestartFeed(feed.stream), FetchFeed(feed.stream, 0)]
         if feed.after > cursor:
             return [FetchFeed(feed.stream, cursor)]
         new = tuple(item for item in feed.items if item.number > cursor)
-        commands: list[ApplyFeed | FetchFeed] = []
+        commands: list[ApplyFeed | FetchFeed | RestartFeed] = []
         if new:
             cursor = self._cursors[feed.stream] = new[-1].number
             commands.append(ApplyFeed(feed.stream, new, cursor))

@@ -218,13 +218,19 @@ class LiveSide:
         return [Send(lists)] if self._subscribed else []
 
     def page(self, feed: Feed) -> list[Command]:
-        """Take what a `ReadFeed` found."""
+        """Take what a `ReadFeed` found.
+
+        A page of before the gate subscribed anew is dropped, but not the news in it. A gate that
+        stands higher than the stream (the server came from a backup) is told so.
+        """
         self._reading.discard(feed.stream)
-        if self._cursors.get(feed.stream) != feed.after:
-            return []
+        cursor = self._cursors.get(feed.stream)
+        if cursor != feed.after:
+            is_news = cursor is not None and feed.head > cursor
+            return self._read([feed.stream]) if is_news else []
         commands: list[Command] = []
-        if feed.items:
-            self._cursors[feed.stream] = feed.items[-1].number
+        if feed.items or feed.head < feed.after:
+            self._cursors[feed.stream] = feed.items[-1].number if feed.items else feed.head
             commands.append(Send(feed))
         again = feed.stream in self._woken or feed.head > self._cursors[feed.stream]
         self._woken.discard(feed.stream)

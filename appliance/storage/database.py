@@ -15,15 +15,17 @@ from typing import Final
 import aiosqlite
 
 from appliance.errors import StorageError
+from appliance.storage.faults import storage_error
 
+BUSY_S_MAX: Final = 2.0  # a predecessor that is just closing has let go by then
+APPLICATION_ID: Final = 0x506F7274  # in the file's header; schema/0001 writes it
 _SCRIPT: Final = re.compile(r"(\d{4})_.*\.sql")
 # EXCLUSIVE: no second daemon may write to one journal, and no shared-memory file is needed
+_LOCKING: Final = "PRAGMA locking_mode = EXCLUSIVE"
 _PRAGMAS: Final = """
-PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
-PRAGMA busy_timeout = 2000;
 PRAGMA cache_size = -4096;
 """
 
@@ -33,42 +35,56 @@ async def open_database(path: Path) -> AsyncIterator[aiosqlite.Connection]:
     """Open the database, bring its schema up to date, and close it in the end.
 
     Args:
-        path: of the file; made if missing.
+        path: of the file; made if missing, and left as it is if it is not ours.
 
     Raises:
         StorageError: if it cannot be opened, is in use, or is not ours; the message says which.
     """
     try:
-        connection = await aiosqlite.connect(path, isolation_level=None)
+        connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_S_MAX)
     except sqlite3.Error as exc:
-        raise StorageError(f"{path}: cannot be opened: {exc}") from exc
+        raise storage_error(f"{path}: cannot be opened", exc) from exc
     try:
         try:
+            await connection.execute_fetchall(_LOCKING)
+            installed = await _schema_installed(connection, path)
             await connection.executescript(_PRAGMAS)
-            await _migrate(connection)
-        except sqlite3.OperationalError as exc:
-            raise StorageError(f"{path}: cannot be used ({exc}); is another gate running?") from exc
-        except sqlite3.DatabaseError as exc:
-            raise StorageError(f"{path}: is no journal database: {exc}") from exc
+            await _migrate(connection, installed)
+        except sqlite3.Error as exc:
+            raise storage_error(f"{path}: cannot be used", exc) from exc
         yield connection
     finally:
         await connection.close()
 
 
-async def _migrate(connection: aiosqlite.Connection) -> None:
-    rows = list(await connection.execute_fetchall("PRAGMA user_version"))
-    installed: int = rows[0][0]
-    scripts = _scripts()
-    if installed > max(scripts):
+async def _schema_installed(connection: aiosqlite.Connection, path: Path) -> int:
+    """Give the schema's number, 0 for a file that is new; changes nothing."""
+    installed = await _number(connection, "PRAGMA user_version")
+    owner = await _number(connection, "PRAGMA application_id")
+    things = await _number(connection, "SELECT count(*) FROM sqlite_schema")
+    if owner != APPLICATION_ID and (installed, owner, things) != (0, 0, 0):
+        raise StorageError(f"{path}: is the database of another program; name another data folder")
+    newest = max(_scripts())
+    if installed > newest:
         raise StorageError(
-            f"the database has schema {installed}, this program knows up to {max(scripts)}; "
+            f"{path}: has schema {installed}, this program knows up to {newest}; "
             "install the newer program"
         )
-    for number in sorted(scripts):
+    return installed
+
+
+async def _migrate(connection: aiosqlite.Connection, installed: int) -> None:
+    for number, script in sorted(_scripts().items()):
         if number > installed:
             await connection.executescript(
-                f"BEGIN IMMEDIATE;\n{scripts[number]}\nPRAGMA user_version = {number};\nCOMMIT;"
+                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
             )
+
+
+async def _number(connection: aiosqlite.Connection, sql: str) -> int:
+    rows = list(await connection.execute_fetchall(sql))
+    number: int = rows[0][0]
+    return number
 
 
 def _scripts() -> dict[int, str]:

@@ -7,9 +7,11 @@ from typing import Any, Final, Self
 import aiosqlite
 
 from admission import journal
+from admission.errors import JournalError
 from admission.journal import Kind, Record
 from admission.sync.gate_side import Row
 from appliance.errors import StorageError
+from appliance.storage.faults import storage_error
 
 _INSERT: Final = "INSERT INTO journal (sequence, kind, refers_to, chain, blob) VALUES "
 
@@ -50,7 +52,7 @@ class SqliteJournal:
                 await connection.execute_fetchall("SELECT sequence, chain FROM acknowledged")
             )
         except sqlite3.Error as exc:
-            raise StorageError(f"journal cannot be read: {exc}") from exc
+            raise storage_error("journal cannot be opened", exc) from exc
         if acked:
             store._acknowledged = Row(acked[0][0], acked[0][1], b"")
         return store
@@ -93,7 +95,7 @@ class SqliteJournal:
                     ],
                 )
             except sqlite3.Error as exc:
-                raise StorageError(f"journal cannot be written: {exc}") from exc
+                raise storage_error("journal cannot be written", exc) from exc
             self._head, self._hlc, self._in_doubt = rows[-1], records[-1].hlc, False
             return records
 
@@ -130,7 +132,7 @@ class SqliteJournal:
             "ORDER BY sequence",
             (int(Kind.GRANTED),),
         )
-        return [journal.decode(row[0]) for row in found]
+        return [_decoded(row[0]) for row in found]
 
     async def facts(self) -> list[Record]:
         """Give every record that states a fact, in order."""
@@ -138,7 +140,7 @@ class SqliteJournal:
             "SELECT blob FROM journal WHERE kind IN (?, ?, ?) ORDER BY sequence",
             (int(Kind.PASSED), int(Kind.RESET), int(Kind.FREE)),
         )
-        return [journal.decode(row[0]) for row in found]
+        return [_decoded(row[0]) for row in found]
 
     def _place(self, drafts: tuple[Record, ...]) -> tuple[tuple[Record, ...], list[Row]]:
         sequence, chain, _ = self._head
@@ -162,11 +164,18 @@ class SqliteJournal:
         )
         if found:
             self._head = Row(*found[0])
-            self._hlc = journal.decode(self._head.blob).hlc
+            self._hlc = _decoded(self._head.blob).hlc
         self._in_doubt = False
 
     async def _select(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
             return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
         except sqlite3.Error as exc:
-            raise StorageError(f"journal cannot be read: {exc}") from exc
+            raise storage_error("journal cannot be used", exc) from exc
+
+
+def _decoded(blob: bytes) -> Record:
+    try:
+        return journal.decode(blob)
+    except JournalError as exc:
+        raise StorageError(f"journal is damaged: {exc}; keep it, and begin a new one") from exc

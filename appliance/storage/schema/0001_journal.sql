@@ -1,5 +1,7 @@
 -- The gate's own memory: one journal, what others did, the lists it believes, how far the server is.
 
+PRAGMA application_id = 0x506F7274;
+
 CREATE TABLE identity (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     journal TEXT NOT NULL
@@ -23,12 +25,14 @@ CREATE TABLE acknowledged (
     chain BLOB NOT NULL
 ) STRICT;
 
--- facts of other gates; the greatest number of a stream is its cursor
+-- facts of other gates; the greatest number of a stream's last numbering is its cursor, and a
+-- numbering is followed by another where a server came back from a backup
 CREATE TABLE feed (
     stream TEXT NOT NULL,
+    numbering INTEGER NOT NULL,
     number INTEGER NOT NULL,
     item BLOB NOT NULL,
-    PRIMARY KEY (stream, number)
+    PRIMARY KEY (stream, numbering, number)
 ) STRICT, WITHOUT ROWID;
 
 -- version and chain of a list never go down, also after it is dropped
