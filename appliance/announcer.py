@@ -35,6 +35,7 @@ class Announcer:
         self._clock = clock
         self._resting = Screen(Look.STARTING)
         self._next: Screen | None = None
+        self._is_over = False  # what is shown has served its time
         self._posted = asyncio.Event()
         self._lost: set[str] = set()
 
@@ -50,13 +51,15 @@ class Announcer:
         self._posted.set()
 
     def done(self) -> None:
-        """End what is shown now: it has served its time."""
-        self.post(self._resting)
+        """End what is shown now, and drop what is to be: it has served its time."""
+        self._next, self._is_over = None, True
+        self._posted.set()
 
     async def run(self) -> None:
         """Show what is posted until cancelled."""
         while True:
             self._posted.clear()
+            self._is_over = False
             screen, self._next = self._next or self._resting, None
             screen = replace(screen, degraded=self._resting.degraded)
             await self._show(screen)
@@ -69,12 +72,12 @@ class Announcer:
     async def _hold(self, hold_s: float) -> None:
         """Keep the screen for its time; only another screen ends it, not a new resting one."""
         until_ns = self._clock.monotonic_ns() + round(hold_s * 1e9)
-        while self._next is None:
+        while self._next is None and not self._is_over:
             left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
             if left_s <= 0 or not await wait_set(self._posted, self._clock, left_s):
                 return
-            if self._next is None:
-                self._posted.clear()
+            if self._next is None and not self._is_over:
+                self._posted.clear()  # a new resting screen waits its turn
 
     async def _show(self, screen: Screen) -> None:
         for place, signals in enumerate(self._signals):

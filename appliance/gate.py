@@ -69,11 +69,12 @@ class Gate:
                     await self._lane.wait()
                     await self._lane.settle()
                     while self._waiting and not self._lane.is_busy:
-                        await self.handle(self._waiting.popleft())
-                        await self._lane.settle()
+                        await self._next()
         finally:
-            self._lane.rest()
-            self._announcer.rest()
+            try:
+                self._lane.rest()
+            finally:
+                self._announcer.rest()
 
     async def _pump(self, reader: Reader) -> None:
         async for payload in reader.payloads():
@@ -81,6 +82,13 @@ class Gate:
                 continue  # the same ticket is still held before the reader
             self._waiting.append(payload)
             self._lane.stirred.set()
+
+    async def _next(self) -> None:
+        await self.handle(self._waiting.popleft())
+        if self._lane.is_busy:  # it was held before the reader while it was judged, too
+            others = [other for other in self._waiting if other.data != self._going_through]
+            self._waiting = deque(others, maxlen=WAITING_MAX)
+        await self._lane.settle()
 
     async def handle(self, payload: Payload) -> None:
         """Judge one payload, write the answer down, then let it take effect."""
@@ -102,13 +110,17 @@ class Gate:
         screen = screen_of(verdict, scan.direction, self._holdings.performances, last)
         self._going_through = payload.data
         try:
-            await self._take_effect(scan, checkpoint, verdict)
+            took_effect = await self._take_effect(scan, checkpoint, verdict)
         except StorageError as exc:
             log.exception("answer not written", extra={"scan": scan.id, "reason": str(exc)})
             self._health.broken(DISK_FAULT)
+            self._announcer.done()  # what was said to the person before is not said to this one
             return
         self._health.mended(DISK_FAULT)
-        self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
+        if took_effect:
+            self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
+        else:
+            self._announcer.done()  # the arm stayed closed: at rest the fault is shown
         self._log(scan, verdict, judged_ns, payload.received_ns)
         self._health.changed()
 
@@ -121,7 +133,8 @@ class Gate:
         now, boot_ms = self._clock.now(), self._clock.boot_ms()
         return Scan(self._new_id(), number, payload.direction, now, boot_ms, payload.reader)
 
-    async def _take_effect(self, scan: Scan, checkpoint: Checkpoint, verdict: Verdict) -> None:
+    async def _take_effect(self, scan: Scan, checkpoint: Checkpoint, verdict: Verdict) -> bool:
+        """Write the answer down and let it happen; tell whether it did."""
         flags = self._health.list_flags(verdict.performance)
         kind = Kind.GRANTED
         if isinstance(verdict, Deny):
@@ -140,8 +153,8 @@ class Gate:
         )
         if kind is Kind.DENIED:
             await self._recorder.write(draft)
-        else:
-            await self._lane.release(draft)
+            return True
+        return await self._lane.release(draft)
 
     def _last_passage(self, checkpoint: Checkpoint, verdict: Verdict) -> Passage | None:
         if verdict.performance is None or verdict.ticket is None:

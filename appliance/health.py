@@ -13,6 +13,7 @@ from admission.rules import ExitPolicy, GateConditions
 from admission.scan import Direction
 from admission.sync.assignment import Assignment, checkpoint_of
 from admission.ticket import Checkpoint
+from admission.verdict import Answer
 from appliance.announcer import Announcer
 from appliance.holdings import GateHoldings
 from appliance.lists import ListKeeper
@@ -87,8 +88,18 @@ class Health:
         return tuple(sorted(self._faults))
 
     def conditions(self) -> GateConditions:
-        """Give what the gate adds to the rules now."""
-        return GateConditions(list_faults=self._holdings.faults(self._clock.now()))
+        """Give what the gate adds to the rules now.
+
+        A list that is not there, or was not believed, says nothing of anybody's ticket: that is
+        `list_untrusted`, never `unknown_ticket`.
+        """
+        faults = self._holdings.faults(self._clock.now())
+        checkpoint = self.checkpoint
+        if checkpoint is not None:
+            held = self._holdings.performances
+            missing = [name for name in checkpoint.performances if name not in held]
+            faults |= dict.fromkeys(missing, Answer.LIST_UNTRUSTED)
+        return GateConditions(list_faults=faults)
 
     def list_flags(self, performance: str | None) -> Flag:
         """Give STALE where the list that was judged by is past its `refresh_by`."""
@@ -124,7 +135,8 @@ class Health:
     def _resting(self) -> Screen:
         degraded = self.mode is Mode.DEGRADED
         if self._faults:
-            return Screen(Look.OUT_OF_SERVICE, self._direction, fault=min(self._faults))
+            fault = min(self._faults)
+            return Screen(Look.OUT_OF_SERVICE, self._direction, degraded=degraded, fault=fault)
         checkpoint = self.checkpoint
         if checkpoint is None or not any(
             name in self._holdings.performances for name in checkpoint.performances

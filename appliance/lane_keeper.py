@@ -1,11 +1,13 @@
 """The lane's shell: feeds sensor and time to the state machine, and does what it says.
 
 Called by the gate. Writes every end of a grant down; keeps the pending one counted while it is.
+What the disk does not take is owed: it is written, in order, as soon as there is room again.
 """
 
 import asyncio
 import logging
 from collections import deque
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from admission import journal
@@ -16,6 +18,7 @@ from admission.lane import (
     LaneAction,
     LaneInput,
     LaneOutput,
+    LaneState,
     Passed,
     PulseFailed,
     Repaired,
@@ -34,9 +37,24 @@ from appliance.recording import Recorder
 log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 1.0  # a second turn of the arm within it belongs to the same grant
+DISK_RETRY_S: Final = 5.0
+OWED_MAX: Final = 1000  # beyond, turns of the arm without a grant are no longer kept
 _NS: Final = 1_000_000_000
 DISK_FAULT: Final = "GT-DSK"
 RELAY_FAULT: Final = "GT-RLY"
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A record that is still to be written.
+
+    Attributes:
+        draft: the record to be.
+        pending: what counts in its place until it is written, or None.
+    """
+
+    draft: Record
+    pending: Passage | None = None
 
 
 class LaneKeeper:
@@ -79,6 +97,8 @@ class LaneKeeper:
         self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
         self._sensed: deque[Passed] = deque()
         self._deadlines: list[tuple[int, TimedOut | Settled]] = []
+        self._owed: deque[_Owed] = deque()
+        self._retry_ns = 0
         self._grant: Record | None = None
         self._pending: Passage | None = None
 
@@ -95,10 +115,11 @@ class LaneKeeper:
 
     async def wait(self) -> None:
         """Wait until something has happened or a time has run out."""
-        if not self._deadlines:
+        times = [due for due, _ in self._deadlines] + ([self._retry_ns] if self._owed else [])
+        if not times:
             await self.stirred.wait()
         else:
-            left_ns = min(due for due, _ in self._deadlines) - self._clock.monotonic_ns()
+            left_ns = min(times) - self._clock.monotonic_ns()
             if left_ns > 0:
                 await wait_set(self.stirred, self._clock, left_ns / _NS)
         self.stirred.clear()
@@ -112,16 +133,22 @@ class LaneKeeper:
         self._deadlines = [late for late in self._deadlines if late[0] > now_ns]
         for event in due:
             await self._feed(event)
+        if self._owed and self._retry_ns <= now_ns:
+            await self._pay()
 
-    async def release(self, draft: Record) -> None:
+    async def release(self, draft: Record) -> bool:
         """Write a grant down, then open for one person.
 
         Args:
             draft: the GRANTED record to be.
 
+        Returns:
+            Whether the arm was told to open; if not, the grant has ended unused.
+
         Raises:
             StorageError: if it could not be written; the arm has not moved.
         """
+        await self._pay()  # what is owed comes first, also in the journal
         if not self._lane.takes_grants:  # the relay failed before: try it anew
             await self._feed(Repaired())
             await self._feed(Unlock())
@@ -134,20 +161,20 @@ class LaneKeeper:
             self._grant, passed = await self._recorder.write(draft, ending)
             self._remember(passed)
         await self._feed(Granted(self._grant.sequence))
+        return self._lane.state is not LaneState.FAULT
 
     def rest(self) -> None:
-        """Bring the arm to rest, now."""
+        """Bring the arm to rest, now.
+
+        Raises:
+            TurnstileFaultError: if it cannot be.
+        """
         self._turnstile.rest()
 
     async def _feed(self, event: LaneInput) -> None:
         self._lane, outputs = self._lane.step(event)
         for output in outputs:
-            try:
-                await self._do(output)
-            except StorageError as exc:
-                # the grant stays open in the journal: the next start makes it a passage
-                log.exception("end of a grant not written", extra={"reason": str(exc)})
-                self._health.broken(DISK_FAULT)
+            await self._do(output)
 
     async def _do(self, output: LaneOutput) -> None:
         grant = output.grant or 0
@@ -158,18 +185,15 @@ class LaneKeeper:
                 if self._lane.has_sensor:
                     await self._end(Kind.PASSED)
                     self._due(SETTLE_S, Settled(grant))
-                    self._health.changed()
                     self._announcer.done()
             case LaneAction.RECORD_UNRESOLVED:
                 await self._end(Kind.PASSED, Flag.UNRESOLVED)
             case LaneAction.RECORD_NOT_PASSED:
                 await self._end(Kind.NOT_PASSED)
-                self._announcer.post(Screen(Look.NOT_PASSED))
-                self._health.changed()
             case LaneAction.RECORD_TAILGATING:
-                await self._recorder.note(Kind.TAILGATED, refers_to=0, detail={"grant": grant})
+                await self._note(Kind.TAILGATED, {"grant": grant})
             case LaneAction.RECORD_FORCED:
-                await self._recorder.note(Kind.FORCED)
+                await self._note(Kind.FORCED, {})
             case _:
                 assert_never(output.action)
 
@@ -191,12 +215,48 @@ class LaneKeeper:
         grant, pending = self._grant, self._pending
         if grant is None or pending is None:
             return
-        draft = journal.ending(grant, kind, grant.sequence, flags)
-        (record,) = await self._recorder.write(draft)
         self._pending = None
-        self._history.remove(pending)
-        if kind is Kind.PASSED:
+        draft = journal.ending(grant, kind, grant.sequence, flags)
+        await self._write(_Owed(draft, pending))
+        if kind is Kind.NOT_PASSED and self._lane.state is not LaneState.FAULT:
+            self._announcer.post(Screen(Look.NOT_PASSED, journal.direction_of(grant.direction)))
+        self._health.changed()
+
+    async def _note(self, kind: Kind, detail: dict[str, str | int]) -> None:
+        if len(self._owed) >= OWED_MAX:
+            log.error("a turn of the arm is not kept", extra={"kind": kind.name})
+            return
+        checkpoint = self._health.checkpoint
+        where = "" if checkpoint is None else checkpoint.id
+        await self._write(_Owed(self._recorder.event(kind, checkpoint=where, detail=detail)))
+
+    async def _write(self, owed: _Owed) -> None:
+        self._owed.append(owed)
+        await self._pay()
+
+    async def _pay(self) -> None:
+        """Write what is owed; what the disk still does not take is tried again later.
+
+        A grant whose end is owed stays open in the journal and counts as a passage, which a
+        restart would make of it, too.
+        """
+        had_any = bool(self._owed)
+        while self._owed:
+            owed = self._owed[0]
+            try:
+                (record,) = await self._recorder.write(owed.draft)
+            except StorageError as exc:
+                if DISK_FAULT not in self._health.faults:
+                    log.exception("record not written yet", extra={"reason": str(exc)})
+                self._retry_ns = self._clock.monotonic_ns() + round(DISK_RETRY_S * _NS)
+                self._health.broken(DISK_FAULT)
+                return
+            self._owed.popleft()
+            if owed.pending is not None:
+                self._history.remove(owed.pending)
             self._remember(record)
+        if had_any:
+            self._health.mended(DISK_FAULT)
 
     def _remember(self, record: Record) -> None:
         fact = journal.fact_of(self._recorder.journal.id, record)

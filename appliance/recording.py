@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from admission import journal
 from admission.journal import Flag, Kind, Record
-from admission.scan import Direction, Scan
+from admission.scan import Scan
 from admission.verdict import Verdict
 from appliance.ports import Clock, Journal
 
@@ -52,9 +52,7 @@ class Recorder:
         *,
         performance: str = "",
         checkpoint: str = "",
-        direction: Direction | None = None,
         list_version: int = 0,
-        refers_to: int = 0,
         detail: Mapping[str, str | int] | None = None,
     ) -> Record:
         """Write something that is no scan, at this moment.
@@ -62,7 +60,27 @@ class Recorder:
         Raises:
             StorageError: if it could not be written.
         """
-        draft = Record(
+        draft = self.event(
+            kind,
+            performance=performance,
+            checkpoint=checkpoint,
+            list_version=list_version,
+            detail=detail,
+        )
+        (record,) = await self.write(draft)
+        return record
+
+    def event(
+        self,
+        kind: Kind,
+        *,
+        performance: str = "",
+        checkpoint: str = "",
+        list_version: int = 0,
+        detail: Mapping[str, str | int] | None = None,
+    ) -> Record:
+        """Make the record of something that is no scan; its moment is now."""
+        return Record(
             kind=int(kind),
             sequence=0,
             wall_ms=journal.wall_ms(self._clock.now()),
@@ -71,13 +89,9 @@ class Recorder:
             flags=int(self.circumstances),
             checkpoint=checkpoint,
             performance=performance,
-            direction=0 if direction is None else journal.direction_code(direction),
             list_version=list_version,
-            refers_to=refers_to,
             detail=dict(detail or {}),
         )
-        (record,) = await self.write(draft)
-        return record
 
     def draft(
         self,
