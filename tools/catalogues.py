@@ -28,6 +28,7 @@ KEYWORDS = {
     "gettext": None,
     "ngettext": (1, 2),
     "words": None,
+    "_words": None,
     "plural": (1, 2),
     "keyed": ((1, "c"), 2),
 }

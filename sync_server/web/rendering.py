@@ -51,9 +51,10 @@ class Words:
         """Translate a message that depends on a number, which fills `%(num)s`."""
         return self._catalogue.ngettext(one, many, number) % {"num": number}
 
-    def keyed(self, context: str, key: str) -> str:
-        """Translate a code; one that the catalogue does not hold is given as it is."""
-        return self._catalogue.pgettext(context, key)
+    def known(self, context: str, code: str) -> str:
+        """Give a code in words, or "" where the catalogue does not hold it."""
+        text = self._catalogue.pgettext(context, code)
+        return "" if text == code else text
 
 
 def page(text: str, status: int = 200) -> web.Response:

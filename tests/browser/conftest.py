@@ -60,7 +60,7 @@ class Site:
         self.server = server
         self.app = app
         self.accounts = accounts
-        self.reports: stand_ins.FakeReports
+        self.reports: stand_ins.FakeDesk
 
     def show(self, report: object) -> None:
         """Have the live page show another report."""
@@ -131,10 +131,10 @@ async def site(report: object) -> AsyncIterator[Site]:
         ("lea@theatre.example", "admin", "Léa Martin", "fr"),
         ("sam@theatre.example", "operator", "Sam Smith", "en"),
     ):
-        await accounts.add_user("o1", login, stand_ins.PASSWORD, role, name, language)
-    reports = stand_ins.FakeReports(report)
+        await accounts.add_user("organization-1", login, stand_ins.PASSWORD, role, name, language)
+    reports = stand_ins.FakeDesk(report)
     app = web.Application()
-    add_back_office(app, accounts=accounts, reports=reports, tls=False)
+    add_back_office(app, accounts=accounts, desk=reports, tls=False)
     async with TestServer(app) as server:
         found = Site(server, app, accounts)
         found.reports = reports

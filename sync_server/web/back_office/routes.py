@@ -3,10 +3,11 @@
 from aiohttp import web
 
 from sync_server.accounts import Accounts
-from sync_server.web.back_office import live, sign_in
+from sync_server.web.back_office import imports, live, performances, set_up, sign_in
+from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.faults import tell_people
 from sync_server.web.back_office.frame import PAGES
-from sync_server.web.back_office.live_board import LiveBoard, LiveReports
+from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.rendering import Pages
 from sync_server.web.security import add_security_headers, refuse_foreign_origins
 from sync_server.web.sessions import ACCOUNTS, COOKIE, Cookie
@@ -14,14 +15,14 @@ from sync_server.web.statics import own_statics
 
 
 def add_back_office(
-    app: web.Application, *, accounts: Accounts, reports: LiveReports, tls: bool
+    app: web.Application, *, accounts: Accounts, desk: BackOfficeDesk, tls: bool
 ) -> LiveBoard:
     """Serve the operators' pages.
 
     Args:
         app: the outermost application.
         accounts: who may sign in.
-        reports: the figures of the live page.
+        desk: the services.
         tls: whether browsers reach the server by HTTPS only.
 
     Returns:
@@ -29,15 +30,19 @@ def add_back_office(
     """
     statics = own_statics()
     pages = Pages(statics)
-    board = LiveBoard(reports, pages)
+    board = LiveBoard(desk, pages)
     app[ACCOUNTS] = accounts
     app[COOKIE] = Cookie(tls=tls)
     app[PAGES] = pages
     app[live.BOARD] = board
+    app[set_up.DESK] = desk
     app.middlewares.append(tell_people)
     app.middlewares.append(refuse_foreign_origins)
     add_security_headers(app, tls=tls)
     statics.add_routes(app)
     sign_in.add_routes(app)
     live.add_routes(app)
+    performances.add_routes(app)
+    imports.add_routes(app)
+    set_up.add_routes(app)
     return board

@@ -8,8 +8,19 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from admission.scan import Direction
+from admission.ticket import TicketState
 from sync_server.account_ports import Role, Session, SessionEnd, User
 from sync_server.accounts import Accounts
+from sync_server.entities import (
+    Checkpoint,
+    Event,
+    Gate,
+    Import,
+    ImportMode,
+    ListVersion,
+    Performance,
+    Venue,
+)
 from sync_server.errors import ConflictError
 from sync_server.reporting import (
     AnomalyLine,
@@ -22,6 +33,7 @@ from sync_server.reporting import (
     PerformanceLine,
     PerformanceStatus,
 )
+from sync_server.web.back_office.desk import Catalogue, ImportRun, NewCode, Taken, Upload
 from sync_server.web.back_office.live import BOARD
 from sync_server.web.back_office.routes import add_back_office
 
@@ -178,6 +190,144 @@ class FakeReports:
         return self.zone_names
 
 
+class FakeDesk(FakeReports):
+    """`BackOfficeDesk` in lists, with one venue and what was asked of it."""
+
+    def __init__(self, report: LiveReport) -> None:
+        super().__init__(report)
+        self.venues = [Venue("v1", "organization-1", "Théâtre du Quai", "Europe/Paris")]
+        self.events = [Event("e1", "organization-1", "v1", "La Nuit des Rois")]
+        self.performances = [performance("p1", "Samedi 20:30", version=7)]
+        self.checkpoints = [Checkpoint("c1", "v1", "Grande salle", None, 540, ("p1",))]
+        self.gates = [Gate("g1", "v1", "Porte A", "c1", Direction.ENTRY)]
+        self.runs: list[ImportRun] = []
+        self.asked: list[tuple[object, ...]] = []
+        self.refusal: Exception | None = None
+
+    async def catalogue(self, user: User) -> Catalogue:
+        if user.organization_id != "organization-1":
+            return Catalogue((), (), (), (), ())
+        return Catalogue(
+            tuple(self.venues),
+            tuple(self.events),
+            tuple(self.performances),
+            tuple(self.checkpoints),
+            tuple(self.gates),
+        )
+
+    def _ask(self, *what: object) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.asked.append(what)
+
+    async def add_venue(self, user: User, name: str, timezone: str) -> str:
+        self._ask("venue", name, timezone)
+        self.venues.append(Venue("v2", user.organization_id, name, timezone))
+        return "v2"
+
+    async def add_event(self, user: User, venue_id: str, name: str) -> str:
+        self._ask("event", venue_id, name)
+        return "e2"
+
+    async def add_performance(
+        self, user: User, event_id: str, name: str, starts_ms: int | None
+    ) -> str:
+        self._ask("performance", event_id, name, starts_ms)
+        return "p2"
+
+    async def add_checkpoint(
+        self, user: User, venue_id: str, name: str, capacity: int | None, performances: list[str]
+    ) -> str:
+        self._ask("checkpoint", venue_id, name, capacity, performances)
+        return "c2"
+
+    async def change_checkpoint(
+        self, user: User, checkpoint_id: str, capacity: int | None, performances: list[str]
+    ) -> None:
+        self._ask("change", checkpoint_id, capacity, performances)
+
+    async def add_gate(
+        self, user: User, checkpoint_id: str, name: str, direction: Direction
+    ) -> str:
+        self._ask("gate", checkpoint_id, name, direction)
+        return "g2"
+
+    async def new_code(self, user: User, gate_id: str) -> NewCode:
+        self._ask("code", gate_id)
+        return NewCode("K7QM-2XVD-94BT-HW3F", START_MS + 900_000)
+
+    def check_string(self, gate: Gate) -> str:
+        return "" if gate.enrolled_ms is None else "4821 0937"
+
+    async def imports(self, user: User, performance_id: str) -> list[ImportRun]:
+        return self.runs
+
+    async def list_versions(self, user: User, performance_id: str) -> list[ListVersion]:
+        return [ListVersion(performance_id, 7, START_MS - 3_600_000, b"", b"", 9000, 548)]
+
+    async def import_file(self, user: User, performance_id: str, upload: Upload) -> Taken:
+        self._ask("import", performance_id, upload)
+        self.runs.insert(0, ImportRun(import_run(filename=upload.filename), upload.source))
+        return Taken("i1", ("zeros_lost",))
+
+    async def publish(self, user: User, performance_id: str) -> int:
+        self._ask("publish", performance_id)
+        return 8
+
+    async def set_state(
+        self, user: User, performance_id: str, number: str, state: TicketState
+    ) -> bool:
+        self._ask("state", performance_id, number, state)
+        return True
+
+    async def reset(
+        self, user: User, performance_id: str, checkpoint_id: str, number: str, reason: str
+    ) -> None:
+        self._ask("reset", performance_id, checkpoint_id, number, reason)
+
+
+def performance(id_: str, name: str, version: int = 0, **changes: object) -> Performance:
+    """Make a performance of the one event."""
+    known = Performance(
+        id=id_,
+        event_id="e1",
+        name=name,
+        starts_ms=START_MS,
+        timezone="Europe/Paris",
+        day_starts_at="00:00",
+        excluded_categories=(),
+        admits_from_us=None,
+        admits_until_us=None,
+        canceled=False,
+        list_key=b"k" * 32,
+        published_version=version,
+    )
+    return replace(known, **changes)
+
+
+def import_run(**changes: object) -> Import:
+    """Make an import with two rows that were not applied."""
+    known = Import(
+        id="i1",
+        source_id=1,
+        user_id=None,
+        at_ms=START_MS,
+        filename="tickets.csv",
+        mode=ImportMode.ADD,
+        rows=550,
+        added=548,
+        changed=0,
+        canceled=0,
+        conflicts=1,
+        refused=1,
+        problems=(
+            {"line": 17, "column": 1, "field": "number", "code": "number_rounded"},
+            {"line": 42, "column": 0, "field": "number", "code": "number_repeated"},
+        ),
+    )
+    return replace(known, **changes)
+
+
 @pytest.fixture
 def report() -> LiveReport:
     """One evening: two gates let one ticket in, one of them has gone silent."""
@@ -221,8 +371,14 @@ def report() -> LiveReport:
 
 
 @pytest.fixture
-def reports(report: LiveReport) -> FakeReports:
-    return FakeReports(report)
+def desk(report: LiveReport) -> FakeDesk:
+    return FakeDesk(report)
+
+
+@pytest.fixture
+def reports(desk: FakeDesk) -> FakeDesk:
+    """The desk, for tests of the live page only."""
+    return desk
 
 
 class Browser:
@@ -236,8 +392,15 @@ class Browser:
         async with self.client.get(path, allow_redirects=False, **options) as answer:
             return answer.status, answer.headers.get("Location", "") or await answer.text()
 
-    async def post(self, path: str, fields: dict[str, str], **options: object) -> tuple[int, str]:
-        fields = {"csrf": self.csrf, **fields}
+    async def post(
+        self, path: str, fields: dict[str, str | list[str]], **options: object
+    ) -> tuple[int, str]:
+        given = {"csrf": self.csrf, **fields}
+        fields = [
+            (name, value)
+            for name, values in given.items()
+            for value in (values if isinstance(values, list) else [values])
+        ]
         async with self.client.post(path, data=fields, allow_redirects=False, **options) as answer:
             return answer.status, answer.headers.get("Location", "") or await answer.text()
 
@@ -249,9 +412,9 @@ class Browser:
 
 
 @pytest.fixture
-def app(accounts: Accounts, reports: FakeReports) -> web.Application:
+def app(accounts: Accounts, desk: FakeDesk) -> web.Application:
     application = web.Application()
-    add_back_office(application, accounts=accounts, reports=reports, tls=False)
+    add_back_office(application, accounts=accounts, desk=desk, tls=False)
     return application
 
 

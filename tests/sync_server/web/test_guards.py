@@ -138,8 +138,8 @@ def test_behind_tls_the_cookie_is_bound_to_the_host_and_never_sent_in_the_clear(
     assert not cookie["domain"]
 
 
-async def test_behind_tls_browsers_are_told_to_stay_there(accounts, reports):
+async def test_behind_tls_browsers_are_told_to_stay_there(accounts, desk):
     app = web.Application()
-    add_back_office(app, accounts=accounts, reports=reports, tls=True)
+    add_back_office(app, accounts=accounts, desk=desk, tls=True)
     async with TestClient(TestServer(app)) as client, client.get("/login") as answer:
         assert "max-age" in answer.headers["Strict-Transport-Security"]

@@ -1,0 +1,169 @@
+"""What the pages need of the services. The services' side implements it; `main` binds it.
+
+Every call is made in the name of a user and reaches that user's branch only: what lies outside is
+NotFoundError, as if it were not there.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from admission.scan import Direction
+from admission.ticket import TicketState
+from sync_server.account_ports import User
+from sync_server.entities import (
+    Checkpoint,
+    Event,
+    Gate,
+    Import,
+    ImportMode,
+    ListVersion,
+    Performance,
+    Venue,
+)
+from sync_server.web.back_office.live_board import LiveReports
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that is set up in a branch, each kind in the order of its names.
+
+    Attributes:
+        performances: by start, open-dated ones last.
+    """
+
+    venues: tuple[Venue, ...]
+    events: tuple[Event, ...]
+    performances: tuple[Performance, ...]
+    checkpoints: tuple[Checkpoint, ...]
+    gates: tuple[Gate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRun:
+    """One import, and the name of the source that brought it."""
+
+    run: Import
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A ticket file as it arrived.
+
+    Attributes:
+        data: its bytes.
+        filename: as the browser named it.
+        source: who brings it.
+        mode: what a number's absence means.
+    """
+
+    data: bytes
+    filename: str
+    source: str
+    mode: ImportMode
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file that was taken in.
+
+    Attributes:
+        run_id: of the import.
+        notes: codes of what a person should look at.
+    """
+
+    run_id: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """An enrolment code; shown once, kept nowhere in the clear.
+
+    Attributes:
+        code: what is typed on the gate.
+        expires_ms: first instant at which it is void.
+    """
+
+    code: str
+    expires_ms: int
+
+
+class BackOfficeDesk(LiveReports, Protocol):
+    """The services, as the pages see them. All raise ServerError where they refuse."""
+
+    async def catalogue(self, user: User) -> Catalogue:
+        """Give everything that is set up in the user's branch."""
+        ...
+
+    async def add_venue(self, user: User, name: str, timezone: str) -> str:
+        """Make a venue; give its id."""
+        ...
+
+    async def add_event(self, user: User, venue_id: str, name: str) -> str:
+        """Make an event; give its id."""
+        ...
+
+    async def add_performance(
+        self, user: User, event_id: str, name: str, starts_ms: int | None
+    ) -> str:
+        """Make a performance in its venue's time zone; give its id."""
+        ...
+
+    async def add_checkpoint(
+        self, user: User, venue_id: str, name: str, capacity: int | None, performances: list[str]
+    ) -> str:
+        """Make a checkpoint that controls some performances; give its id."""
+        ...
+
+    async def change_checkpoint(
+        self, user: User, checkpoint_id: str, capacity: int | None, performances: list[str]
+    ) -> None:
+        """Have a checkpoint hold so many people and control these performances."""
+        ...
+
+    async def add_gate(
+        self, user: User, checkpoint_id: str, name: str, direction: Direction
+    ) -> str:
+        """Make a gate; give its id."""
+        ...
+
+    async def new_code(self, user: User, gate_id: str) -> NewCode:
+        """Make the code that enrols a gate's appliance; earlier ones are void."""
+        ...
+
+    def check_string(self, gate: Gate) -> str:
+        """Give the digits that an enrolled gate shows too, "" before it is enrolled."""
+        ...
+
+    async def imports(self, user: User, performance_id: str) -> list[ImportRun]:
+        """Give a performance's newest imports, newest first."""
+        ...
+
+    async def list_versions(self, user: User, performance_id: str) -> list[ListVersion]:
+        """Give the newest published lists of a performance, newest first."""
+        ...
+
+    async def import_file(self, user: User, performance_id: str, upload: Upload) -> Taken:
+        """Take a ticket file in, wholly or not at all.
+
+        Raises:
+            TicketFileError: if the file as a whole is refused.
+        """
+        ...
+
+    async def publish(self, user: User, performance_id: str) -> int:
+        """Sign a performance's list and have its gates fetch it; give the version."""
+        ...
+
+    async def set_state(
+        self, user: User, performance_id: str, number: str, state: TicketState
+    ) -> bool:
+        """Change one ticket's state from now on; False where it had that state already."""
+        ...
+
+    async def reset(
+        self, user: User, performance_id: str, checkpoint_id: str, number: str, reason: str
+    ) -> None:
+        """Forget a ticket's earlier passages at a checkpoint."""
+        ...
