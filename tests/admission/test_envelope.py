@@ -20,6 +20,8 @@ from admission.ticketlist.envelope import (
 )
 from admission.ticketlist.keys import key_id, public_key, sign, verify
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 KEYS = [bytes([number] * 32) for number in range(1, 5)]
 PUBLIC = [public_key(key) for key in KEYS]
 BODY = b'{"list":"of tickets"}'
@@ -48,7 +50,7 @@ def test_lengths_are_counted_in_bytes():
     assert pre_authentication_encoding("", b"") == b"DSSEv1 0  0 "
 
 
-@settings(max_examples=80)
+@half
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), st.binary(max_size=60))
 def test_the_encoding_is_that_of_securesystemslib(kind, body):
     assert pre_authentication_encoding(kind, body) == Envelope(body, kind, {}).pae()
@@ -176,7 +178,7 @@ documents = st.recursive(
 ).map(lambda document: json.dumps(document).encode())
 
 
-@settings(max_examples=200)
+@half
 @given(st.binary(max_size=100) | documents)
 @example(b"")
 @example(b"\xff\xfe")

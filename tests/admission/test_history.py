@@ -19,6 +19,8 @@ from admission.passage import (
 from admission.scan import Direction
 from admission.ticket import EntryExit, Multi, Performance, Single, TicketClass
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 ENTRY, EXIT = Direction.ENTRY, Direction.EXIT
 NOON = datetime.fromisoformat("2026-07-14T12:00:00+00:00")
 KEY = TicketKey("door", "show", b"T1")
@@ -138,7 +140,7 @@ facts = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@half
 @given(facts, facts)
 def test_canonical_bytes_are_equal_exactly_when_the_content_is(one, other):
     assert (canonical(one) == canonical(other)) is (one == other)
@@ -160,7 +162,7 @@ def test_names_that_hold_separators_make_no_two_facts_alike():
     )
 
 
-@settings(max_examples=100)
+@half
 @given(st.lists(facts, max_size=6), st.randoms(use_true_random=False))
 def test_fold_order_is_one_whatever_the_order_of_arrival(drawn, order):
     shuffled = drawn[:]

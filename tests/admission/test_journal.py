@@ -17,6 +17,8 @@ from admission.passage import FreeCrossing, Passage, Reset
 from admission.scan import Direction
 from admission.ticket import EntryExit, Multi, Single, TicketClass
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 NOON = datetime.fromisoformat("2026-07-14T12:00:00+00:00")
 NOON_MS = 1_784_030_400_000
 
@@ -131,13 +133,13 @@ records = st.builds(
 )
 
 
-@settings(max_examples=80)
+@half
 @given(records)
 def test_what_was_written_is_read_back(record):
     assert journal.decode(journal.encode(record)) == record
 
 
-@settings(max_examples=60)
+@half
 @given(st.lists(st.none() | st.integers() | st.text() | st.binary(), min_size=1, max_size=5))
 def test_fields_of_later_formats_are_passed_over(appended):
     appended = [field for field in appended if not isinstance(field, int) or abs(field) < 1 << 63]
@@ -162,7 +164,7 @@ def survives(blob):
     return True
 
 
-@settings(max_examples=300)
+@half
 @given(st.binary(max_size=300))
 @example(b"")
 @example(b"\x92" * 4096)
@@ -174,7 +176,7 @@ def test_hostile_bytes_are_refused_as_a_broken_journal(blob):
     assert not survives(blob)
 
 
-@settings(max_examples=400)
+@half
 @given(st.data())
 def test_a_record_that_was_altered_is_read_or_refused_and_nothing_else(data):
     blob = bytearray(GRANTED_BYTES)
@@ -247,7 +249,7 @@ def test_each_value_of_the_chain_is_the_digest_of_the_one_before_and_the_blob():
     assert journal.chain(first, b"next") == hashlib.sha256(first + b"next").digest()
 
 
-@settings(max_examples=60)
+@half
 @given(st.lists(st.binary(max_size=8), min_size=1, max_size=6), st.data())
 def test_a_record_altered_or_left_out_shows_in_every_later_value(blobs, data):
     def values(rows):

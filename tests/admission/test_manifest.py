@@ -20,6 +20,8 @@ from admission.ticketlist.manifest import (
     performance_of,
 )
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 NOON = datetime.fromisoformat("2026-07-14T12:00:00+00:00")
 
 
@@ -210,7 +212,7 @@ PATHS = [
 paths = st.sampled_from(PATHS)
 
 
-@settings(max_examples=150)
+@half
 @given(path=paths, value=values.filter(lambda value: value is not None))
 def test_a_hostile_value_is_read_or_refused_and_nothing_else(new_manifest, path, value):
     try:
@@ -221,7 +223,7 @@ def test_a_hostile_value_is_read_or_refused_and_nothing_else(new_manifest, path,
         pass
 
 
-@settings(max_examples=100)
+@half
 @given(st.binary(max_size=80))
 def test_hostile_bytes_are_no_manifest(raw):
     with pytest.raises(ListFormatError):

@@ -13,6 +13,8 @@ from admission.reconcile import ListedTicket, StateChange, fold_ticket, reconcil
 from admission.scan import Direction
 from admission.ticket import EntryExit, Multi, Performance, Single, TicketState
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 EVENING = datetime.fromisoformat("2026-07-14T19:00:00+02:00")
 GATES = ("N", "n", "é", "g10", "g2")
 CHECKPOINTS = ("door", "garden")
@@ -85,7 +87,7 @@ def as_bytes(report):
     return json.dumps([anomalies, report.occupancy, report.attendance]).encode()
 
 
-@settings(max_examples=120)
+@half
 @given(drawn_facts, tickets, st.data())
 def test_any_order_batching_and_repetition_gives_the_same_report_byte_for_byte(facts, listed, data):
     report = as_bytes(reconcile(PERFORMANCES, CHECKPOINTS, listed, facts))
@@ -97,7 +99,7 @@ def test_any_order_batching_and_repetition_gives_the_same_report_byte_for_byte(f
     assert as_bytes(reconcile(PERFORMANCES, CHECKPOINTS, listed, arrived)) == report
 
 
-@settings(max_examples=120)
+@half
 @given(drawn_facts, tickets)
 def test_folding_again_only_the_tickets_that_a_batch_touches_gives_the_whole_report(facts, listed):
     known, folds = defaultdict(list), {}
@@ -128,7 +130,7 @@ def test_folding_again_only_the_tickets_that_a_batch_touches_gives_the_whole_rep
     }
 
 
-@settings(max_examples=120)
+@half
 @given(drawn_facts, tickets)
 def test_what_is_folded_are_the_facts_and_nothing_is_lost(facts, listed):
     report = reconcile(PERFORMANCES, CHECKPOINTS, listed, facts)

@@ -11,6 +11,8 @@ from admission.scan import Direction
 from admission.ticket import EntryExit, Multi, Single, TicketState
 from admission.verdict import Answer, Grant
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 ENTRY, EXIT = Direction.ENTRY, Direction.EXIT
 NOON = datetime.fromisoformat("2026-07-14T12:00:00+00:00")
 
@@ -59,7 +61,7 @@ def is_inside(drawn):
     return state
 
 
-@settings(max_examples=150)
+@half
 @given(
     drawn=st.lists(crossings, max_size=8),
     gate=conditions,
@@ -115,7 +117,7 @@ def test_no_entry_exit_ticket_that_is_inside_is_ever_refused_at_an_exit(
 scans = st.lists(st.tuples(directions, minutes, st.booleans()), max_size=25)
 
 
-@settings(max_examples=100)
+@half
 @given(total=limits, per_day=limits, drawn=scans)
 def test_a_multi_ticket_never_passes_more_often_than_its_limits(new_scene, total, per_day, drawn):
     scene = new_scene()
@@ -132,7 +134,7 @@ def test_a_multi_ticket_never_passes_more_often_than_its_limits(new_scene, total
     assert per_day is None or all(days.count(day) <= per_day for day in days)
 
 
-@settings(max_examples=100)
+@half
 @given(drawn=st.lists(st.sampled_from(("entry", "exit", "nobody", "reset")), max_size=15))
 def test_a_single_ticket_never_enters_twice_without_a_reset(new_scene, drawn):
     scene = new_scene()
@@ -151,7 +153,7 @@ def test_a_single_ticket_never_enters_twice_without_a_reset(new_scene, drawn):
             entered = True
 
 
-@settings(max_examples=100)
+@half
 @given(drawn=st.lists(directions, max_size=15))
 def test_an_entry_exit_ticket_never_goes_twice_to_the_same_side(new_scene, drawn):
     scene = new_scene()
@@ -160,7 +162,7 @@ def test_an_entry_exit_ticket_never_goes_twice_to_the_same_side(new_scene, drawn
     assert all(taken[place] is (ENTRY, EXIT)[place % 2] for place in range(len(taken)))
 
 
-@settings(max_examples=100)
+@half
 @given(
     rule=rules,
     drawn=st.lists(crossings, min_size=1, max_size=7),
@@ -182,7 +184,7 @@ def test_the_answer_does_not_depend_on_the_order_in_which_facts_arrived(
     assert other.judge("T1", direction, at=at) == scene.judge("T1", direction, at=at)
 
 
-@settings(max_examples=60)
+@half
 @given(
     presented=st.text(max_size=6) | st.text("T12 \t\n", max_size=6),
     gate=conditions,
@@ -196,7 +198,7 @@ def test_every_text_gets_an_answer(new_scene, presented, gate, direction):
     assert scene.judge(presented, direction).answer in Answer
 
 
-@settings(max_examples=100)
+@half
 @given(
     drawn=st.lists(st.tuples(crossings, st.sampled_from(("T1", "T2", "?"))), max_size=12),
     free=st.lists(directions, max_size=4),

@@ -16,6 +16,8 @@ from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Row, Uploader
 from admission.sync.messages import Ack, Batch, Malformed, Moment
 from admission.sync.server_side import Head, take_in
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 SENT = Moment(1_784_030_400_000, 5_000, bytes(16))
 GENESIS = journal.genesis("j")
 
@@ -245,7 +247,7 @@ acts = st.lists(
 )
 
 
-@settings(max_examples=200)
+@half
 @given(acts)
 def test_whatever_is_lost_doubled_or_restarted_the_server_ends_with_exactly_the_journal(drawn):
     gate, server, copies = Gate(Card()), Server(), []
@@ -351,7 +353,7 @@ def test_a_batch_beyond_what_is_stored_is_a_conflict_and_nothing_of_it_is_kept()
     assert (server.rows, server.aside) == ([], [])
 
 
-@settings(max_examples=150)
+@half
 @given(
     st.integers(0, 4),
     st.lists(st.tuples(st.booleans(), st.integers(0, 2), st.integers(1, 3)), max_size=20),
@@ -430,7 +432,7 @@ def test_what_is_new_comes_with_what_it_says():
     assert isinstance(intake.answer("j", 77).malformed[0], Malformed)
 
 
-@settings(max_examples=150)
+@half
 @given(st.lists(st.binary(max_size=40), max_size=5), st.integers(1, 3), st.booleans())
 def test_hostile_records_never_stop_the_server(blobs, first, honest):
     card = Card().write(2)

@@ -17,6 +17,8 @@ from admission.sync.gate_side import ApplyFeed, FeedReader, FetchFeed
 from admission.sync.messages import Beat, Feed, FeedItem, Lists, Moment, Status, Subscribe
 from admission.sync.server_side import LiveSide, NoteStatus, ReadFeed, Send
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 NOON = datetime.fromisoformat("2026-07-14T12:00:00.000001+00:00")
 STATUS = Status("connected", [], 0, {}, Moment(0, 0, b""))
 
@@ -252,7 +254,7 @@ acts = st.lists(
 )
 
 
-@settings(max_examples=200)
+@half
 @given(acts)
 def test_every_item_is_applied_exactly_once_and_in_order(drawn):
     link = Link()
@@ -279,7 +281,7 @@ def test_every_item_is_applied_exactly_once_and_in_order(drawn):
         assert numbers == list(range(1, link.lengths[name] + 1))
 
 
-@settings(max_examples=100)
+@half
 @given(acts)
 def test_without_loss_a_wake_up_is_enough_and_nobody_has_to_connect_anew(drawn):
     link = Link()

@@ -50,6 +50,8 @@ from admission.ticket import Checkpoint
 from admission.ticketlist.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.ticketlist.keys import public_key
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 KEY, STRANGER = bytes([1] * 32), bytes([2] * 32)
 REQUEST = {"method": "POST", "target": "/sync/v1/journals/j?wait=1", "body": b"records"}
 
@@ -127,7 +129,7 @@ def test_requests_may_overtake_each_other_within_the_window():
             window.take(counter)
 
 
-@settings(max_examples=100)
+@half
 @given(st.lists(st.integers(-3, 3000), max_size=30))
 def test_no_counter_is_ever_good_twice(counters):
     window, taken = ReplayWindow(), []
@@ -170,7 +172,7 @@ def test_a_header_of_another_make_is_a_fault_of_the_other_side(raw):
         read_authorization(raw)
 
 
-@settings(max_examples=150)
+@half
 @given(st.text(max_size=60), st.integers(0, len(GOOD)), st.integers(0, len(GOOD)))
 def test_a_hostile_header_is_refused_and_nothing_else(text, start, end):
     for raw in (text, "Portillon " + text, GOOD[:start] + text + GOOD[end:]):
@@ -258,7 +260,7 @@ def test_a_message_is_bounded_before_it_is_read():
             read(raw)
 
 
-@settings(max_examples=200)
+@half
 @given(st.binary(max_size=120))
 @example(b"\x81\xa4type\xa3\xff\xff\xff")
 @example(b"\x82\xa4type\xa3ack\xa7journal\xa3\xff\xff\xff")
@@ -273,7 +275,7 @@ def test_hostile_bytes_are_no_message(raw):
             codec.decode(raw, type(message))
 
 
-@settings(max_examples=200)
+@half
 @given(st.sampled_from(MESSAGES), st.data())
 def test_an_altered_message_is_read_or_refused_and_nothing_else(message, data):
     raw = bytearray(codec.encode(message))

@@ -36,6 +36,8 @@ from admission.ticketlist.trust import (
     check_snapshot,
 )
 
+half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
+
 NOON = datetime.fromisoformat("2026-07-14T12:00:00+00:00")
 SIGNER, STRANGER = bytes([1] * 32), bytes([2] * 32)
 TRUSTED = (public_key(SIGNER),)
@@ -55,7 +57,7 @@ entries = st.dictionaries(
 )
 
 
-@settings(max_examples=120)
+@half
 @given(entries, st.lists(st.binary(max_size=18), max_size=5))
 def test_a_packed_list_finds_what_a_dictionary_finds(drawn, strangers):
     packed = PackedList(pack("show", [Entry(key, *rest) for key, rest in drawn.items()]), "show")
@@ -157,7 +159,7 @@ def test_a_state_from_the_future_is_an_error_and_not_a_ticket():
         packed.find(ENTRIES[2].identifier)
 
 
-@settings(max_examples=200)
+@half
 @given(st.binary(max_size=200))
 @example(b"")
 @example(SNAPSHOT[:HEADER_BYTES])
