@@ -63,8 +63,8 @@ class Folder:
     """
 
     path: Path
-    interval_s: float = 0.1
-    hold_frames: int = 8
+    interval_s: float = 0.05
+    hold_frames: int = 6
     keep: bool = False
 
     def __post_init__(self) -> None:

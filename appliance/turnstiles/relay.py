@@ -152,13 +152,6 @@ class RelayTurnstile:
             for relay in self._relays.values():
                 stack.callback(relay.rest)
 
-    def deafen(self) -> None:
-        """Take no more edges; the sensor's pin may then be closed."""
-        if self._sensor is not None:
-            # gpiozero keeps callbacks by the address of the device, beyond the device's life
-            self._sensor.when_activated = None
-            self._sensor.when_deactivated = None
-
     async def _next_settled(self) -> bool:
         """Wait for an edge or for a level to settle; tell whether that was a passage."""
         if self._sensor is None:
@@ -218,7 +211,6 @@ def open_relay_turnstile(
             raise TurnstileFaultError(f"a pin cannot be claimed: {exc}") from exc
         normally_closed = wiring.sensor is not None and wiring.sensor.normally_closed
         turnstile = RelayTurnstile(relays, sensor, normally_closed, clock)
-        stack.callback(turnstile.deafen)
         stack.callback(turnstile.rest)
         yield turnstile
 

@@ -175,10 +175,10 @@ async def test_a_picture_that_is_written_slowly_is_shown_once_it_is_whole(tmp_pa
     draw_code(b"SLOW").save(buffer, format="png")
     whole = buffer.getvalue()
     async with bench(tmp_path) as b:
-        for end in range(100, len(whole), 100):
-            (tmp_path / "1.png").write_bytes(whole[:end])
-            await b.frames(5)
-        (tmp_path / "1.png").write_bytes(whole)
+        with (tmp_path / "1.png").open("wb", buffering=0) as file:
+            for begin in range(0, len(whole), 100):
+                file.write(whole[begin : begin + 100])
+                await b.frames(5)
         await b.frames(2)
     assert b.data == [b"SLOW"]
     assert names(tmp_path / "done") == {"1.png"}
