@@ -52,6 +52,12 @@ stand_ins = load_stand_ins()
 report = stand_ins.report
 
 
+@pytest.fixture(name="stand_ins")
+def stand_ins_fixture() -> ModuleType:
+    """What the pages stand on here: a desk, and makers of its records."""
+    return stand_ins
+
+
 class Site:
     """The back office on a port of this machine, and handles on what stands behind it."""
 

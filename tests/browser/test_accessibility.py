@@ -62,6 +62,53 @@ class TestPages:
         await visitor.sign_in()
         assert await visitor.violations() == []
 
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/performances",
+            "/performances/p1",
+            "/performances/p1/imports/i1?notes=zeros_lost",
+            "/set-up",
+            "/set-up/venues/v1",
+        ],
+    )
+    async def test_a_page_behind_the_login(self, visitor, scheme, path, stand_ins):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        desk = visitor.site.reports
+        desk.runs = [stand_ins.ImportRun(stand_ins.import_run(), "shop")]
+        await visitor.sign_in()
+        await visitor.go(path)
+        await visitor.page.evaluate(
+            "for (const d of document.querySelectorAll('details')) d.open = 1"
+        )
+        assert await visitor.violations() == []
+
+    async def test_pages_with_nothing_on_them_yet(self, visitor):
+        desk = visitor.site.reports
+        desk.performances, desk.checkpoints, desk.gates, desk.events = [], [], [], []
+        await visitor.sign_in()
+        for path in ("/performances", "/set-up", "/set-up/venues/v1"):
+            await visitor.go(path)
+            assert await visitor.violations() == [], path
+
+    async def test_a_form_with_something_wrong(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.sign_in()
+        await visitor.go("/set-up")
+        await visitor.page.fill("#venue-timezone", "nowhere")
+        await visitor.page.fill("#venue-name", "x" * 200)
+        await visitor.page.click("main button.primary")
+        await visitor.page.wait_for_selector(".field-error")
+        assert await visitor.violations() == []
+
+    async def test_an_enrolment_code(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.sign_in()
+        await visitor.go("/set-up/venues/v1")
+        await visitor.page.click(".leaf-gate button")
+        await visitor.page.wait_for_selector(".code")
+        assert await visitor.violations() == []
+
     async def test_a_page_that_does_not_exist(self, visitor, scheme):
         await visitor.page.emulate_media(color_scheme=scheme)
         await visitor.go("/nowhere")
@@ -71,15 +118,18 @@ class TestPages:
     async def test_no_page_is_wider_than_its_window(self, visitor, width):
         """320 pixels are also what a window of 640 has left when it is zoomed to 200 %."""
         await visitor.page.set_viewport_size({"width": width, "height": 800})
-        for path in ("/login", "/"):
+        for path in ("/login", "/", "/performances/p1", "/set-up", "/set-up/venues/v1"):
             if path == "/":
                 await visitor.sign_in()
+            else:
+                await visitor.go(path)
             wide = await visitor.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, path
 
     async def test_whatever_takes_a_finger_is_large_enough(self, visitor):
         await visitor.page.set_viewport_size({"width": 390, "height": 800})
         await visitor.sign_in()
+        await visitor.go("/set-up/venues/v1")
         small = await visitor.page.evaluate(
             """[...document.querySelectorAll("button, select, nav a")]
             .map((e) => [e.textContent.trim(), e.getBoundingClientRect()])
