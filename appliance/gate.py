@@ -16,7 +16,7 @@ from admission.passage import History, Passage, TicketKey
 from admission.rules import judge, opens_on_refusal
 from admission.scan import Direction, Scan, normalise
 from admission.ticket import Checkpoint
-from admission.verdict import Deny, Verdict
+from admission.verdict import Deny, Grant, Verdict
 from appliance.announcer import Announcer
 from appliance.errors import StorageError
 from appliance.health import Health
@@ -106,11 +106,12 @@ class Gate:
             conditions=self._health.conditions(),
         )
         judged_ns = self._clock.monotonic_ns()
+        opens = self._opens(scan.direction, verdict)
         last = self._last_passage(checkpoint, verdict)
-        screen = screen_of(verdict, scan.direction, self._holdings.performances, last)
+        screen = screen_of(verdict, scan.direction, self._holdings.performances, last, opens=opens)
         self._going_through = payload.data
         try:
-            took_effect = await self._take_effect(scan, checkpoint, verdict)
+            took_effect = await self._take_effect(scan, checkpoint, verdict, opens)
         except StorageError as exc:
             log.exception("answer not written", extra={"scan": scan.id, "reason": str(exc)})
             self._health.broken(DISK_FAULT)
@@ -133,28 +134,32 @@ class Gate:
         now, boot_ms = self._clock.now(), self._clock.boot_ms()
         return Scan(self._new_id(), number, payload.direction, now, boot_ms, payload.reader)
 
-    async def _take_effect(self, scan: Scan, checkpoint: Checkpoint, verdict: Verdict) -> bool:
+    def _opens(self, direction: Direction, verdict: Verdict) -> bool:
+        """Tell whether the arm opens: on a grant, and at an exit as the exit policy has it."""
+        if isinstance(verdict, Grant):
+            return True
+        return direction is Direction.EXIT and opens_on_refusal(self._health.exit_policy, verdict)
+
+    async def _take_effect(
+        self, scan: Scan, checkpoint: Checkpoint, verdict: Verdict, opens: bool
+    ) -> bool:
         """Write the answer down and let it happen; tell whether it did."""
         flags = self._health.list_flags(verdict.performance)
-        kind = Kind.GRANTED
-        if isinstance(verdict, Deny):
-            opens = scan.direction is Direction.EXIT and opens_on_refusal(
-                self._health.exit_policy, verdict
-            )
-            kind, flags = (kind, flags | Flag.EXIT_POLICY) if opens else (Kind.DENIED, flags)
+        if opens and isinstance(verdict, Deny):
+            flags |= Flag.EXIT_POLICY
         version = self._holdings.versions.get(verdict.performance or "", 0)
         draft = self._recorder.draft(
-            kind,
+            Kind.GRANTED if opens else Kind.DENIED,
             scan,
             checkpoint=checkpoint.id,
             verdict=verdict,
             list_version=version,
             flags=flags,
         )
-        if kind is Kind.DENIED:
-            await self._recorder.write(draft)
-            return True
-        return await self._lane.release(draft)
+        if opens:
+            return await self._lane.release(draft)
+        await self._recorder.write(draft)
+        return True
 
     def _last_passage(self, checkpoint: Checkpoint, verdict: Verdict) -> Passage | None:
         if verdict.performance is None or verdict.ticket is None:

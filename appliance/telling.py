@@ -17,6 +17,8 @@ def screen_of(
     direction: Direction,
     performances: Mapping[str, Performance],
     last: Passage | None,
+    *,
+    opens: bool,
 ) -> Screen:
     """Give the screen that tells a verdict.
 
@@ -25,6 +27,7 @@ def screen_of(
         direction: of the scan.
         performances: those that the gate holds, for names and time zones.
         last: the ticket's last passage here, or None.
+        opens: whether the arm opens, as it may at an exit also on a refusal.
     """
     performance = performances.get(verdict.performance or "")
     if isinstance(verdict, Grant):
@@ -39,7 +42,8 @@ def screen_of(
         detail = _clock_face(performance.admits_from, performance)
     elif verdict.answer is Answer.CATEGORY_EXCLUDED and verdict.ticket is not None:
         detail = verdict.ticket.ticket_class.category
-    return Screen(Look.DENIED, direction, verdict.answer, detail=detail)
+    look = Look.GRANTED if opens else Look.DENIED
+    return Screen(look, direction, verdict.answer, detail=detail)
 
 
 def _clock_face(at: datetime | None, performance: Performance) -> str:
