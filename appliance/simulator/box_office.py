@@ -1,0 +1,170 @@
+"""Draws up signed lists and assignments as a sync server does. Bound by tests and simulations.
+
+Everything is made of what it is given and of the performance's id, so that a run is the same every
+time; its keys are for play only.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
+from admission.ticket import TicketState
+from admission.ticketlist.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
+from admission.ticketlist.identifiers import identify
+from admission.ticketlist.keys import public_key
+from admission.ticketlist.manifest import (
+    ClassRow,
+    FileRef,
+    Manifest,
+    Showing,
+    encode_manifest,
+    list_key_id,
+)
+from admission.ticketlist.packed import Entry, pack
+
+_PUBLISHED_AT: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+SINGLE: Final = ClassRow(category="standard", mode="single")
+ENTRY_EXIT: Final = ClassRow(category="standard", mode="entry_exit")
+
+
+def multi(total: int | None = None, per_day: int | None = None) -> ClassRow:
+    """Give the class of tickets for several passages."""
+    return ClassRow(category="standard", mode="multi", total=total, per_day=per_day)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedNumber:
+    """One ticket of a list.
+
+    Attributes:
+        number: what is printed on it.
+        row: its class.
+        state: its state.
+    """
+
+    number: str
+    row: ClassRow = SINGLE
+    state: TicketState = TicketState.VALID
+
+
+@dataclass(frozen=True, slots=True)
+class SignedList:
+    """One version of a performance's list, as it is handed out.
+
+    Attributes:
+        manifest: what was signed.
+        envelope: the same, signed.
+        snapshot: the packed file.
+        list_key: what its identifiers were made with.
+    """
+
+    manifest: Manifest
+    envelope: bytes
+    snapshot: bytes
+    list_key: bytes
+
+
+class BoxOffice:
+    """Whoever may sign lists.
+
+    Args:
+        name: another name is another key.
+
+    Attributes:
+        public_key: what gates trust.
+    """
+
+    def __init__(self, name: str = "box office") -> None:
+        self._key = hashlib.sha256(name.encode()).digest()
+        self.public_key = public_key(self._key)
+
+    def draw_up(
+        self,
+        performance: str,
+        tickets: Iterable[ListedNumber | str],
+        version: int = 1,
+        *,
+        list_key: bytes | None = None,
+        showing: Showing | None = None,
+        **fields: Any,
+    ) -> SignedList:
+        """Draw a list up and sign it.
+
+        Args:
+            performance: its id.
+            tickets: a bare number is a valid ticket for one entry.
+            version: of the list.
+            list_key: what identifiers are made with; None is the performance's own.
+            showing: what the performance is like; None is a plain one in UTC.
+            fields: further ones of the manifest, or others than would be.
+        """
+        key = list_key or self.list_key(performance)
+        listed = [one if isinstance(one, ListedNumber) else ListedNumber(one) for one in tickets]
+        rows = list(dict.fromkeys(one.row for one in listed))
+        snapshot = pack(
+            performance,
+            [Entry(identify(key, one.number), rows.index(one.row), one.state) for one in listed],
+        )
+        digest = hashlib.sha256(snapshot).hexdigest()
+        size, count = len(snapshot), len(listed)
+        plain: dict[str, Any] = {
+            "performance": performance,
+            "version": version,
+            "chain": digest,
+            "snapshot": FileRef(version=version, size=size, sha256=digest, count=count),
+            "list_key_id": list_key_id(key),
+            "classes": tuple(rows) or (SINGLE,),
+            "showing": showing or Showing(name=f"Name of {performance}", timezone="UTC"),
+            "published_at": _PUBLISHED_AT,
+        }
+        manifest = Manifest(**plain | fields)
+        return SignedList(manifest, self.sign(manifest), snapshot, key)
+
+    def sign(self, manifest: Manifest) -> bytes:
+        """Sign a manifest."""
+        return seal_envelope(MANIFEST_TYPE, encode_manifest(manifest), [self._key])
+
+    def assign(
+        self,
+        gate: str,
+        performances: Sequence[str],
+        version: int = 1,
+        *,
+        held: Sequence[str] = (),
+        checkpoint: str = "checkpoint",
+        **fields: Any,
+    ) -> bytes:
+        """Sign what a gate is to do.
+
+        Args:
+            gate: its id.
+            performances: those that its checkpoint controls.
+            version: of the assignment.
+            held: further ones, whose lists it holds.
+            checkpoint: id of the checkpoint.
+            fields: `capacity` and `allowed_categories` of the checkpoint, `exit_policy`.
+        """
+        names = ("capacity", "allowed_categories")
+        row = CheckpointRow(
+            id=checkpoint,
+            name=f"Name of {checkpoint}",
+            performances=tuple(performances),
+            **{name: fields.pop(name) for name in names if name in fields},
+        )
+        assignment = Assignment(
+            gate=gate,
+            gate_name=f"Name of {gate}",
+            version=version,
+            checkpoint=row,
+            held=tuple(held),
+            **fields,
+        )
+        return seal_envelope(ASSIGNMENT_TYPE, encode_assignment(assignment), [self._key])
+
+    @staticmethod
+    def list_key(performance: str) -> bytes:
+        """Give the performance's key."""
+        return hashlib.sha256(b"list key of " + performance.encode()).digest()

@@ -1,0 +1,258 @@
+"""One gate put together as `main` does it, over a real journal, and everything else imagined."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+
+from admission import journal
+from admission.journal import Kind, Record
+from admission.operating_mode import Situation
+from admission.passage import History
+from admission.scan import Direction
+from appliance.announcer import Announcer
+from appliance.errors import DisplayLostError, StorageError
+from appliance.gate import Gate
+from appliance.health import Health
+from appliance.holdings import GateHoldings
+from appliance.lane_keeper import LaneKeeper
+from appliance.lists import ListKeeper
+from appliance.ports import Look, Screen
+from appliance.recording import Recorder
+from appliance.simulator.box_office import BoxOffice
+from appliance.simulator.imagined_link import ImaginedLink
+from appliance.simulator.imagined_server import ImaginedServer
+from appliance.simulator.scripted_reader import ScriptedReader
+from appliance.simulator.virtual_clock import VirtualClock, settle
+from appliance.simulator.virtual_turnstile import Person, VirtualTurnstile
+from appliance.starting import close_open_grants, note_start, remember
+from appliance.storage.database import open_database
+from appliance.storage.journal_store import SqliteJournal
+from appliance.storage.memory_store import SqliteMemory
+
+BOOT = bytes(range(16))
+AGREEMENT_KEY = b"a" * 32
+GATE = "gate-a"
+SHOW = "show"
+EVENING = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
+HOPS = 8  # more than the journal takes for any one thing that happens
+
+
+class ShownScreens:
+    """A display that remembers what it showed, and can be unplugged."""
+
+    def __init__(self) -> None:
+        self.screens: list[Screen] = []
+        self.is_lost = False
+
+    async def show(self, screen: Screen) -> None:
+        if self.is_lost:
+            raise DisplayLostError("the cable is out")
+        self.screens.append(screen)
+
+    @property
+    def last(self) -> Screen:
+        return self.screens[-1]
+
+    @property
+    def looks(self) -> list[Look]:
+        return [screen.look for screen in self.screens]
+
+
+class Disk:
+    """A gate's database, that can be filled up and emptied again: SQLite's own SQLITE_FULL."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self.connection = connection
+
+    async def fill(self, recorder: Recorder) -> None:
+        """Let no page be added, and use up what is left of the last one."""
+        ((pages,),) = await self.connection.execute_fetchall("PRAGMA page_count")
+        await self.connection.execute_fetchall(f"PRAGMA max_page_count = {pages}")
+        while True:
+            try:
+                await recorder.note(Kind.CLOCK_STEP)
+            except StorageError:
+                return
+
+    async def make_room(self) -> None:
+        await self.connection.execute_fetchall("PRAGMA max_page_count = 1073741823")
+
+    async def flush(self) -> None:
+        """Wait until everything that was asked of the database's thread is done."""
+        await self.connection.execute_fetchall("SELECT 1")
+
+
+class Bench:
+    """A running gate, and everything a test may want to look at or to move."""
+
+    clock: VirtualClock
+    disk: Disk
+    journal: SqliteJournal
+    memory: SqliteMemory
+    recorder: Recorder
+    history: History
+    holdings: GateHoldings
+    server: ImaginedServer
+    link: ImaginedLink
+    keeper: ListKeeper
+    announcer: Announcer
+    display: ShownScreens
+    health: Health
+    turnstile: VirtualTurnstile
+    lane: LaneKeeper
+    gate: Gate
+    entry: ScriptedReader
+    exit: ScriptedReader
+    begun: int  # sequence of the last record before the gate served anybody
+
+    async def settle(self) -> None:
+        """Let everything happen that can happen without time going on."""
+        for _ in range(HOPS):
+            await settle()
+            await self.disk.flush()
+        await settle()
+
+    async def later(self, seconds: float) -> None:
+        """Let time go on, from deadline to deadline."""
+        await self.settle()
+        target_ns = self.clock.monotonic_ns() + round(seconds * 1e9)
+        while (sleepers := self.clock._sleepers) and sleepers[0].due_ns <= target_ns:
+            self.clock.advance(max(0, sleepers[0].due_ns - self.clock.monotonic_ns()) / 1e9)
+            await self.settle()
+        self.clock.advance((target_ns - self.clock.monotonic_ns()) / 1e9)
+        await self.settle()
+
+    async def scan(self, number: str | bytes, direction: Direction = Direction.ENTRY) -> Screen:
+        """Hold a code before a reader; give what is shown then."""
+        reader = self.entry if direction is Direction.ENTRY else self.exit
+        reader.present(number.encode() if isinstance(number, str) else number)
+        await self.settle()
+        return self.display.last
+
+    async def records(self) -> list[Record]:
+        """Give what was written since the gate serves."""
+        rows = await self.journal.rows(self.begun, 10_000)
+        return [journal.decode(row.blob) for row in rows]
+
+    async def kinds(self) -> list[str]:
+        """Give the kinds of what was written since the gate serves."""
+        return [Kind(record.kind).name for record in await self.records()]
+
+    @property
+    def inside(self) -> int:
+        return self.history.occupancy("checkpoint")
+
+
+@asynccontextmanager
+async def open_bench(
+    folder: Path,
+    tickets: Iterable[Any] = ("T1", "T2", "T3"),
+    *,
+    people: Iterable[Person] = (),
+    has_sensor: bool = True,
+    turnstile: Callable[[Bench], VirtualTurnstile] | None = None,
+    lists: Sequence[Any] = (),
+    assignment: dict[str, Any] | None = None,
+    now: datetime = EVENING,
+    passage_timeout_s: float = 6.0,
+    **of_the_list: Any,
+) -> AsyncIterator[Bench]:
+    """Run a gate until the context ends, as abruptly as a power cut."""
+    bench, office = Bench(), BoxOffice()
+    async with AsyncExitStack() as stack:
+        bench.clock = VirtualClock(now)
+        connection = await stack.enter_async_context(open_database(folder / "journal.sqlite"))
+        bench.disk = Disk(connection)
+        bench.journal = await SqliteJournal.open(connection, "journal-a")
+        bench.recorder = Recorder(bench.journal, bench.clock, BOOT)
+        bench.memory = SqliteMemory(connection, folder / "lists")
+        bench.history, bench.holdings = History(), GateHoldings()
+        bench.display = ShownScreens()
+        bench.announcer = Announcer([bench.display], [], bench.clock)
+        await note_start(bench.recorder, GATE, "test")
+        await close_open_grants(bench.recorder, await bench.journal.open_grants())
+        facts = await bench.journal.facts()
+        await remember(bench.history, bench.journal.id, facts, bench.memory)
+
+        bench.server = ImaginedServer(bench.clock)
+        for signed in lists or [office.draw_up(SHOW, tickets, **of_the_list)]:
+            bench.server.publish(signed)
+        assigned = {"performances": [SHOW]} | (assignment or {})
+        bench.server.assign(GATE, 1, office.assign(GATE, **assigned))
+        bench.link = ImaginedLink(bench.server, GATE, AGREEMENT_KEY)
+        bench.keeper = ListKeeper(
+            gate=GATE,
+            trusted_keys=[office.public_key],
+            agreement_key=AGREEMENT_KEY,
+            memory=bench.memory,
+            holdings=bench.holdings,
+            recorder=bench.recorder,
+            now=bench.clock.now,
+        )
+        await bench.keeper.load()
+        await bench.keeper.refresh(bench.link)
+        bench.health = Health(
+            keeper=bench.keeper,
+            holdings=bench.holdings,
+            history=bench.history,
+            recorder=bench.recorder,
+            announcer=bench.announcer,
+            clock=bench.clock,
+            direction=Direction.ENTRY,
+        )
+        bench.health.situation = lambda: Situation(live=True)
+        bench.health.changed()
+        bench.turnstile = (
+            turnstile(bench)
+            if turnstile
+            else VirtualTurnstile(bench.clock, people, has_sensor=has_sensor)
+        )
+        bench.lane = LaneKeeper(
+            turnstile=bench.turnstile,
+            recorder=bench.recorder,
+            history=bench.history,
+            health=bench.health,
+            announcer=bench.announcer,
+            clock=bench.clock,
+            passage_timeout_s=passage_timeout_s,
+        )
+        scans = count(1)
+        bench.gate = Gate(
+            holdings=bench.holdings,
+            history=bench.history,
+            recorder=bench.recorder,
+            lane=bench.lane,
+            health=bench.health,
+            announcer=bench.announcer,
+            clock=bench.clock,
+            new_id=lambda: f"scan-{next(scans)}",
+        )
+        bench.entry = ScriptedReader("outside", Direction.ENTRY, bench.clock)
+        bench.exit = ScriptedReader("inside", Direction.EXIT, bench.clock)
+        bench.begun = bench.journal.head
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(bench.gate.run([bench.entry, bench.exit])),
+                group.create_task(bench.announcer.run()),
+            ]
+            await bench.settle()
+            yield bench
+            for task in tasks:
+                task.cancel()
+
+
+@pytest.fixture
+def open_gate(tmp_path: Path) -> Callable[..., Any]:
+    """Give what opens a gate, its journal and lists in the test's own folder each time."""
+
+    def open_here(*arguments: Any, **options: Any) -> Any:
+        return open_bench(tmp_path, *arguments, **options)
+
+    return open_here
