@@ -159,6 +159,23 @@ async def test_a_loose_cable_leaves_only_empty_shells_behind():
     assert [vars(device) for device in devices] == [{}, {}, {}]
 
 
+async def test_the_bus_of_a_lost_panel_is_closed():
+    """Else each reopening would hold one more file open."""
+    panel, closed = I2cPanel(), []
+
+    def open_and_watch():
+        device = open_i2c("ssd1306", bus=panel)
+        device._serial_interface.cleanup = lambda: closed.append(device)
+        return device
+
+    async with open_oled(open_and_watch, "fr", VirtualClock()) as display:
+        await display.show(IDLE)
+        panel.fault = ERRORS["the bus fails"]
+        with pytest.raises(DisplayLostError):
+            await display.show(GRANTED)
+        assert len(closed) == 1
+
+
 async def test_a_panel_that_is_lost_on_the_way_out_holds_nobody_up():
     panel = I2cPanel()
     async with open_oled(opener(panel), "fr", VirtualClock()) as display:

@@ -1,5 +1,7 @@
 """Light and sound: a pattern of its own for each outcome, timed by the gate's clock."""
 
+import asyncio
+
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
@@ -245,6 +247,7 @@ async def test_the_pins_are_at_rest_when_the_gate_ends_and_its_fault_comes_throu
         await break_while_flashing(factory)
     assert [state.state for state in factory.pin(G).states][-2:] == [1, 0]
     assert factory.pin(G).function == "input"
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_gate_without_a_buzzer_has_its_light(factory):
