@@ -134,7 +134,7 @@ class AccountStore(Protocol):
         ...
 
     async def note_failed_login(self, login: str, address: str, at_ms: int) -> None:
-        """Write the audit line of a refused sign-in."""
+        """Write the audit line of a refused sign-in; the login is "" where nobody has it."""
         ...
 
 

@@ -218,7 +218,9 @@ class Accounts:
         self._throttle.failed(login, address, self._now_ms())
         user = await self._store.user_by_login(login)
         if not await self._is_password_of(user, password) or user is None or user.disabled:
-            await self._store.note_failed_login(login, address, self._now_ms())
+            # an unknown login may be a password in the wrong field: it is not written down
+            known = "" if user is None else user.login
+            await self._store.note_failed_login(known, address, self._now_ms())
             return Refused()
         self._throttle.succeeded(login, address)
         return await self._open(user, address, user_agent)

@@ -45,6 +45,11 @@ async def test_an_unknown_login_is_refused_after_the_same_work(accounts, quick_h
     assert len(quick_hash.verified) == 1
 
 
+async def test_what_was_typed_for_an_unknown_login_is_not_kept(accounts, account_store):
+    await accounts.sign_in("my password by mistake", "", HERE, "")
+    assert account_store.audit == [("refused", "")]
+
+
 async def test_a_disabled_account_is_refused_in_the_same_words(accounts, lea, account_store):
     disable(account_store, lea)
     assert await accounts.sign_in(LOGIN, PASSWORD, HERE, "") == Refused()
