@@ -6,8 +6,10 @@ same deadline in the order in which they lay down, so that a run is the same eve
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Final
 
 _NS_PER_S: Final = 1_000_000_000
@@ -17,10 +19,24 @@ _START: Final = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 
 
 @dataclass(order=True)
-class _Sleeper:
-    due_ns: int
+class Due:
+    """Something that happens when the clock gets there.
+
+    Attributes:
+        at_ns: when.
+        number: which of those due at one time comes first.
+        act: what happens.
+        is_cancelled: whether it does not happen after all.
+    """
+
+    at_ns: int
     number: int
-    woken: "asyncio.Future[None]" = field(compare=False)
+    act: Callable[[], None] = field(compare=False)
+    is_cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        """Take it back; without effect once it has happened."""
+        self.is_cancelled = True
 
 
 class VirtualClock:
@@ -37,8 +53,8 @@ class VirtualClock:
         self._wall_at_start = now
         self._boot_ms_at_start = boot_ms
         self._elapsed_ns = 0
-        self._sleepers: list[_Sleeper] = []
-        self._laid_down = 0
+        self._due: list[Due] = []
+        self._numbers = count()
 
     def now(self) -> datetime:
         """Wall-clock time, aware, UTC."""
@@ -55,19 +71,27 @@ class VirtualClock:
 
     @property
     def sleepers(self) -> int:
-        """How many calls of `sleep` are waiting now."""
-        return sum(not sleeper.woken.done() for sleeper in self._sleepers)
+        """How many calls of `sleep` and `after` are waiting now."""
+        return sum(not due.is_cancelled for due in self._due)
 
     async def sleep(self, seconds: float) -> None:
         """Wait until the clock has been moved this far; zero and less only lets others run."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        self._laid_down += 1
-        due_ns = self._elapsed_ns + round(seconds * _NS_PER_S)
-        woken = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, _Sleeper(due_ns, self._laid_down, woken))
-        await woken
+        woken = asyncio.Event()
+        due = self.after(seconds, woken.set)
+        try:
+            await woken.wait()
+        finally:
+            due.cancel()
+
+    def after(self, seconds: float, act: Callable[[], None]) -> Due:
+        """Let something happen when the clock has been moved this far, in place of a thread."""
+        at_ns = self._elapsed_ns + round(seconds * _NS_PER_S)
+        due = Due(at_ns, next(self._numbers), act)
+        heapq.heappush(self._due, due)
+        return due
 
     def advance(self, seconds: float) -> None:
         """Jump ahead at once and wake whoever is due; they all see the time at the end.
@@ -85,8 +109,8 @@ class VirtualClock:
         """
         target_ns = self._target(seconds)
         await settle()
-        while self._sleepers and self._sleepers[0].due_ns <= target_ns:
-            self._move_to(max(self._sleepers[0].due_ns, self._elapsed_ns))
+        while self._due and self._due[0].at_ns <= target_ns:
+            self._move_to(max(self._due[0].at_ns, self._elapsed_ns))
             await settle()
         self._elapsed_ns = target_ns
 
@@ -101,10 +125,10 @@ class VirtualClock:
 
     def _move_to(self, target_ns: int) -> None:
         self._elapsed_ns = target_ns
-        while self._sleepers and self._sleepers[0].due_ns <= target_ns:
-            sleeper = heapq.heappop(self._sleepers)
-            if not sleeper.woken.done():  # a cancelled sleep left its place behind
-                sleeper.woken.set_result(None)
+        while self._due and self._due[0].at_ns <= target_ns:
+            due = heapq.heappop(self._due)
+            if not due.is_cancelled:
+                due.act()
 
 
 async def settle() -> None:

@@ -19,7 +19,6 @@ from appliance.simulator.demo_person import DemoPerson
 from appliance.simulator.virtual_clock import VirtualClock, settle
 from appliance.simulator.virtual_turnstile import Person
 from appliance.turnstiles.pins import PinLibrary, Pins, open_pins, refuse_broken_gpiozero
-from appliance.turnstiles.pulse import PulsedRelay, after_in_thread
 from appliance.turnstiles.relay import RelayPin, RelayTurnstile, SensorPin, Wiring
 from appliance.turnstiles.relay import open_relay_turnstile as open_turnstile
 
@@ -31,38 +30,8 @@ BOTH_WAYS = Wiring(
 
 
 @dataclass
-class Timers:
-    """Calls that are due on the virtual clock, in place of threads."""
-
-    clock: VirtualClock
-    due: "list[Due]" = field(default_factory=list)
-
-    def after(self, delay_s: float, call: Callable[[], None]) -> "Due":
-        self.due.append(Due(self.clock.monotonic_ns() + round(delay_s * 1e9), call))
-        return self.due[-1]
-
-    def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        for due in list(self.due):
-            if not due.is_cancelled and due.at_ns <= self.clock.monotonic_ns():
-                self.due.remove(due)
-                due.call()
-
-
-@dataclass
-class Due:
-    at_ns: int
-    call: Callable[[], None]
-    is_cancelled: bool = False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-
-@dataclass
 class Bench:
     clock: VirtualClock
-    timers: Timers
     pins: Pins
     turnstile: RelayTurnstile
     events: list[LaneEvent] = field(default_factory=list)
@@ -91,9 +60,8 @@ def mock_pins() -> Iterator[Pins]:
 @asynccontextmanager
 async def bench(pins: Pins, wiring: Wiring = BOTH_WAYS) -> AsyncIterator[Bench]:
     clock = VirtualClock()
-    timers = Timers(clock)
-    with open_turnstile(wiring, pins, clock, timers.after) as turnstile:
-        made = Bench(clock, timers, pins, turnstile)
+    with open_turnstile(wiring, pins, clock, clock.after) as turnstile:
+        made = Bench(clock, pins, turnstile)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(made.collect())
             await settle()
@@ -108,9 +76,9 @@ async def test_a_release_is_one_pulse_of_its_direction(mock_pins: Pins):
     async with bench(mock_pins) as b:
         await b.turnstile.release(ENTRY)
         assert b.levels(RELAY) == [False, True]
-        b.timers.advance(0.19)
+        await b.clock.run(0.19)
         assert b.levels(RELAY) == [False, True]
-        b.timers.advance(0.01)
+        await b.clock.run(0.01)
         assert b.levels(RELAY) == [False, True, False]
         assert b.levels(OTHER_RELAY) == [False]
 
@@ -118,7 +86,7 @@ async def test_a_release_is_one_pulse_of_its_direction(mock_pins: Pins):
 async def test_the_other_direction_has_its_own_relay(mock_pins: Pins):
     async with bench(mock_pins) as b:
         await b.turnstile.release(EXIT)
-        b.timers.advance(1)
+        await b.clock.run(1)
         assert b.levels(OTHER_RELAY) == [False, True, False]
         assert b.levels(RELAY) == [False]
 
@@ -126,18 +94,18 @@ async def test_the_other_direction_has_its_own_relay(mock_pins: Pins):
 async def test_a_pulse_that_is_running_is_not_prolonged(mock_pins: Pins):
     async with bench(mock_pins) as b:
         await b.turnstile.release(ENTRY)
-        b.timers.advance(0.15)
+        await b.clock.run(0.15)
         await b.turnstile.release(ENTRY)
-        b.timers.advance(0.05)
+        await b.clock.run(0.05)
         assert b.levels(RELAY) == [False, True, False]
-        b.timers.advance(5)
+        await b.clock.run(5)
         assert b.levels(RELAY) == [False, True, False]
 
 
 async def test_pulses_do_not_follow_each_other_faster_than_a_person(mock_pins: Pins):
     async with bench(mock_pins) as b:
         await b.turnstile.release(ENTRY)
-        b.timers.advance(0.2)
+        await b.clock.run(0.2)
         async with asyncio.TaskGroup() as group:
             group.create_task(b.turnstile.release(ENTRY))
             await b.clock.run(0.099)
@@ -149,12 +117,12 @@ async def test_pulses_do_not_follow_each_other_faster_than_a_person(mock_pins: P
 async def test_a_release_that_is_cancelled_while_it_waits_starts_no_pulse(mock_pins: Pins):
     async with bench(mock_pins) as b:
         await b.turnstile.release(ENTRY)
-        b.timers.advance(0.2)
+        await b.clock.run(0.2)
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(b.turnstile.release(ENTRY))
             await settle()
             waiting.cancel()
-        b.timers.advance(5)
+        await b.clock.run(5)
         assert b.levels(RELAY) == [False, True, False]
 
 
@@ -163,7 +131,7 @@ async def test_a_board_that_wants_low_is_at_rest_when_high(mock_pins: Pins):
     async with bench(mock_pins, wiring) as b:
         assert b.levels(RELAY)[-1] is True
         await b.turnstile.release(ENTRY)
-        b.timers.advance(1)
+        await b.clock.run(1)
         assert b.levels(RELAY)[-3:] == [True, False, True]
 
 
@@ -178,19 +146,16 @@ async def test_rest_ends_a_pulse_now_and_without_waiting(mock_pins: Pins):
         await b.turnstile.release(ENTRY)
         b.turnstile.rest()
         assert b.levels(RELAY) == [False, True, False]
-        assert all(due.is_cancelled for due in b.timers.due)
+        assert b.clock.sleepers == 0
 
 
 async def test_after_rest_the_next_pulse_has_its_full_length(mock_pins: Pins):
     async with bench(mock_pins) as b:
         await b.turnstile.release(ENTRY)
-        (stale,) = b.timers.due
         b.turnstile.rest()
         await b.clock.run(0.3)
         await b.turnstile.release(ENTRY)
-        stale.call()  # its thread was already on its way when it was taken back
-        assert b.levels(RELAY) == [False, True, False, True]
-        b.timers.advance(0.2)
+        await b.clock.run(0.2)
         assert b.levels(RELAY)[-1] is False
 
 
@@ -218,91 +183,6 @@ def hang_until(holds: Callable[[], bool]) -> None:
         if holds():
             return
     raise AssertionError("it never came to hold")
-
-
-# --- the relay itself --------------------------------------------------------------------------
-
-
-class Coil:
-    """An output that can refuse."""
-
-    def __init__(self) -> None:
-        self.is_on = False
-        self.refuses: set[str] = set()
-
-    def on(self) -> None:
-        self.set("on", True)
-
-    def off(self) -> None:
-        self.set("off", False)
-
-    def set(self, verb: str, level: bool) -> None:
-        if verb in self.refuses:
-            raise OSError(5, "Input/output error")
-        self.is_on = level
-
-
-def pulsed(coil: Coil, timers: Timers) -> PulsedRelay:
-    return PulsedRelay(coil, 0.2, (OSError,), timers.after)
-
-
-def test_a_relay_that_cannot_be_switched_on_is_a_fault_and_off():
-    coil, timers = Coil(), Timers(VirtualClock())
-    coil.refuses = {"on"}
-    relay = pulsed(coil, timers)
-    with pytest.raises(TurnstileFaultError, match="switched on"):
-        relay.pulse()
-    assert not relay.is_on
-    assert all(due.is_cancelled for due in timers.due)
-    coil.refuses = set()
-    relay.pulse()
-    assert coil.is_on
-
-
-def test_a_relay_that_does_not_switch_off_is_not_pulsed_again(caplog: pytest.LogCaptureFixture):
-    coil, timers = Coil(), Timers(VirtualClock())
-    relay = pulsed(coil, timers)
-    relay.pulse()
-    coil.refuses = {"off"}
-    timers.advance(0.2)
-    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
-    with pytest.raises(TurnstileFaultError, match="did not switch off"):
-        relay.pulse()
-    with pytest.raises(TurnstileFaultError, match="switched off"):
-        relay.rest()
-    coil.refuses = set()
-    relay.rest()
-    relay.pulse()
-    assert coil.is_on
-
-
-def test_no_pulse_begins_whose_end_cannot_be_set():
-    def no_more_threads(delay_s: float, call: Callable[[], None]) -> Due:
-        raise RuntimeError("can't start new thread")
-
-    coil = Coil()
-    with pytest.raises(TurnstileFaultError, match="thread"):
-        PulsedRelay(coil, 0.2, (OSError,), no_more_threads).pulse()
-    assert not coil.is_on
-
-
-@pytest.mark.parametrize("pulse_s", [0.05, 1.5])
-def test_a_pulse_shorter_or_longer_than_turnstiles_want_is_refused(pulse_s: float):
-    with pytest.raises(ValueError, match="pulse_s"):
-        PulsedRelay(Coil(), pulse_s, (), after_in_thread)
-
-
-async def test_every_relay_is_put_to_rest_though_the_first_refuses(mock_pins: Pins):
-    timers = Timers(VirtualClock())
-    coils = {ENTRY: Coil(), EXIT: Coil()}
-    relays = {direction: pulsed(coil, timers) for direction, coil in coils.items()}
-    turnstile = RelayTurnstile(relays, None, False, timers.clock)
-    for relay in relays.values():
-        relay.pulse()
-    coils[EXIT].refuses = {"off"}
-    with pytest.raises(TurnstileFaultError):
-        turnstile.rest()
-    assert not coils[ENTRY].is_on
 
 
 # --- passages ----------------------------------------------------------------------------------
@@ -495,7 +375,7 @@ async def test_a_demo_person_may_turn_back_or_bring_a_companion(mock_pins: Pins)
         for expected in (0, 2):
             await b.turnstile.release(ENTRY)
             await b.clock.run(0.1)
-            b.timers.advance(0.1)
+            await b.clock.run(0.1)
             await b.clock.run(5)
             assert len(b.events) == expected
         walking.cancel()

@@ -71,6 +71,17 @@ async def test_a_cancelled_sleep_ends_at_once_and_wakes_nobody():
     await clock.run(10)
 
 
+async def test_what_is_put_off_happens_when_the_clock_gets_there_unless_taken_back():
+    clock, happened = VirtualClock(), list[str]()
+    clock.after(2, lambda: happened.append("late"))
+    clock.after(1, lambda: happened.append("early"))
+    clock.after(1, lambda: happened.append("never")).cancel()
+    await clock.run(1)
+    assert happened == ["early"]
+    clock.advance(1)
+    assert happened == ["early", "late"]
+
+
 def test_time_does_not_run_backwards():
     with pytest.raises(ValueError, match="forward"):
         VirtualClock().advance(-1)

@@ -15,7 +15,6 @@ from appliance.simulator.virtual_clock import VirtualClock, settle
 from appliance.simulator.virtual_turnstile import Motion, Person, VirtualTurnstile
 from appliance.turnstiles.free import FreePassage
 from appliance.turnstiles.pins import PinLibrary, open_pins
-from appliance.turnstiles.pulse import Timer
 from appliance.turnstiles.relay import RelayPin, SensorPin, Wiring, open_relay_turnstile
 
 RELAY, CONTACT = 17, 27
@@ -29,21 +28,6 @@ class Lane:
     turnstile: Turnstile
     pulses: Callable[[], int]
     is_at_rest: Callable[[], bool]
-
-
-class ClockTimer:
-    """A relay's timer on the virtual clock."""
-
-    def __init__(self, group: asyncio.TaskGroup, clock: VirtualClock) -> None:
-        self.group = group
-        self.clock = clock
-
-    def after(self, delay_s: float, call: Callable[[], None]) -> Timer:
-        async def later() -> None:
-            await self.clock.sleep(delay_s)
-            call()
-
-        return self.group.create_task(later())
 
 
 @asynccontextmanager
@@ -66,8 +50,7 @@ async def relay(*, has_sensor: bool) -> AsyncIterator[Lane]:
     )
     with open_pins(PinLibrary.MOCK) as pins:
         async with asyncio.TaskGroup() as group:
-            timer = ClockTimer(group, clock)
-            with open_relay_turnstile(wiring, pins, clock, timer.after) as turnstile:
+            with open_relay_turnstile(wiring, pins, clock, clock.after) as turnstile:
                 coils = [pins.pin(RELAY), pins.pin(RELAY + 1)]
                 walking = None
                 if has_sensor:
