@@ -110,6 +110,8 @@ async def test_a_lost_connection_is_said_plainly_and_mends_itself(visitor):
     site.app[live.BOARD].close()
     await site.server.runner.sites.copy().pop().stop()
     await expect(page.get_by_role("alert")).to_contain_text("Connexion au serveur perdue.")
+    last = (await page.locator('[data-part="at"]').text_content() or "").strip()
+    await expect(page.get_by_role("alert")).to_contain_text(last)
     site.app[live.BOARD]._is_closing = False
     await web.TCPSite(site.server.runner, "127.0.0.1", port).start()
     await expect(page.locator('[data-when="good"]')).to_be_visible(timeout=20_000)

@@ -10,6 +10,7 @@ const SPOKEN_EVERY_MS = 30_000; // a reader of the screen is not interrupted mor
 const link = document.querySelector("[data-link]");
 const lost = document.querySelector("[data-lost]");
 const lostWords = document.querySelector("[data-lost-words]");
+const lastFigures = document.querySelector('[data-part="at"]');
 const spoken = document.querySelector("[data-spoken]");
 const toSpeak = document.querySelector('[data-part="spoken"]');
 
@@ -23,7 +24,11 @@ function show(state) {
   for (const line of link.querySelectorAll("[data-when]")) line.hidden = line.dataset.when !== state;
   document.documentElement.dataset.link = state;
   if (state === "lost") {
-    if (!lost.firstElementChild) lost.append(lostWords.content.cloneNode(true));
+    if (!lost.firstElementChild) {
+      const words = lostWords.content.cloneNode(true);
+      words.querySelector("[data-lost-at]").textContent = lastFigures.textContent.trim();
+      lost.append(words);
+    }
   } else if (state === "good") {
     lost.replaceChildren();
   }
