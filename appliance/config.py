@@ -4,16 +4,15 @@ Read by `main` only, which hands each part to its driver. Unknown keys are error
 setting must not be a silent default at a venue's door.
 """
 
-import difflib
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from admission.scan import Direction
+from appliance.config_section import PIN_MAX, Section
 from appliance.errors import ConfigError
 
 READER_KINDS: Final = ("camera", "folder", "serial")
@@ -21,7 +20,8 @@ TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
 LANGUAGES: Final = ("fr", "en")
-PIN_MAX: Final = 27  # the Pi's header carries GPIO 0 to 27
+NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
+_I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class SignalsConfig:
     red_pin: int = 5
     green_pin: int = 6
     blue_pin: int = 13
-    buzzer_pin: int | None = 12
+    buzzer_pin: int | None = None
     pin_factory: str = "lgpio"
 
 
@@ -180,8 +180,8 @@ def load_config(path: Path) -> Config:
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path}: not UTF-8 at byte {exc.start}; save it as UTF-8") from exc
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{path}: not TOML: {exc}") from exc
-    root = _Section(path, "", document)
+        raise ConfigError(f"{path}: not TOML: {exc}; mend that line") from exc
+    root = Section(path, "", document)
     config = Config(
         path=path,
         data=Path(root.text("data")),
@@ -194,114 +194,23 @@ def load_config(path: Path) -> Config:
         page=_page(root.section("page")),
     )
     root.finish()
-    _check_unique(root, config)
+    _check_readers(root, config)
+    _check_pins(root, config)
     return config
 
 
-_MISSING: Final = object()
-
-
-class _Section:
-    """One table of the file; remembers which keys were asked for."""
-
-    def __init__(self, path: Path, name: str, raw: Mapping[str, Any]) -> None:
-        self.path, self.name, self._raw = path, name, raw
-        self._known: set[str] = set()
-
-    def error(self, key: str, problem: str) -> ConfigError:
-        """Make the error for a key."""
-        where = f"{self.name}.{key}" if self.name else key
-        return ConfigError(f"{self.path}: {where}: {problem}")
-
-    def text(self, key: str, default: object = _MISSING) -> str:
-        """Give a text."""
-        value = self._get(key, default)
-        if not isinstance(value, str):
-            raise self.error(key, f'must be a text in quotes, got {value!r}; write {key} = "…"')
-        return value
-
-    def choice(self, key: str, allowed: tuple[str, ...], default: object = _MISSING) -> str:
-        """Give one of some texts."""
-        value = self.text(key, default)
-        if value not in allowed:
-            raise self.error(key, f"{value!r} is unknown; choose one of {', '.join(allowed)}")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        """Give true or false."""
-        value = self._get(key, default)
-        if not isinstance(value, bool):
-            raise self.error(key, f"must be true or false, got {value!r}")
-        return value
-
-    def integer(self, key: str, default: int, least: int, most: int) -> int:
-        """Give a whole number within bounds."""
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise self.error(key, f"must be a whole number from {least} to {most}, got {value!r}")
-        return value
-
-    def seconds(self, key: str, default: float, least: float, most: float) -> float:
-        """Give a number of seconds within bounds."""
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(key, f"must be a number of seconds, got {value!r}")
-        if not least <= value <= most:
-            raise self.error(key, f"must be from {least} to {most} seconds, got {value}")
-        return float(value)
-
-    def pin(self, key: str, default: int | None) -> int | None:
-        """Give a BCM pin number, or None where the key may be left out."""
-        self._known.add(key)
-        if key not in self._raw:
-            return default
-        return self.integer(key, 0, 0, PIN_MAX)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Give a list of texts."""
-        value = self._get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.error(key, f'must be a list of texts, got {value!r}; write {key} = ["…"]')
-        return tuple(value)
-
-    def section(self, key: str) -> "_Section":
-        """Give a table, empty if it is not there."""
-        value = self._get(key, {})
-        if not isinstance(value, dict):
-            raise self.error(key, f"must be a table; write [{key}]")
-        return _Section(self.path, key, value)
-
-    def sections(self, key: str) -> list["_Section"]:
-        """Give an array of tables, at least one."""
-        value = self._get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.error(key, f"must be tables; write [[{key}]]")
-        if not value:
-            raise self.error(key, f"at least one is needed; add a [[{key}]] table")
-        return [_Section(self.path, f"{key}[{place}]", item) for place, item in enumerate(value, 1)]
-
-    def finish(self) -> None:
-        """Refuse keys that nobody asked for."""
-        for key in self._raw:
-            if key not in self._known:
-                close = difflib.get_close_matches(key, self._known, 1)
-                hint = f"; did you mean {close[0]!r}?" if close else "; remove it"
-                raise self.error(key, f"is not a setting{hint}")
-
-    def _get(self, key: str, default: object) -> object:
-        self._known.add(key)
-        value = self._raw.get(key, default)
-        if value is _MISSING:
-            raise self.error(key, f"is missing; add {key} = …")
-        return value
-
-
-def _server(root: _Section) -> str:
+def _server(root: Section) -> str:
     address = root.text("server")
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets without an end, a port that is none
+        is_address = None
+    if not is_address:
         raise root.error("server", f"{address!r} is no address; write https://HOST[:PORT]")
-    if parts.scheme == "http" and not _is_local(parts.hostname):
+    if parts.username is not None or parts.query or parts.fragment:
+        raise root.error("server", "holds more than an address; write https://HOST[:PORT] alone")
+    if parts.scheme == "http" and not _is_local(parts.hostname or ""):
         raise root.error(
             "server", f"{address!r} would send in clear; use https outside this machine"
         )
@@ -315,9 +224,11 @@ def _is_local(host: str) -> bool:
         return host == "localhost"
 
 
-def _reader(section: _Section) -> ReaderConfig:
+def _reader(section: Section) -> ReaderConfig:
     kind = section.choice("kind", READER_KINDS)
     name = section.text("name", kind)
+    if len(name) > NAME_CHARACTERS_MAX:
+        raise section.error("name", f"is over {NAME_CHARACTERS_MAX} characters; shorten it")
     direction = Direction(section.choice("direction", ("entry", "exit"), "entry"))
     config = ReaderConfig(
         name=name,
@@ -339,7 +250,7 @@ def _reader(section: _Section) -> ReaderConfig:
     return config
 
 
-def _turnstile(section: _Section) -> TurnstileConfig:
+def _turnstile(section: Section) -> TurnstileConfig:
     config = TurnstileConfig(
         kind=section.choice("kind", TURNSTILE_KINDS, "none"),
         entry_pin=section.integer("entry_pin", 17, 0, PIN_MAX),
@@ -356,7 +267,7 @@ def _turnstile(section: _Section) -> TurnstileConfig:
     return config
 
 
-def _display(section: _Section) -> DisplayConfig:
+def _display(section: Section) -> DisplayConfig:
     config = DisplayConfig(
         kind=section.choice("kind", DISPLAY_KINDS, "none"),
         chip=section.choice("chip", ("ssd1306", "sh1106", "ssd1309", "ssd1322"), "ssd1306"),
@@ -369,55 +280,82 @@ def _display(section: _Section) -> DisplayConfig:
     return config
 
 
-def _signals(section: _Section) -> SignalsConfig:
+def _signals(section: Section) -> SignalsConfig:
     config = SignalsConfig(
         kind=section.choice("kind", SIGNAL_KINDS, "none"),
         red_pin=section.integer("red_pin", 5, 0, PIN_MAX),
         green_pin=section.integer("green_pin", 6, 0, PIN_MAX),
         blue_pin=section.integer("blue_pin", 13, 0, PIN_MAX),
-        buzzer_pin=section.pin("buzzer_pin", 12),
+        buzzer_pin=section.pin("buzzer_pin", None),
         pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
     )
     section.finish()
     return config
 
 
-def _page(section: _Section) -> PageConfig:
+def _page(section: Section) -> PageConfig:
+    address = section.text("address", "127.0.0.1")
+    try:
+        ip_address(address)
+    except ValueError:
+        raise section.error(
+            "address", f"{address!r} is no IP address; write 127.0.0.1, or 0.0.0.0 for everybody"
+        ) from None
     config = PageConfig(
-        address=section.text("address", "127.0.0.1"),
+        address=address,
         port=section.integer("port", 0, 0, 65_535),
     )
     section.finish()
     return config
 
 
-def _check_unique(root: _Section, config: Config) -> None:
-    names = [reader.name for reader in config.readers]
-    for name in names:
-        if names.count(name) > 1:
-            raise root.error("readers", f"two are called {name!r}; give each its own name")
-    pins = _pins(config)
-    for key, pin in pins.items():
-        twin = next((other for other in pins if other != key and pins[other] == pin), None)
-        if twin is not None:
+def _check_readers(root: Section, config: Config) -> None:
+    devices: dict[object, str] = {}
+    names: set[str] = set()
+    for reader in config.readers:
+        if reader.name in names:
+            raise root.error("readers", f"two are called {reader.name!r}; give each its own name")
+        names.add(reader.name)
+        device = {"serial": reader.port, "folder": reader.folder, "camera": reader.camera}
+        twin = devices.setdefault((reader.kind, device[reader.kind]), reader.name)
+        if twin != reader.name:
+            raise root.error(
+                "readers", f"{twin!r} and {reader.name!r} read one {reader.kind}; leave one out"
+            )
+    arm = config.turnstile
+    leaving = [reader.name for reader in config.readers if reader.direction is Direction.EXIT]
+    if leaving and arm.kind != "none" and arm.exit_pin is None:
+        raise root.error(
+            "turnstile.exit_pin", f"is missing, and reader {leaving[0]!r} lets people out; add it"
+        )
+
+
+def _check_pins(root: Section, config: Config) -> None:
+    used: dict[tuple[str, int], str] = {}
+    for header, key, pin in _pins(config):
+        twin = used.setdefault((header, pin), key)
+        if twin != key:
             raise root.error(key, f"pin {pin} is used by {twin} too; give each its own pin")
 
 
-def _pins(config: Config) -> dict[str, int]:
-    pins: dict[str, int | None] = {}
-    if config.turnstile.kind == "relay":
-        arm = config.turnstile
-        pins |= {
-            "turnstile.entry_pin": arm.entry_pin,
-            "turnstile.exit_pin": arm.exit_pin,
-            "turnstile.sensor_pin": arm.sensor_pin,
-        }
-    if config.signals.kind == "gpio":
-        light = config.signals
-        pins |= {
-            "signals.red_pin": light.red_pin,
-            "signals.green_pin": light.green_pin,
-            "signals.blue_pin": light.blue_pin,
-            "signals.buzzer_pin": light.buzzer_pin,
-        }
-    return {key: pin for key, pin in pins.items() if pin is not None}
+def _pins(config: Config) -> list[tuple[str, str, int]]:
+    """Give every pin in use: on which header, by which key, its number."""
+    arm, light, panel = config.turnstile, config.signals, config.display
+    pins: list[tuple[str, str, int | None]] = []
+    if panel.kind == "oled":
+        pins += [("lgpio", "display.bus", pin) for pin in _I2C_PINS.get(panel.bus, ())]
+    if arm.kind != "none":
+        header = "mock" if arm.kind == "simulated" else arm.pin_factory
+        pins += [
+            (header, "turnstile.entry_pin", arm.entry_pin),
+            (header, "turnstile.exit_pin", arm.exit_pin),
+            (header, "turnstile.sensor_pin", arm.sensor_pin),
+        ]
+    if light.kind == "gpio":
+        pins += [
+            (light.pin_factory, "signals.red_pin", light.red_pin),
+            (light.pin_factory, "signals.green_pin", light.green_pin),
+            (light.pin_factory, "signals.blue_pin", light.blue_pin),
+            (light.pin_factory, "signals.buzzer_pin", light.buzzer_pin),
+        ]
+    return [(header, key, pin) for header, key, pin in pins if pin is not None]
