@@ -9,7 +9,11 @@ from sync_server.web.back_office.faults import tell_people
 from sync_server.web.back_office.frame import PAGES
 from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.rendering import Pages
-from sync_server.web.security import add_security_headers, refuse_foreign_origins
+from sync_server.web.security import (
+    add_security_headers,
+    believe_own_proxy,
+    refuse_foreign_origins,
+)
 from sync_server.web.sessions import ACCOUNTS, COOKIE, Cookie
 from sync_server.web.statics import own_statics
 
@@ -36,6 +40,8 @@ def add_back_office(
     app[PAGES] = pages
     app[live.BOARD] = board
     app[set_up.DESK] = desk
+    if tls:
+        app.middlewares.append(believe_own_proxy)
     app.middlewares.append(tell_people)
     app.middlewares.append(refuse_foreign_origins)
     add_security_headers(app, tls=tls)

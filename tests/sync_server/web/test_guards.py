@@ -143,3 +143,27 @@ async def test_behind_tls_browsers_are_told_to_stay_there(accounts, desk):
     add_back_office(app, accounts=accounts, desk=desk, tls=True)
     async with TestClient(TestServer(app)) as client, client.get("/login") as answer:
         assert "max-age" in answer.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize(
+    ("tls", "said", "kept"),
+    [
+        (True, "203.0.113.7", "203.0.113.7"),
+        (True, "10.0.0.1, 203.0.113.7", "203.0.113.7"),
+        (True, "2001:db8::1", "2001:db8::1"),
+        (True, "<script>", "127.0.0.1"),
+        (True, "", "127.0.0.1"),
+        (False, "203.0.113.7", "127.0.0.1"),
+    ],
+)
+async def test_the_proxy_is_believed_about_the_client_and_only_behind_tls(
+    accounts, desk, account_store, lea, tls, said, kept
+):
+    app = web.Application()
+    add_back_office(app, accounts=accounts, desk=desk, tls=tls)
+    fields = {"login": "lea@theatre.example", "password": "correct horse battery"}
+    async with TestClient(TestServer(app)) as client:
+        await client.post(
+            "/login", data=fields, headers={"X-Forwarded-For": said}, allow_redirects=False
+        )
+    assert [session.address for session in account_store.sessions.values()] == [kept]
