@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Protocol
 
-from admission.ids import ID_ENTROPY_BYTES, new_id
 from admission.ticket import TicketClass, TicketState
 from admission.ticketlist.identifiers import identify
-from sync_server.entities import AuditEntry, Import, ImportMode, JsonValue, Performance, Source
-from sync_server.errors import ConflictError, InvalidError, NotFoundError
-from sync_server.ports import Clock, Entropy, Store, Transaction
+from sync_server.account_ports import User
+from sync_server.branches import find_performance
+from sync_server.entities import Import, ImportMode, JsonValue, Performance, Source
+from sync_server.errors import ConflictError, InvalidError
+from sync_server.ledger import Ledger
+from sync_server.ports import News, Store, Transaction
 from sync_server.ticket_ports import (
     FileNote,
     IncomingTicket,
@@ -100,62 +102,61 @@ class Importing:
         store: Store,
         read_tickets: ReadTickets,
         refold: Refold,
-        clock: Clock,
-        entropy: Entropy,
+        ledger: Ledger,
+        news: News,
     ) -> None:
         self._store = store
         self._read_tickets = read_tickets
         self._refold = refold
-        self._clock = clock
-        self._entropy = entropy
+        self._ledger = ledger
+        self._news = news
 
     async def import_file(
         self,
+        user: User,
         performance_id: str,
         data: bytes,
         *,
         source_name: str,
         filename: str,
         mode: ImportMode,
-        user_id: str | None,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Take a file in.
 
         Args:
+            user: who asks.
             performance_id: whose tickets they are.
             data: the file.
             source_name: who brings them; made if the performance does not know it.
             filename: for people.
             mode: whether tickets of the source that are left out are canceled.
-            user_id: who asks; None for the program itself.
             progress: told the rows read so far, between batches.
 
         Raises:
             TicketFileError: if the file as a whole is refused.
             ConflictError: if a checkpoint would then hold one number in two performances.
             InvalidError: if a name is empty or too long.
-            NotFoundError: if there is no such performance.
+            NotFoundError: if the performance is out of reach.
         """
         _check_name("source", source_name)
         _check_name("filename", filename)
         async with self._store.write() as transaction:
-            performance = await transaction.performances.performance(performance_id)
-            if performance is None:
-                raise NotFoundError("performance")
+            performance = await find_performance(transaction, user, performance_id)
             source = await self._source(transaction, performance_id, source_name)
             tally = await self._stage(transaction, performance, data, progress)
             withheld = mode is ImportMode.REPLACE and tally.unreadable > 0
             merged = await transaction.tickets.merge(
                 source,
                 mode=ImportMode.ADD if withheld else mode,
-                now_us=self._clock.now_us(),
+                now_us=self._ledger.now_us(),
                 lines_max=PROBLEMS_KEPT,
             )
             await self._check_collisions(transaction, performance)
             await self._refold(transaction, performance_id, merged.touched)
             report = self._report(source, tally, merged, withheld)
-            await self._record(transaction, report, source, filename, mode, user_id)
+            await self._record(transaction, report, source, filename, mode, user)
+        self._news.report_changed()
         return report
 
     async def _source(self, transaction: Transaction, performance_id: str, name: str) -> Source:
@@ -211,7 +212,7 @@ class Importing:
                 )
             )
         return ImportReport(
-            id=self._new_id(),
+            id=self._ledger.new_id(),
             source=source.name,
             rows=tally.rows,
             added=merged.added,
@@ -230,9 +231,8 @@ class Importing:
         source: Source,
         filename: str,
         mode: ImportMode,
-        user_id: str | None,
+        user: User,
     ) -> None:
-        now_ms = self._clock.now_us() // 1000
         problems: tuple[Mapping[str, JsonValue], ...] = tuple(
             {"line": one.line, "column": one.column, "field": one.field, "code": one.code}
             for one in report.problems
@@ -249,8 +249,8 @@ class Importing:
             Import(
                 id=report.id,
                 source_id=source.id,
-                user_id=user_id,
-                at_ms=now_ms,
+                user_id=user.id,
+                at_ms=self._ledger.now_ms(),
                 filename=filename,
                 mode=mode,
                 rows=report.rows,
@@ -262,14 +262,9 @@ class Importing:
                 problems=problems,
             )
         )
-        await transaction.audit.add_entry(
-            AuditEntry(
-                self._new_id(), now_ms, user_id, "tickets_imported", source.performance_id, counts
-            )
+        await self._ledger.note(
+            transaction, user.id, "tickets_imported", source.performance_id, **counts
         )
-
-    def _new_id(self) -> str:
-        return new_id(self._clock.now_us() // 1000, self._entropy(ID_ENTROPY_BYTES))
 
 
 async def check_collisions(

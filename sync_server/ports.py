@@ -6,6 +6,7 @@ durable when the `async with` block has ended without an exception, and gone oth
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol
 
 from sync_server.entities import (
@@ -21,6 +22,7 @@ from sync_server.entities import (
     Venue,
 )
 from sync_server.journal_ports import Facts, Journals
+from sync_server.report_ports import Reports
 from sync_server.ticket_ports import Tickets
 
 
@@ -35,8 +37,36 @@ class Clock(Protocol):
 class Entropy(Protocol):
     """The only source of chance. `main` binds the system's, tests a seeded one."""
 
-    def __call__(self, size: int) -> bytes:
+    def __call__(self, size: int, /) -> bytes:
         """Give so many unpredictable bytes."""
+        ...
+
+
+class News(Protocol):
+    """Tells whoever watches that something has changed; never waits."""
+
+    def streams_grew(self, streams: Iterable[str]) -> None:
+        """Facts were added to these feeds."""
+        ...
+
+    def lists_changed(self) -> None:
+        """A list or what a gate is told to do may be another now."""
+        ...
+
+    def report_changed(self) -> None:
+        """The live report is another now."""
+        ...
+
+
+class SnapshotFiles(Protocol):
+    """The packed lists on disk, each named by its digest and never changed."""
+
+    async def keep(self, sha256: str, data: bytes) -> None:
+        """Write a file so that it survives a power cut; one that is there already is left."""
+        ...
+
+    def path(self, sha256: str) -> Path:
+        """Give where a file lies, whether or not it is there."""
         ...
 
 
@@ -104,7 +134,7 @@ class Performances(Protocol):
         ...
 
     async def save_performance(self, performance: Performance) -> None:
-        """Replace what is kept of one, its list key excepted."""
+        """Replace what is kept of one, its list key and published version excepted."""
         ...
 
     async def performance(self, performance_id: str) -> Performance | None:
@@ -115,6 +145,10 @@ class Performances(Protocol):
         """Give those of some organizations, by start (open-dated last), then name."""
         ...
 
+    async def performances_at(self, venue_id: str) -> list[Performance]:
+        """Give those of a venue's events, by start (open-dated last), then name."""
+        ...
+
     async def performances_by_id(self, ids: Iterable[str]) -> dict[str, Performance]:
         """Give those of some ids that exist, by id."""
         ...
@@ -123,12 +157,20 @@ class Performances(Protocol):
         """Give the id of the organization it belongs to, or None where it does not exist."""
         ...
 
+    async def note_published(self, performance_id: str, version: int) -> None:
+        """Note the version of a performance's newest list."""
+        ...
+
     async def add_list_version(self, version: ListVersion) -> None:
         """Keep a published list."""
         ...
 
     async def newest_list(self, performance_id: str) -> ListVersion | None:
         """Give the newest published list, or None before the first."""
+        ...
+
+    async def list_versions(self, performance_id: str, limit: int) -> list[ListVersion]:
+        """Give the newest published lists, newest first."""
         ...
 
     async def is_snapshot_of(self, performance_id: str, sha256: bytes) -> bool:
@@ -176,7 +218,11 @@ class Gates(Protocol):
         ...
 
     async def save_gate(self, gate: Gate) -> None:
-        """Replace what is kept of one."""
+        """Replace what is kept of one, except what `note_gate` and `note_assignment` keep.
+
+        Raises:
+            ConflictError: if its public key is another gate's.
+        """
         ...
 
     async def note_gate(
@@ -255,6 +301,11 @@ class Transaction(Protocol):
     @property
     def facts(self) -> Facts:
         """Facts, what they come to, and the feeds."""
+        ...
+
+    @property
+    def reports(self) -> Reports:
+        """Figures for reports."""
         ...
 
 

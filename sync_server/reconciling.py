@@ -38,10 +38,12 @@ class Taken:
     Attributes:
         ack: to be sent to the gate.
         streams: feeds that have grown.
+        has_news: whether anything was stored.
     """
 
     ack: Ack
     streams: frozenset[str]
+    has_news: bool
 
 
 class Reconciling:
@@ -76,7 +78,8 @@ class Reconciling:
                 "journal forked: a gate's card was cloned or restored",
                 extra={"gate": gate_id, "journal": batch.journal},
             )
-        return Taken(intake.answer(batch.journal, server_ms), streams)
+        has_news = bool(intake.records or intake.forked)
+        return Taken(intake.answer(batch.journal, server_ms), streams, has_news)
 
     async def reset(
         self, checkpoint_id: str, performance_id: str, identifier: bytes, reason: str
@@ -86,25 +89,41 @@ class Reconciling:
         Returns:
             Feeds that have grown.
         """
-        now_ms = self._clock.now_us() // 1000
         async with self._store.write() as transaction:
-            known = await self._journal(transaction, None, SERVER_JOURNAL)
-            sequence = known.head.sequence + 1
-            record = Record(
-                kind=int(Kind.RESET),
-                sequence=sequence,
-                wall_ms=now_ms,
-                boot_ms=0,
-                boot_id=b"",
-                checkpoint=checkpoint_id,
-                performance=performance_id,
-                identifier=identifier,
-                detail={"reason": reason[:200]},
+            return await self.reset_within(
+                transaction, checkpoint_id, performance_id, identifier, {"reason": reason[:200]}
             )
-            blob = journal.encode(record)
-            chain = journal.chain(known.head.chain, blob)
-            new = NewRecord(Row(sequence, chain, blob), record)
-            return await self._keep(transaction, known, Intake(Head(sequence, chain), (new,)))
+
+    async def reset_within(
+        self,
+        transaction: Transaction,
+        checkpoint_id: str,
+        performance_id: str,
+        identifier: bytes,
+        detail: dict[str, str | int],
+    ) -> frozenset[str]:
+        """Write a reset into the server's own journal, within the caller's transaction.
+
+        Returns:
+            Feeds that have grown.
+        """
+        known = await self._journal(transaction, None, SERVER_JOURNAL)
+        sequence = known.head.sequence + 1
+        record = Record(
+            kind=int(Kind.RESET),
+            sequence=sequence,
+            wall_ms=self._clock.now_us() // 1000,
+            boot_ms=0,
+            boot_id=b"",
+            checkpoint=checkpoint_id,
+            performance=performance_id,
+            identifier=identifier,
+            detail=detail,
+        )
+        blob = journal.encode(record)
+        chain = journal.chain(known.head.chain, blob)
+        new = NewRecord(Row(sequence, chain, blob), record)
+        return await self._keep(transaction, known, Intake(Head(sequence, chain), (new,)))
 
     async def refold(self, performance_id: str, identifiers: Iterable[bytes]) -> None:
         """Fold some tickets anew: their state or class has changed."""

@@ -190,7 +190,7 @@ class Tickets(Protocol):
         ...
 
     def listed(self, performance_id: str) -> AsyncIterator[Sequence[Entry]]:
-        """Yield all tickets of a performance as they stand now, in batches, in any order.
+        """Yield all tickets of a performance as they stand now, in batches, by identifier.
 
         An entry's class index is the key that `classes` gives.
         """

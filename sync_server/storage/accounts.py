@@ -38,6 +38,11 @@ class SqlAccounts:
             rows = await transaction.connection.execute(select(users).where(users.c.id == user_id))
             return _user(rows.mappings().one_or_none())
 
+    async def has_users(self) -> bool:
+        """Tell whether anybody may sign in yet."""
+        async with self._database.read() as transaction:
+            return await transaction.connection.scalar(select(users.c.id).limit(1)) is not None
+
     async def add_user(self, user: User, at_ms: int) -> None:
         """Keep a new user, and an audit line of it.
 

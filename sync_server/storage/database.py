@@ -5,6 +5,7 @@ the disk before it returns (WAL, synchronous=FULL).
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from sync_server.storage.transaction import SqlTransaction
 BUSY_S: Final = 30.0  # another process (a backup, `init`) may hold the file this long
 CACHE_KIB: Final = 65_536  # the identifiers' index of a million tickets stays in memory
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_MODE: Final = 0o600
 _WRITES: Final = "portillon_writes"
 
 
@@ -59,6 +61,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
     Raises:
         StorageError: if the file is no database, or one of a newer program.
     """
+    await asyncio.to_thread(_make_private, path)
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)), connect_args={"timeout": BUSY_S}
     )
@@ -79,6 +82,14 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
         yield Database(engine)
     finally:
         await engine.dispose()
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, for nobody else to read: it holds list keys. Its journal inherits that."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))
+    except OSError as exc:
+        raise StorageError(f"{path} cannot be opened as the database: {exc.strerror}") from exc
 
 
 def migrate(connection: Connection) -> None:

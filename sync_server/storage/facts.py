@@ -9,7 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission import journal
 from admission.journal import Flag, Kind, Record
-from admission.passage import FreeCrossing, Passage, Reset, TicketFact, TicketKey, fold_key
+from admission.passage import (
+    FoldKey,
+    FreeCrossing,
+    Passage,
+    Reset,
+    TicketFact,
+    TicketKey,
+    fold_key,
+)
 from admission.reconcile import TicketFold
 from admission.scan import Direction
 from admission.sync.messages import Feed, FeedItem
@@ -246,6 +254,11 @@ def _fact(row: Row[Any]) -> TicketFact:
         bool(row.flags & Flag.UNRESOLVED),
         None if row.ticket_class is None else journal.class_of(tuple(row.ticket_class)),
     )
+
+
+def order_of(row: Row[Any]) -> FoldKey:
+    """Give the place of a stored passage in fold order."""
+    return fold_key(_fact(row))
 
 
 def _item(row: Row[Any]) -> FeedItem:

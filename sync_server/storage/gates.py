@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.rules import ExitPolicy
 from admission.scan import Direction
 from sync_server.entities import EnrolmentCode, Gate
+from sync_server.errors import ConflictError
 from sync_server.storage.tables import enrolment_codes, gates, venues
 
 
@@ -33,10 +35,17 @@ class SqlGates:
         )
 
     async def save_gate(self, gate: Gate) -> None:
-        """Replace what is kept of one, except what `note_gate` and `note_assignment` keep."""
-        await self._connection.execute(
-            update(gates).where(gates.c.id == gate.id).values(_changeable(gate))
-        )
+        """Replace what is kept of one, except what `note_gate` and `note_assignment` keep.
+
+        Raises:
+            ConflictError: if its public key is another gate's.
+        """
+        try:
+            await self._connection.execute(
+                update(gates).where(gates.c.id == gate.id).values(_changeable(gate))
+            )
+        except IntegrityError as exc:
+            raise ConflictError("key_taken", "another gate has this key already") from exc
 
     async def note_gate(
         self,

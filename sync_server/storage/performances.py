@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync_server.entities import ListVersion, Performance, SigningKey
@@ -23,12 +23,13 @@ class SqlPerformances:
                 id=performance.id,
                 event_id=performance.event_id,
                 list_key=performance.list_key,
+                published_version=performance.published_version,
                 **_changeable(performance),
             )
         )
 
     async def save_performance(self, performance: Performance) -> None:
-        """Replace what is kept of one, its event and list key excepted."""
+        """Replace what is kept of one, its list key and published version excepted."""
         await self._connection.execute(
             update(performances)
             .where(performances.c.id == performance.id)
@@ -41,10 +42,17 @@ class SqlPerformances:
 
     async def performances(self, organization_ids: Sequence[str]) -> list[Performance]:
         """Give those of some organizations, by start (open-dated last), then name."""
+        return await self._ordered(events.c.organization_id.in_(organization_ids))
+
+    async def performances_at(self, venue_id: str) -> list[Performance]:
+        """Give those of a venue's events, by start (open-dated last), then name."""
+        return await self._ordered(events.c.venue_id == venue_id)
+
+    async def _ordered(self, condition: ColumnElement[bool]) -> list[Performance]:
         rows = await self._connection.execute(
             select(performances)
             .join(events, events.c.id == performances.c.event_id)
-            .where(events.c.organization_id.in_(organization_ids))
+            .where(condition)
             .order_by(
                 performances.c.starts_ms.is_(None),
                 performances.c.starts_ms,
@@ -70,6 +78,14 @@ class SqlPerformances:
         )
         return found
 
+    async def note_published(self, performance_id: str, version: int) -> None:
+        """Note the version of a performance's newest list."""
+        await self._connection.execute(
+            update(performances)
+            .where(performances.c.id == performance_id)
+            .values(published_version=version)
+        )
+
     async def add_list_version(self, version: ListVersion) -> None:
         """Keep a published list."""
         await self._connection.execute(
@@ -86,14 +102,18 @@ class SqlPerformances:
 
     async def newest_list(self, performance_id: str) -> ListVersion | None:
         """Give the newest published list, or None before the first."""
+        found = await self.list_versions(performance_id, 1)
+        return found[0] if found else None
+
+    async def list_versions(self, performance_id: str, limit: int) -> list[ListVersion]:
+        """Give the newest published lists, newest first."""
         rows = await self._connection.execute(
             select(list_versions)
             .where(list_versions.c.performance_id == performance_id)
             .order_by(list_versions.c.version.desc())
-            .limit(1)
+            .limit(limit)
         )
-        row = rows.mappings().one_or_none()
-        return None if row is None else ListVersion(**row)
+        return [ListVersion(**row) for row in rows.mappings()]
 
     async def is_snapshot_of(self, performance_id: str, sha256: bytes) -> bool:
         """Tell whether a snapshot of that digest was ever published for a performance."""
@@ -139,7 +159,6 @@ def _changeable(performance: Performance) -> Mapping[str, Any]:
         "admits_from_us": performance.admits_from_us,
         "admits_until_us": performance.admits_until_us,
         "canceled": performance.canceled,
-        "published_version": performance.published_version,
     }
 
 

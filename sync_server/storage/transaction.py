@@ -11,6 +11,7 @@ from sync_server.storage.gates import SqlGates
 from sync_server.storage.journals import SqlJournals
 from sync_server.storage.organizations import SqlOrganizations
 from sync_server.storage.performances import SqlPerformances
+from sync_server.storage.reports import SqlReports
 from sync_server.storage.tickets import SqlTickets
 
 
@@ -64,3 +65,8 @@ class SqlTransaction:
     def facts(self) -> SqlFacts:
         """Facts, what they come to, and the feeds."""
         return SqlFacts(self._connection)
+
+    @cached_property
+    def reports(self) -> SqlReports:
+        """Figures for reports."""
+        return SqlReports(self._connection)

@@ -6,7 +6,10 @@ import random
 import pytest
 
 from admission.scan import Direction
+from sync_server.account_ports import Role, User
 from sync_server.entities import Checkpoint, Event, Gate, Organization, Performance, Venue
+from sync_server.ledger import Ledger
+from sync_server.storage.accounts import SqlAccounts
 from sync_server.storage.database import open_database
 
 NOW_US = 1_780_000_000_000_000
@@ -62,6 +65,40 @@ def entropy():
     return SeededEntropy()
 
 
+class HeardNews:
+    """Remembers what was told."""
+
+    def __init__(self):
+        self.streams = []
+        self.lists = 0
+        self.reports = 0
+
+    def streams_grew(self, streams):
+        self.streams += sorted(streams)
+
+    def lists_changed(self):
+        self.lists += 1
+
+    def report_changed(self):
+        self.reports += 1
+
+
+@pytest.fixture
+def ledger(clock, entropy):
+    return Ledger(clock, entropy)
+
+
+@pytest.fixture
+def news():
+    return HeardNews()
+
+
+@pytest.fixture
+def master():
+    """The user of the fixture `venue`."""
+    return User("master", "root", "anna", "Anna", "", Role.MASTER, "fr")
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory):
     """A database file with all its tables: made once, copied for each test."""
@@ -84,7 +121,7 @@ async def database(tmp_path, empty_database):
 
 
 @pytest.fixture
-async def venue(database):
+async def venue(database, master, entropy):
     """The database with a venue: checkpoint c0 with gate g0, performances p0 and p1."""
     async with database.write() as transaction:
         await transaction.organizations.add_organization(Organization("root", None, "Root"))
@@ -96,4 +133,5 @@ async def venue(database):
             Checkpoint("c0", "venue", "North", None, None, ("p0", "p1"))
         )
         await transaction.gates.add_gate(Gate("g0", "venue", "Gate A", "c0", Direction.ENTRY))
+    await SqlAccounts(database, entropy).add_user(master, NOW_US // 1000)
     return database

@@ -29,14 +29,20 @@ def refolded():
 
 
 @pytest.fixture
-def bring(venue, refolded, clock, entropy):
-    importing = Importing(venue, read_tickets, refolded, clock, entropy)
+def bring(venue, refolded, clock, ledger, news, master):
+    importing = Importing(venue, read_tickets, refolded, ledger, news)
 
     async def bring(text, source="box office", mode=ImportMode.ADD, performance="p0", **more):
         clock.advance(1)
         data = text.encode() if isinstance(text, str) else text
         return await importing.import_file(
-            performance, data, source_name=source, filename="a.csv", mode=mode, user_id=None, **more
+            more.pop("user", master),
+            performance,
+            data,
+            source_name=source,
+            filename="a.csv",
+            mode=mode,
+            **more,
         )
 
     return bring
@@ -58,11 +64,11 @@ async def _passed(database, number):
     path = database._engine.url.database
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT OR IGNORE INTO journals VALUES ('j', 'g0', 1, x'00', 0)")
+        (count,) = connection.execute("SELECT count(*) + 1 FROM facts").fetchone()
         connection.execute(
-            "INSERT INTO facts VALUES ('j', (SELECT count(*) + 1 FROM facts), 0, 'g0', 'passage', 1,"
-            " 1, 1, x'00', 'c0', 'p0', ?, 'entry', 'granted', 0, NULL, 'p0',"
-            " (SELECT count(*) + 1 FROM facts))",
-            [identify(KEY, number)],
+            "INSERT INTO facts VALUES ('j', ?, 0, 'g0', 'passage', 1, 1, 1, x'00', 'c0', 'p0', ?,"
+            " 'entry', 'granted', 0, NULL, 'p0', ?)",
+            [count, identify(KEY, number), count],
         )
     connection.close()
 
@@ -218,7 +224,7 @@ async def test_a_file_refused_at_its_end_leaves_nothing_behind(venue, bring):
     async with venue.read() as transaction:
         assert await transaction.tickets.count("p0") == 0
         assert await transaction.tickets.sources("p0") == []
-        assert await transaction.audit.newest(5) == []
+        assert [one.what for one in await transaction.audit.newest(5)] == ["user_added"]
     assert (await bring("number\nA1\n")).added == 1
 
 
@@ -238,7 +244,7 @@ async def test_every_run_is_kept_with_its_counts_and_without_numbers(venue, brin
     await bring("number;status\nA1;valid\nSECRET;perdu\n", source="box office")
     async with venue.read() as transaction:
         (run,) = await transaction.tickets.imports("p0", 10)
-        (entry,) = await transaction.audit.newest(10)
+        entry = (await transaction.audit.newest(10))[0]
     assert (run.rows, run.added, run.refused, run.filename, run.mode) == (2, 1, 1, "a.csv", "add")
     assert run.problems == ({"line": 3, "column": 2, "field": "status", "code": "status_unknown"},)
     assert (entry.what, entry.subject, entry.detail["added"]) == ("tickets_imported", "p0", 1)

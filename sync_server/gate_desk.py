@@ -1,0 +1,137 @@
+"""The services as the device API sees them. Bound by `main`; every call is one gate's."""
+
+import logging
+from pathlib import Path
+
+from admission.errors import RemoteProtocolError
+from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Status
+from sync_server.enrollment import Enrollment
+from sync_server.entities import Gate, JsonValue
+from sync_server.errors import ConflictError, NotFoundError
+from sync_server.ledger import Ledger
+from sync_server.ports import News, Store
+from sync_server.publishing import Publishing
+from sync_server.reconciling import Reconciling
+
+log = logging.getLogger(__name__)
+
+
+class GateDesk:
+    """The `DeviceDesk` of `web.device_api`.
+
+    Args:
+        store: the database.
+        ledger: the time.
+        news: told of what gates bring.
+        enrollment: takes machines in.
+        publishing: lists and duties.
+        reconciling: takes journals in.
+        connected: filled with the ids of the gates whose live connection is open.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        news: News,
+        enrollment: Enrollment,
+        publishing: Publishing,
+        reconciling: Reconciling,
+        connected: set[str],
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._news = news
+        self._enrollment = enrollment
+        self._publishing = publishing
+        self._reconciling = reconciling
+        self._connected = connected
+
+    async def enrol(self, request: Enrol, address: str) -> Enrolled:
+        """Spend a one-time code."""
+        enrolled = await self._enrollment.enrol(request, address)
+        log.info("gate enrolled", extra={"gate": enrolled.gate})
+        return enrolled
+
+    async def public_key(self, gate: str) -> bytes | None:
+        """Give the key that a gate signs with; None if it is unknown, not enrolled or revoked."""
+        found = await self._gate(gate)
+        return None if found is None or found.revoked_ms is not None else found.public_key
+
+    async def assignment(self, gate: str) -> bytes:
+        """Give the gate's signed assignment."""
+        return await self._publishing.assignment(gate)
+
+    async def manifest(self, gate: str, performance: str) -> bytes:
+        """Give the newest signed manifest of a performance that the gate holds."""
+        return await self._publishing.manifest(gate, performance)
+
+    async def snapshot(self, gate: str, performance: str, sha256: str) -> Path:
+        """Give the file of a published snapshot."""
+        return await self._publishing.snapshot(gate, performance, sha256)
+
+    async def list_key(self, gate: str, performance: str) -> bytes:
+        """Give a list key, sealed for the gate."""
+        return await self._publishing.sealed_key(gate, performance)
+
+    async def take(self, gate: str, batch: Batch) -> Ack:
+        """Take a batch in; durable when this returns."""
+        try:
+            taken = await self._reconciling.take(gate, batch)
+        except ConflictError as exc:
+            raise RemoteProtocolError(exc.message) from exc
+        if taken.streams:
+            self._news.streams_grew(taken.streams)
+        if taken.has_news:
+            self._news.report_changed()
+        return taken.ack
+
+    async def feed(self, gate: str, stream: str, after: int) -> Feed:
+        """Read a stream after a cursor."""
+        if stream not in await self.streams(gate):
+            raise NotFoundError("feed")
+        return await self._reconciling.feed(stream, after)
+
+    async def streams(self, gate: str) -> frozenset[str]:
+        """Give the streams that a gate may follow."""
+        await self._require_in_force(gate)
+        return await self._publishing.streams(gate)
+
+    async def lists(self, gate: str) -> Lists:
+        """Give the versions that are published for a gate now."""
+        await self._require_in_force(gate)
+        return await self._publishing.lists(gate)
+
+    async def note_status(self, gate: str, status: Status) -> None:
+        """Remember how a gate is."""
+        said: dict[str, JsonValue] = {
+            "mode": status.mode,
+            "causes": list(status.causes),
+            "queue": status.queue,
+            "lists": dict(status.lists),
+            "software": status.software,
+            "faults": list(status.faults),
+        }
+        was = await self._gate(gate)
+        async with self._store.write() as transaction:
+            await transaction.gates.note_gate(gate, self._ledger.now_ms(), said)
+        is_new = gate not in self._connected
+        self._connected.add(gate)
+        if is_new or was is None or was.last_status != said:
+            self._news.report_changed()
+
+    async def note_gone(self, gate: str) -> None:
+        """Remember that a gate's live connection has ended."""
+        self._connected.discard(gate)
+        async with self._store.write() as transaction:
+            await transaction.gates.note_gate(gate, self._ledger.now_ms(), None)
+        self._news.report_changed()
+
+    async def _gate(self, gate: str) -> Gate | None:
+        async with self._store.read() as transaction:
+            return await transaction.gates.gate(gate)
+
+    async def _require_in_force(self, gate: str) -> None:
+        if await self.public_key(gate) is None:
+            raise NotFoundError("gate")

@@ -1,0 +1,222 @@
+"""Binds the server together: the only file that knows what stands behind each port.
+
+Called by `portillon server`. Everything opens in order and closes in reverse.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from admission.ticketlist.keys import public_key
+from sync_server.account_ports import Role
+from sync_server.accounts import Accounts
+from sync_server.config import ServerConfig
+from sync_server.enrollment import Enrollment
+from sync_server.entities import Organization, SigningKey
+from sync_server.errors import ConfigError
+from sync_server.gate_desk import GateDesk
+from sync_server.importing import Importing
+from sync_server.keys import KEY_BYTES, make_key, read_key
+from sync_server.ledger import Ledger
+from sync_server.operator_desk import OperatorDesk
+from sync_server.password_hashing import Argon2id
+from sync_server.planning import Planning
+from sync_server.publishing import Publishing
+from sync_server.reconciling import Reconciling, refold_tickets
+from sync_server.reporting import Reporting
+from sync_server.sources.file import read_tickets
+from sync_server.stewarding import Stewarding
+from sync_server.storage.accounts import SqlAccounts
+from sync_server.storage.database import Database, open_database
+from sync_server.storage.snapshot_files import Folder
+from sync_server.web.back_office.live_board import LiveBoard
+from sync_server.web.device_api import LiveRoom
+from sync_server.web.public_api import Services
+from sync_server.web.serving import make_application, serve
+
+log = logging.getLogger(__name__)
+
+DATABASE: Final = "portillon.db"
+LIST_KEY: Final = "list-signing.key"
+LISTS: Final = "lists"
+_NONCE_BYTES: Final = 16
+_PASSWORD_BYTES: Final = 12
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_us(self) -> int:
+        """Give the wall-clock time: microseconds since 1970, UTC."""
+        return time.time_ns() // 1000
+
+
+class Bulletin:
+    """The `News` of `ports`: passes on to the gates' room and to the pages' board."""
+
+    def __init__(self, room: LiveRoom) -> None:
+        self._room = room
+        self.board: LiveBoard | None = None
+
+    def streams_grew(self, streams: Iterable[str]) -> None:
+        """Facts were added to these feeds."""
+        self._room.streams_grew(streams)
+
+    def lists_changed(self) -> None:
+        """A list or what a gate is told to do may be another now."""
+        self._room.lists_changed()
+
+    def report_changed(self) -> None:
+        """The live report is another now."""
+        if self.board is not None:
+            self.board.changed()
+
+
+async def init_server(data: Path, login: str) -> str | None:
+    """Make a server's folder: database, list signing key, first login. Safe to repeat.
+
+    Args:
+        data: the folder.
+        login: of the first user, a master.
+
+    Returns:
+        The new user's password, to be shown once; None if the server was set up before.
+
+    Raises:
+        ConfigError: if the folder cannot be made, or holds half of a server.
+        StorageError: if the database cannot be used.
+    """
+    await asyncio.to_thread(_make_folder, data)
+    ledger = Ledger(SystemClock(), os.urandom)
+    async with open_database(data / DATABASE) as database:
+        await _ensure_key(database, ledger, data / LIST_KEY)
+        root = await _ensure_root(database, ledger)
+        accounts = _accounts(database, ledger)
+        if await SqlAccounts(database, os.urandom).has_users():
+            return None
+        password = secrets.token_urlsafe(_PASSWORD_BYTES)
+        await accounts.add_user(root, login, password, Role.MASTER, login, "fr")
+        return password
+
+
+async def _ensure_key(database: Database, ledger: Ledger, path: Path) -> None:
+    async with database.read() as transaction:
+        known = await transaction.performances.signing_keys()
+    private_key = await asyncio.to_thread(_key_at, path, bool(known))
+    public = public_key(private_key)
+    if public not in [key.public_key for key in known]:
+        async with database.write() as transaction:
+            await transaction.performances.add_signing_key(
+                SigningKey(ledger.new_id(), "list", public, ledger.now_ms())
+            )
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(
+            f"{data}: cannot be made ({exc.strerror}); choose another --data"
+        ) from exc
+
+
+def _key_at(path: Path, is_known: bool) -> bytes:
+    if not path.exists():
+        if is_known:
+            raise ConfigError(
+                f"{path}: is missing, but gates trust it; bring it back from a backup"
+            )
+        make_key(path, os.urandom(KEY_BYTES))
+    return read_key(path)
+
+
+async def _ensure_root(database: Database, ledger: Ledger) -> str:
+    async with database.write() as transaction:
+        root = await transaction.organizations.root()
+        if root is None:
+            root = Organization(ledger.new_id(), None, "Portillon")
+            await transaction.organizations.add_organization(root)
+    return root.id
+
+
+def _accounts(database: Database, ledger: Ledger) -> Accounts:
+    return Accounts(SqlAccounts(database, os.urandom), Argon2id(), ledger.now_ms, os.urandom)
+
+
+@asynccontextmanager
+async def serving(config: ServerConfig) -> AsyncIterator[str]:
+    """Serve while the context lasts; give the address.
+
+    Raises:
+        ConfigError: if the folder was not set up, or the address is taken.
+        StorageError: if the database cannot be used.
+    """
+    private_key = read_key(config.data / LIST_KEY)
+    ledger = Ledger(SystemClock(), os.urandom)
+    room = LiveRoom()
+    news = Bulletin(room)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(config.data / DATABASE))
+        services = _services(database, config.data, private_key, ledger, news)
+        app, news.board = make_application(
+            desk=OperatorDesk(database, services),
+            gates=_gate_desk(database, services, ledger, news),
+            services=services,
+            accounts=_accounts(database, ledger),
+            room=room,
+            nonce=secrets.token_urlsafe(_NONCE_BYTES),
+            tls=config.tls,
+        )
+        yield await stack.enter_async_context(serve(app, config.host, config.port))
+
+
+def _services(
+    database: Database, data: Path, private_key: bytes, ledger: Ledger, news: Bulletin
+) -> Services:
+    reconciling = Reconciling(database, SystemClock())
+    return Services(
+        planning=Planning(database, ledger, news),
+        enrollment=Enrollment(database, ledger, news, [public_key(private_key)]),
+        importing=Importing(database, read_tickets, refold_tickets, ledger, news),
+        publishing=Publishing(database, Folder(data / LISTS), ledger, news, private_key),
+        reconciling=reconciling,
+        stewarding=Stewarding(database, ledger, news, reconciling),
+        reporting=Reporting(database, ledger),
+    )
+
+
+def _gate_desk(database: Database, services: Services, ledger: Ledger, news: Bulletin) -> GateDesk:
+    return GateDesk(
+        store=database,
+        ledger=ledger,
+        news=news,
+        enrollment=services.enrollment,
+        publishing=services.publishing,
+        reconciling=services.reconciling,
+        connected=services.reporting.connected,
+    )
+
+
+async def run_server(config: ServerConfig) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: if the folder was not set up, or the address is taken.
+        StorageError: if the database cannot be used.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(config) as address:
+        log.info("server ready", extra={"address": address})
+        await stop.wait()
+        log.info("server stops")
+    log.info("server stopped")

@@ -1,0 +1,133 @@
+"""The services as the operators' pages see them. Bound by `main`; every call is one user's."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from admission.scan import Direction
+from admission.ticket import TicketState
+from sync_server.account_ports import User
+from sync_server.branches import find_performance
+from sync_server.entities import Gate, ListVersion
+from sync_server.planning import CheckpointChange
+from sync_server.ports import Store
+from sync_server.reporting import LiveReport
+from sync_server.web.back_office.desk import Catalogue, ImportRun, NewCode, Taken, Upload
+from sync_server.web.public_api import Services
+
+NEWEST: Final = 20
+
+
+class OperatorDesk:
+    """The `BackOfficeDesk` of `web.back_office`."""
+
+    def __init__(self, store: Store, services: Services) -> None:
+        self._store = store
+        self._planning = services.planning
+        self._enrollment = services.enrollment
+        self._importing = services.importing
+        self._publishing = services.publishing
+        self._stewarding = services.stewarding
+        self._reporting = services.reporting
+
+    async def live(self, organization_id: str) -> LiveReport:
+        """Give what is going on in an organization and all below it."""
+        return await self._reporting.live(organization_id)
+
+    async def organization_name(self, organization_id: str) -> str:
+        """Give an organization's name."""
+        return await self._reporting.organization_name(organization_id)
+
+    async def zones(self, organization_id: str) -> Sequence[str]:
+        """Give the time zones of its venues, each once."""
+        return await self._reporting.zones(organization_id)
+
+    async def catalogue(self, user: User) -> Catalogue:
+        """Give everything that is set up in the user's branch."""
+        plan = await self._planning.plan(user)
+        return Catalogue(plan.venues, plan.events, plan.performances, plan.checkpoints, plan.gates)
+
+    async def add_venue(self, user: User, name: str, timezone: str) -> str:
+        """Make a venue; give its id."""
+        return await self._planning.add_venue(user, name, timezone)
+
+    async def add_event(self, user: User, venue_id: str, name: str) -> str:
+        """Make an event; give its id."""
+        return await self._planning.add_event(user, venue_id, name)
+
+    async def add_performance(
+        self, user: User, event_id: str, name: str, starts_ms: int | None
+    ) -> str:
+        """Make a performance in its venue's time zone; give its id."""
+        return await self._planning.add_performance(user, event_id, name, starts_ms=starts_ms)
+
+    async def add_checkpoint(
+        self, user: User, venue_id: str, name: str, capacity: int | None, performances: list[str]
+    ) -> str:
+        """Make a checkpoint that controls some performances; give its id."""
+        change = CheckpointChange(capacity=capacity, performances=performances)
+        return await self._planning.add_checkpoint(user, venue_id, name, change)
+
+    async def change_checkpoint(
+        self, user: User, checkpoint_id: str, capacity: int | None, performances: list[str]
+    ) -> None:
+        """Have a checkpoint hold so many people and control these performances."""
+        change = CheckpointChange(capacity=capacity, performances=performances)
+        await self._planning.change_checkpoint(user, checkpoint_id, change)
+
+    async def add_gate(
+        self, user: User, checkpoint_id: str, name: str, direction: Direction
+    ) -> str:
+        """Make a gate; give its id."""
+        return await self._planning.add_gate(user, checkpoint_id, name, direction)
+
+    async def new_code(self, user: User, gate_id: str) -> NewCode:
+        """Make the code that enrols a gate's appliance; earlier ones are void."""
+        made = await self._enrollment.new_code(user, gate_id)
+        return NewCode(made.code, made.expires_ms)
+
+    def check_string(self, gate: Gate) -> str:
+        """Give the digits that an enrolled gate shows too, "" before it is enrolled."""
+        return self._enrollment.check_string(gate)
+
+    async def imports(self, user: User, performance_id: str) -> list[ImportRun]:
+        """Give a performance's newest imports, newest first."""
+        async with self._store.read() as transaction:
+            await find_performance(transaction, user, performance_id)
+            runs = await transaction.tickets.imports(performance_id, NEWEST)
+            sources = await transaction.tickets.sources(performance_id)
+        names = {source.id: source.name for source in sources}
+        return [ImportRun(run, names[run.source_id]) for run in runs]
+
+    async def list_versions(self, user: User, performance_id: str) -> list[ListVersion]:
+        """Give the newest published lists of a performance, newest first."""
+        async with self._store.read() as transaction:
+            await find_performance(transaction, user, performance_id)
+            return await transaction.performances.list_versions(performance_id, NEWEST)
+
+    async def import_file(self, user: User, performance_id: str, upload: Upload) -> Taken:
+        """Take a ticket file in, wholly or not at all."""
+        report = await self._importing.import_file(
+            user,
+            performance_id,
+            upload.data,
+            source_name=upload.source,
+            filename=upload.filename,
+            mode=upload.mode,
+        )
+        return Taken(report.id, tuple(note.code for note in report.notes))
+
+    async def publish(self, user: User, performance_id: str) -> int:
+        """Sign a performance's list and have its gates fetch it; give the version."""
+        return await self._publishing.publish(user, performance_id)
+
+    async def set_state(
+        self, user: User, performance_id: str, number: str, state: TicketState
+    ) -> bool:
+        """Change one ticket's state from now on; False where it had that state already."""
+        return await self._stewarding.set_state(user, performance_id, number, state)
+
+    async def reset(
+        self, user: User, performance_id: str, checkpoint_id: str, number: str, reason: str
+    ) -> None:
+        """Forget a ticket's earlier passages at a checkpoint."""
+        await self._stewarding.reset(user, performance_id, checkpoint_id, number, reason)

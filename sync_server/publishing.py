@@ -1,0 +1,329 @@
+"""Signs ticket lists and what gates are told to do, and keeps them for the gates to fetch.
+
+Called by web. A list is a packed file named by its digest and a manifest that answers for it; its
+version rises with every publication. Ticket numbers leave the server in no other form.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from admission.journal import class_code
+from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
+from admission.sync.messages import Lists
+from admission.ticketlist.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
+from admission.ticketlist.manifest import (
+    ClassRow,
+    FileRef,
+    Manifest,
+    Showing,
+    encode_manifest,
+    list_key_id,
+)
+from admission.ticketlist.packed import Entry, pack
+from admission.ticketlist.sealing import seal
+from sync_server.account_ports import User
+from sync_server.branches import find_performance
+from sync_server.entities import Checkpoint, Gate, ListVersion, Performance, instant
+from sync_server.errors import ConflictError, NotFoundError
+from sync_server.ledger import Ledger
+from sync_server.ports import News, SnapshotFiles, Store, Transaction
+
+HELD_MAX: Final = 20  # lists a gate holds only to say where a ticket belongs
+HELD_PAST_MS: Final = 36 * 3600 * 1000  # a showing that began so long ago is over
+EPHEMERAL_BYTES: Final = 32
+SEALED_KEY_CONTEXT: Final = b"list-key:"
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What a publication reads of the database."""
+
+    performance: Performance
+    event: str
+    venue: str
+    classes: tuple[ClassRow, ...]
+    entries: list[Entry]
+
+
+class Publishing:
+    """The service.
+
+    Args:
+        store: the database.
+        files: the packed lists.
+        ledger: time, chance, audit.
+        news: told when a list is out.
+        private_key: Ed25519, signs lists and assignments.
+    """
+
+    def __init__(
+        self, store: Store, files: SnapshotFiles, ledger: Ledger, news: News, private_key: bytes
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._ledger = ledger
+        self._news = news
+        self._private_key = private_key
+        self._one_at_a_time = asyncio.Lock()
+
+    async def publish(self, user: User, performance_id: str) -> int:
+        """Sign a performance's list as it stands now and have its gates fetch it.
+
+        Returns:
+            The list's version.
+
+        Raises:
+            ConflictError: if it has more categories than a manifest holds.
+            NotFoundError: if the performance is out of reach.
+        """
+        async with self._one_at_a_time:
+            async with self._store.read() as transaction:
+                performance = await find_performance(transaction, user, performance_id)
+                draft = await _draft(transaction, performance)
+            packed = await asyncio.to_thread(pack, performance.id, draft.entries)
+            sha256 = await asyncio.to_thread(_sha256, packed)
+            await self._files.keep(sha256.hex(), packed)
+            published = self._sign(draft, len(packed), sha256)
+            async with self._store.write() as transaction:
+                await transaction.performances.add_list_version(published)
+                await transaction.performances.note_published(performance.id, published.version)
+                await self._ledger.note(
+                    transaction,
+                    user.id,
+                    "list_published",
+                    performance.id,
+                    version=published.version,
+                    count=published.count,
+                )
+        self._news.lists_changed()
+        self._news.report_changed()
+        return published.version
+
+    async def manifest(self, gate_id: str, performance_id: str) -> bytes:
+        """Give the newest signed manifest of a performance that a gate holds.
+
+        Raises:
+            NotFoundError: if the gate does not hold it, or nothing is published.
+        """
+        async with self._store.read() as transaction:
+            await self._require_held(transaction, gate_id, performance_id)
+            newest = await transaction.performances.newest_list(performance_id)
+        if newest is None:
+            raise NotFoundError("list")
+        return newest.manifest
+
+    async def snapshot(self, gate_id: str, performance_id: str, sha256: str) -> Path:
+        """Give the file of a snapshot that was published for a performance a gate holds.
+
+        Raises:
+            NotFoundError: if the gate does not hold it, or there is no such snapshot.
+        """
+        try:
+            digest = bytes.fromhex(sha256)
+        except ValueError:
+            raise NotFoundError("list") from None
+        async with self._store.read() as transaction:
+            await self._require_held(transaction, gate_id, performance_id)
+            if not await transaction.performances.is_snapshot_of(performance_id, digest):
+                raise NotFoundError("list")
+        return self._files.path(digest.hex())
+
+    async def sealed_key(self, gate_id: str, performance_id: str) -> bytes:
+        """Give a list key, sealed for a gate that holds the performance.
+
+        Raises:
+            NotFoundError: if the gate does not hold it.
+        """
+        async with self._store.read() as transaction:
+            gate = await self._require_held(transaction, gate_id, performance_id)
+            performance = await transaction.performances.performance(performance_id)
+        if performance is None or gate.agreement_key is None:
+            raise NotFoundError("list")
+        return seal(
+            performance.list_key,
+            gate.agreement_key,
+            SEALED_KEY_CONTEXT + performance_id.encode(),
+            self._ledger.random(EPHEMERAL_BYTES),
+        )
+
+    async def assignment(self, gate_id: str) -> bytes:
+        """Give a gate's signed assignment; its version rises when it says something else.
+
+        Raises:
+            NotFoundError: if there is no such gate.
+        """
+        assignment = await self._current(gate_id)
+        return seal_envelope(ASSIGNMENT_TYPE, encode_assignment(assignment), [self._private_key])
+
+    async def lists(self, gate_id: str) -> Lists:
+        """Give the versions of a gate's lists and assignment, as they are now.
+
+        Raises:
+            NotFoundError: if there is no such gate.
+        """
+        assignment = await self._current(gate_id)
+        async with self._store.read() as transaction:
+            held = await transaction.performances.performances_by_id(assignment.performances)
+        versions = {performance.id: performance.published_version for performance in held.values()}
+        return Lists(versions, assignment.version)
+
+    async def streams(self, gate_id: str) -> frozenset[str]:
+        """Give the feeds that a gate may follow: those of the performances it holds.
+
+        Raises:
+            NotFoundError: if there is no such gate.
+        """
+        assignment = await self._current(gate_id)
+        return frozenset(assignment.performances)
+
+    async def _current(self, gate_id: str) -> Assignment:
+        async with self._store.read() as transaction:
+            gate, bare = await self._duty(transaction, gate_id)
+        if gate.assignment_sha256 != _content(bare):
+            async with self._store.write() as transaction:
+                gate, bare = await self._duty(transaction, gate_id)
+                content = _content(bare)
+                if gate.assignment_sha256 != content:
+                    version = gate.assignment_version + 1
+                    await transaction.gates.note_assignment(gate_id, version, content)
+                    gate = replace(gate, assignment_version=version)
+        return _numbered(bare, gate.assignment_version)
+
+    async def _duty(self, transaction: Transaction, gate_id: str) -> tuple[Gate, Assignment]:
+        """Give a gate and what it is told to do, version 0."""
+        gate = await transaction.gates.gate(gate_id)
+        if gate is None:
+            raise NotFoundError("gate")
+        checkpoint = await transaction.checkpoints.checkpoint(gate.checkpoint_id)
+        if checkpoint is None:
+            raise NotFoundError("checkpoint")
+        published = await self._published_at(transaction, gate.venue_id)
+        return gate, _assignment(gate, checkpoint, published)
+
+    async def _published_at(self, transaction: Transaction, venue_id: str) -> list[Performance]:
+        """Give a venue's published performances that are not over, by start."""
+        since_ms = self._ledger.now_ms() - HELD_PAST_MS
+        return [
+            performance
+            for performance in await transaction.performances.performances_at(venue_id)
+            if performance.published_version > 0
+            and (performance.starts_ms is None or performance.starts_ms >= since_ms)
+        ]
+
+    async def _require_held(
+        self, transaction: Transaction, gate_id: str, performance_id: str
+    ) -> Gate:
+        gate, assignment = await self._duty(transaction, gate_id)
+        if performance_id not in assignment.performances:
+            raise NotFoundError("list")
+        return gate
+
+    def _sign(self, draft: _Draft, size: int, sha256: bytes) -> ListVersion:
+        performance, count = draft.performance, len(draft.entries)
+        version = performance.published_version + 1
+        at_us = self._ledger.now_us()
+        manifest = Manifest(
+            performance=performance.id,
+            version=version,
+            chain=sha256.hex(),
+            snapshot=FileRef(version=version, size=size, sha256=sha256.hex(), count=count),
+            list_key_id=list_key_id(performance.list_key),
+            classes=draft.classes,
+            showing=_showing(draft),
+            published_at=instant(at_us),
+        )
+        try:
+            signed = seal_envelope(MANIFEST_TYPE, encode_manifest(manifest), [self._private_key])
+        except ValueError:
+            raise ConflictError(
+                "too_many_categories",
+                f"{len(draft.classes)} combinations of category and rule are too many for one"
+                " list; use fewer categories",
+            ) from None
+        return ListVersion(performance.id, version, at_us // 1000, signed, sha256, size, count)
+
+
+async def _draft(transaction: Transaction, performance: Performance) -> _Draft:
+    event = await transaction.organizations.event(performance.event_id)
+    venue = event and await transaction.organizations.venue(event.venue_id)
+    classes = await transaction.tickets.classes(performance.id)
+    places = {key: place for place, key in enumerate(classes)}
+    entries: list[Entry] = []
+    async for batch in transaction.tickets.listed(performance.id):
+        entries += await asyncio.to_thread(_placed, batch, places)
+    rows = []
+    for ticket_class in classes.values():
+        category, mode, total, per_day = class_code(ticket_class)
+        rows.append(ClassRow(category=category, mode=mode, total=total, per_day=per_day))
+    return _Draft(
+        performance,
+        event.name if event else "",
+        venue.name if venue else "",
+        tuple(rows),
+        entries,
+    )
+
+
+def _placed(batch: Sequence[Entry], places: dict[int, int]) -> list[Entry]:
+    return [Entry(identifier, places[key], state) for identifier, key, state in batch]
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _showing(draft: _Draft) -> Showing:
+    performance = draft.performance
+    judged = performance.judged()
+    starts_ms = performance.starts_ms
+    return Showing(
+        name=performance.name,
+        event=draft.event,
+        venue=draft.venue,
+        timezone=performance.timezone,
+        day_starts_at=performance.day_starts_at,
+        starts_at=None if starts_ms is None else instant(starts_ms * 1000),
+        excluded_categories=performance.excluded_categories,
+        admits_from=judged.admits_from,
+        admits_until=judged.admits_until,
+        canceled=performance.canceled,
+    )
+
+
+def _assignment(gate: Gate, checkpoint: Checkpoint, published: list[Performance]) -> Assignment:
+    known = {performance.id for performance in published}
+    own = tuple(one for one in checkpoint.performances if one in known)
+    others = [performance.id for performance in published if performance.id not in own]
+    return Assignment(
+        gate=gate.id,
+        gate_name=gate.name,
+        version=0,
+        checkpoint=CheckpointRow(
+            id=checkpoint.id,
+            name=checkpoint.name,
+            performances=own,
+            allowed_categories=checkpoint.allowed_categories,
+            capacity=checkpoint.capacity,
+        ),
+        held=tuple(others[:HELD_MAX]),
+        exit_policy=gate.exit_policy,
+    )
+
+
+def _content(bare: Assignment) -> bytes:
+    return hashlib.sha256(encode_assignment(bare)).digest()
+
+
+def _numbered(bare: Assignment, version: int) -> Assignment:
+    return Assignment(
+        gate=bare.gate,
+        gate_name=bare.gate_name,
+        version=version,
+        checkpoint=bare.checkpoint,
+        held=bare.held,
+        exit_policy=bare.exit_policy,
+    )

@@ -1,0 +1,70 @@
+"""The one web application, for gates, programs and people, and its listening socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from admission.limits import MESSAGE_BYTES_MAX
+from sync_server.accounts import Accounts
+from sync_server.errors import ConfigError
+from sync_server.web.back_office.desk import BackOfficeDesk
+from sync_server.web.back_office.live_board import LiveBoard
+from sync_server.web.back_office.routes import add_back_office
+from sync_server.web.device_api import DeviceDesk, LiveRoom, add_device_api
+from sync_server.web.public_api import Services, add_public_api
+
+_SHUTDOWN_S_MAX: Final = 2.0
+
+
+def make_application(
+    *,
+    desk: BackOfficeDesk,
+    gates: DeviceDesk,
+    services: Services,
+    accounts: Accounts,
+    room: LiveRoom,
+    nonce: str,
+    tls: bool,
+) -> tuple[web.Application, LiveBoard]:
+    """Put pages, operators' API and device API into one application.
+
+    Args:
+        desk: serves operators' pages.
+        gates: serves gates.
+        services: serve operators' programs.
+        accounts: who may sign in.
+        room: the gates' live connections.
+        nonce: of this start, for signed requests.
+        tls: whether browsers reach the server by HTTPS only.
+
+    Returns:
+        The application, and the board to be told of news.
+    """
+    app = web.Application(client_max_size=MESSAGE_BYTES_MAX)
+    board = add_back_office(app, accounts=accounts, desk=desk, tls=tls)
+    add_public_api(app, services)
+    add_device_api(app, gates, room, nonce)
+    return app, board
+
+
+@asynccontextmanager
+async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Serve an application while the context lasts; yields its address.
+
+    Raises:
+        ConfigError: if the port cannot be had.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S_MAX)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as exc:
+            raise ConfigError(
+                f"{host}:{port} cannot be had ({exc.strerror}); choose another port"
+            ) from exc
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
