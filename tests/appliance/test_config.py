@@ -146,8 +146,10 @@ def test_what_is_no_toml_is_told_with_the_line(complaint):
         ),
         (
             LEAST + 'symbologies = "QRCode"\n',
-            """readers[1].symbologies: must be a list of texts, got 'QRCode'; """
-            'write symbologies = ["…"]',
+            (
+                """readers[1].symbologies: must be a list of texts, got 'QRCode'; """
+                'write symbologies = ["…"]'
+            ),
         ),
         (
             LEAST + f'name = "{"x" * 51}"\n',
@@ -188,8 +190,10 @@ def test_what_is_no_toml_is_told_with_the_line(complaint):
         ),
         (
             LEAST + '[page]\naddress = "gate.local"\n',
-            "page.address: 'gate.local' is no IP address; "
-            "write 127.0.0.1, or 0.0.0.0 for everybody",
+            (
+                "page.address: 'gate.local' is no IP address; "
+                "write 127.0.0.1, or 0.0.0.0 for everybody"
+            ),
         ),
     ],
     ids=lambda value: value.split(";")[0] if "\n" not in value else "",
