@@ -42,7 +42,7 @@ def read_identity(path: Path) -> Identity | None:
         return msgspec.json.decode(path.read_bytes(), type=Identity)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as exc:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise StorageError(f"{path}: identity cannot be read: {exc}; enrol the gate anew") from exc
 
 
@@ -50,20 +50,24 @@ def write_identity(path: Path, identity: Identity) -> None:
     """Write the identity so that a power cut leaves the old file or the new one.
 
     Raises:
-        StorageError: if it cannot be written.
+        StorageError: if it cannot be written; then no copy of the keys is left behind.
     """
+    unfinished: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it 0600
+        unfinished = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.encode(identity))
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        unfinished.replace(path)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     except OSError as exc:
+        if unfinished is not None:
+            unfinished.unlink(missing_ok=True)
         raise StorageError(f"{path}: identity cannot be written: {exc.strerror}") from exc
