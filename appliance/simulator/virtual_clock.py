@@ -74,6 +74,13 @@ class VirtualClock:
         """How many calls of `sleep` and `after` are waiting now."""
         return sum(not due.is_cancelled for due in self._due)
 
+    @property
+    def next_due_ns(self) -> int | None:
+        """When the next of them is due, or None if there is none."""
+        while self._due and self._due[0].is_cancelled:
+            heapq.heappop(self._due)
+        return self._due[0].at_ns if self._due else None
+
     async def sleep(self, seconds: float) -> None:
         """Wait until the clock has been moved this far; zero and less only lets others run."""
         if seconds <= 0:
@@ -109,8 +116,8 @@ class VirtualClock:
         """
         target_ns = self._target(seconds)
         await settle()
-        while self._due and self._due[0].at_ns <= target_ns:
-            self._move_to(max(self._due[0].at_ns, self._elapsed_ns))
+        while (due_ns := self.next_due_ns) is not None and due_ns <= target_ns:
+            self._move_to(max(due_ns, self._elapsed_ns))
             await settle()
         self._elapsed_ns = target_ns
 

@@ -123,8 +123,8 @@ class Bench:
         """Let time go on, from deadline to deadline."""
         await self.settle()
         target_ns = self.clock.monotonic_ns() + round(seconds * 1e9)
-        while (sleepers := self.clock._sleepers) and sleepers[0].due_ns <= target_ns:
-            self.clock.advance(max(0, sleepers[0].due_ns - self.clock.monotonic_ns()) / 1e9)
+        while (due_ns := self.clock.next_due_ns) is not None and due_ns <= target_ns:
+            self.clock.advance(max(0, due_ns - self.clock.monotonic_ns()) / 1e9)
             await self.settle()
         self.clock.advance((target_ns - self.clock.monotonic_ns()) / 1e9)
         await self.settle()

@@ -75,11 +75,13 @@ async def test_what_is_put_off_happens_when_the_clock_gets_there_unless_taken_ba
     clock, happened = VirtualClock(), list[str]()
     clock.after(2, lambda: happened.append("late"))
     clock.after(1, lambda: happened.append("early"))
-    clock.after(1, lambda: happened.append("never")).cancel()
+    clock.after(0.5, lambda: happened.append("never")).cancel()
+    assert clock.next_due_ns == 1_000_000_000
     await clock.run(1)
     assert happened == ["early"]
     clock.advance(1)
     assert happened == ["early", "late"]
+    assert clock.next_due_ns is None
 
 
 def test_time_does_not_run_backwards():
