@@ -90,6 +90,7 @@ class FeedKeeper:
         facts = [fact_of_item(item) for item in command.items]
         await self._memory.remember_feed(command.stream, command.items)
         self._note(command.stream, command.cursor)
+        log.info("facts applied", extra={"stream": command.stream, "cursor": command.cursor})
         for fact in facts:
             if fact.gate != self._own:  # our own are in our journal, with our own clock
                 self._history.add(fact)

@@ -95,6 +95,7 @@ class Gate:
         checkpoint = self._health.checkpoint
         if checkpoint is None:
             return  # the display says that the gate waits for its first list
+        begun_ns = self._clock.monotonic_ns()
         scan = self._scan(payload)
         verdict = judge(
             scan.number,
@@ -122,7 +123,7 @@ class Gate:
             self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
         else:
             self._announcer.done()  # the arm stayed closed: at rest the fault is shown
-        self._log(scan, verdict, judged_ns, payload.received_ns)
+        self._log(scan, verdict, judged_ns - begun_ns, begun_ns, payload)
         self._health.changed()
 
     def _scan(self, payload: Payload) -> Scan:
@@ -167,13 +168,16 @@ class Gate:
         key = TicketKey(checkpoint.id, verdict.performance, verdict.ticket.identifier)
         return self._history.use(key, None).last
 
-    def _log(self, scan: Scan, verdict: Verdict, judged_ns: int, received_ns: int) -> None:
+    def _log(
+        self, scan: Scan, verdict: Verdict, judged_ns: int, begun_ns: int, payload: Payload
+    ) -> None:
         fields = {
             "scan": scan.id,
             "answer": verdict.answer.value,
             "direction": scan.direction.value,
             "reader": scan.reader,
-            "verdict_us": (judged_ns - received_ns) // 1000,
-            "durable_us": (self._clock.monotonic_ns() - received_ns) // 1000,
+            "waited_us": (begun_ns - payload.received_ns) // 1000,  # decoding, and the one before
+            "verdict_us": judged_ns // 1000,
+            "durable_us": (self._clock.monotonic_ns() - begun_ns) // 1000,
         }
         log.info("scan", extra=fields)

@@ -4,6 +4,7 @@ Bound by `main` beside the real relay driver over mock pins, so that a demonstra
 driver's own code. Knows no pin library: it is given the pins.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, repeat
 from typing import Final, Protocol
@@ -60,17 +61,24 @@ class DemoPerson:
         self._clock = clock
         self._people = chain(people, repeat(Person()))
         self._walked = walked
+        self._let_in: asyncio.Queue[Person] = asyncio.Queue()
         self.passages = 0
 
     async def run(self) -> None:
-        """Watch and walk until cancelled."""
-        was_closed = False
+        """Watch and walk until cancelled; a pulse is seen also while somebody walks."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._walk_in_turn())
+            was_closed = False
+            while True:
+                await self._clock.sleep(_LOOK_S)
+                is_closed = any(relay.state for relay in self._relays)
+                if is_closed and not was_closed:
+                    self._let_in.put_nowait(next(self._people))
+                was_closed = is_closed
+
+    async def _walk_in_turn(self) -> None:
         while True:
-            await self._clock.sleep(_LOOK_S)
-            is_closed = any(relay.state for relay in self._relays)
-            if is_closed and not was_closed:
-                await self._walk(next(self._people))
-            was_closed = is_closed
+            await self._walk(await self._let_in.get())
 
     async def _walk(self, person: Person) -> None:
         if person.passes_after_s is None:
