@@ -40,6 +40,7 @@ async def open_database(path: Path) -> AsyncIterator[aiosqlite.Connection]:
     Raises:
         StorageError: if it cannot be opened, is in use, or is not ours; the message says which.
     """
+    _reach(path)
     try:
         connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_S_MAX)
     except sqlite3.Error as exc:
@@ -55,6 +56,16 @@ async def open_database(path: Path) -> AsyncIterator[aiosqlite.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+def _reach(path: Path) -> None:
+    """Make sure of the file first: a connection that cannot open leaves its thread to itself."""
+    try:
+        path.open("ab").close()
+    except OSError as exc:
+        raise StorageError(
+            f"{path}: cannot be opened: {exc.strerror}; check the data folder and its owner"
+        ) from exc
 
 
 async def _schema_installed(connection: aiosqlite.Connection, path: Path) -> int:
