@@ -13,7 +13,7 @@ from admission.journal import Flag, Kind, Record
 from admission.passage import FreeCrossing, Passage, Reset
 from admission.scan import Direction
 from admission.sync.feed_items import fact_of_item, item_of
-from admission.sync.gate_side import ApplyFeed, FeedReader, FetchFeed
+from admission.sync.gate_side import ApplyFeed, FeedReader, FetchFeed, RestartFeed
 from admission.sync.messages import Beat, Feed, FeedItem, Lists, Moment, Status, Subscribe
 from admission.sync.server_side import LiveSide, NoteStatus, ReadFeed, Send
 
@@ -73,6 +73,8 @@ def test_a_head_beyond_the_items_is_asked_for():
         FetchFeed("show", 1),
     ]
     assert reader.receive(feed(1, 1, head=7)) == [FetchFeed("show", 1)]
+    assert reader.receive(feed(1, 1, head=2)) == [FetchFeed("show", 1)]
+    assert reader.receive(feed(1, 1, head=1)) == []
 
 
 def test_items_with_a_gap_are_a_fault_of_the_other_side_and_nothing_is_applied():
@@ -82,6 +84,21 @@ def test_items_with_a_gap_are_a_fault_of_the_other_side_and_nothing_is_applied()
         with pytest.raises(RemoteProtocolError, match="gap"):
             reader.receive(hostile)
     assert reader.cursors == {"show": 0}
+
+
+def test_a_server_that_came_from_a_backup_is_followed_from_its_start():
+    reader = FeedReader({"show": 9, "matinee": 9})
+    assert reader.receive(feed(9, 9, head=3)) == [RestartFeed("show"), FetchFeed("show", 0)]
+    assert reader.cursors == {"show": 0, "matinee": 9}
+    assert reader.receive(feed(9, 9, head=3)) == [FetchFeed("show", 0)]  # told again: no news
+    assert reader.receive(feed(0, 3)) == [ApplyFeed("show", (item(1), item(2), item(3)), 3)]
+
+
+def test_an_older_page_with_a_lower_head_is_no_reason_to_begin_anew():
+    reader = FeedReader({"show": 9})
+    assert reader.receive(feed(1, 3)) == []
+    assert reader.receive(feed(3, 3)) == []
+    assert reader.cursors == {"show": 9}
 
 
 def test_a_stream_that_is_not_followed_is_passed_over():
@@ -122,6 +139,9 @@ def test_before_the_subscription_nothing_is_sent():
     assert side.wake(["show"]) == []
     assert side.announce(Lists({}, 1)) == []
     assert side.page(feed(0, 3)) == []
+    assert not side.is_subscribed
+    side.receive(Subscribe({}))
+    assert side.is_subscribed
 
 
 def test_what_was_read_is_sent_and_the_rest_is_read_at_once():
@@ -134,6 +154,14 @@ def test_what_was_read_is_sent_and_the_rest_is_read_at_once():
 def test_an_empty_page_is_not_sent():
     side, _ = subscribed(show=4)
     assert side.page(feed(4, 4)) == []
+
+
+def test_a_gate_that_stands_higher_than_the_stream_is_told_so_and_served_from_there():
+    side, _ = subscribed(show=9)
+    told = feed(9, 9, head=3)
+    assert side.page(told) == [Send(told)]
+    assert side.wake(["show"]) == [ReadFeed("show", 3)]
+    assert side.page(feed(3, 4)) == [Send(feed(3, 4))]
 
 
 def test_any_number_of_wake_ups_costs_at_most_one_further_read():
@@ -149,6 +177,14 @@ def test_a_page_from_before_a_new_subscription_is_not_sent_twice():
     side.receive(Subscribe({"show": 0}))
     assert side.page(feed(0, 2)) == [Send(feed(0, 2))]
     assert side.page(feed(0, 2)) == []
+
+
+def test_the_news_in_a_page_from_before_a_new_subscription_is_not_lost():
+    side, _ = subscribed(show=0)
+    side.receive(Subscribe({"show": 0}))
+    assert side.page(feed(0, 2)) == [Send(feed(0, 2))]
+    assert side.page(feed(0, 3)) == [ReadFeed("show", 2)]
+    assert side.page(feed(2, 3)) == [Send(feed(2, 3))]
 
 
 def test_a_page_of_a_stream_that_is_no_longer_followed_is_dropped():
@@ -218,6 +254,11 @@ class Link:
                     self.frames.append(command.message)
         assert len(self.reads) <= len(STREAMS)
 
+    def go_back(self, count):
+        """Start the server from a backup that lacks the last items; gates connect anew."""
+        self.lengths = {stream: max(0, length - count) for stream, length in self.lengths.items()}
+        self.connect()
+
     def finish_read(self, size):
         if self.reads:
             read = self.reads.pop(0)
@@ -231,12 +272,15 @@ class Link:
 
     def take(self, frame, size):
         for command in self.reader.receive(frame):
-            if isinstance(command, ApplyFeed):
-                numbers = [one.number for one in command.items]
-                self.applied[command.stream] += numbers
-                assert command.cursor == numbers[-1]
-            else:
-                self.take(self.page(command.stream, command.after, size), size)
+            match command:
+                case ApplyFeed():
+                    numbers = [one.number for one in command.items]
+                    self.applied[command.stream] += numbers
+                    assert command.cursor == numbers[-1]
+                case FetchFeed():
+                    self.take(self.page(command.stream, command.after, size), size)
+                case RestartFeed():
+                    self.applied[command.stream].clear()  # numbered anew from here
 
     def settle(self):
         while self.reads or self.frames:
@@ -282,9 +326,21 @@ def test_every_item_is_applied_exactly_once_and_in_order(drawn):
 
 
 @half
-@given(acts)
-def test_without_loss_a_wake_up_is_enough_and_nobody_has_to_connect_anew(drawn):
+@given(acts, st.integers(1, 6), acts)
+def test_after_a_server_came_from_a_backup_the_gate_has_what_the_server_has(before, lost, after):
     link = Link()
+    play(link, before)
+    link.settle()
+    link.go_back(lost)
+    link.settle()
+    play(link, after)
+    link.settle()
+    for name, numbers in link.applied.items():
+        assert numbers == list(range(1, link.lengths[name] + 1))
+
+
+def play(link, drawn):
+    """Play what was drawn, without loss and without connecting anew."""
     for act, stream, count in drawn:
         match act:
             case "grow" | "connect" | "wake":
@@ -293,6 +349,13 @@ def test_without_loss_a_wake_up_is_enough_and_nobody_has_to_connect_anew(drawn):
                 link.finish_read(count + 1)
             case "deliver" | "lose":
                 link.deliver(size=count + 1)
+
+
+@half
+@given(acts)
+def test_without_loss_a_wake_up_is_enough_and_nobody_has_to_connect_anew(drawn):
+    link = Link()
+    play(link, drawn)
     link.settle()
     for name, numbers in link.applied.items():
         assert numbers == list(range(1, link.lengths[name] + 1))

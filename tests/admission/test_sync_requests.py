@@ -97,6 +97,19 @@ def test_a_signature_does_not_fit_another_request(fields):
         check(header(), **fields)
 
 
+def test_a_request_for_a_nonce_of_before_is_told_so():
+    with pytest.raises(SignatureError, match="another nonce"):
+        check(header(nonce="n0"))
+
+
+def test_a_window_tells_how_far_a_gate_has_counted():
+    window = ReplayWindow()
+    assert window.highest == 0
+    for counter in (4, 2):
+        window.take(counter)
+    assert window.highest == 4
+
+
 def test_a_request_signed_for_another_nonce_is_refused_though_it_claims_this_one():
     signed = read_authorization(header(nonce="n2"))
     claimed = header(nonce="n2").replace('nonce="n2"', 'nonce="n1"')

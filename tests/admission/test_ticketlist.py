@@ -69,6 +69,17 @@ def test_a_packed_list_finds_what_a_dictionary_finds(drawn, strangers):
     assert [entry.identifier for entry in packed] == sorted(drawn)
 
 
+@pytest.mark.parametrize("prefix", [bytes(4), b"\xff" * 4, b"\x80\0\0\0", b"", bytes(8)])
+@pytest.mark.parametrize("count", [1, 2, 3, 50, 700])
+def test_a_list_whose_identifiers_are_not_evenly_spread_is_searched_all_the_same(prefix, count):
+    digests = [hashlib.sha256(b"%d" % number).digest() for number in range(2 * count)]
+    identifiers = [(prefix + digest)[:16] for digest in digests]
+    listed, strangers = identifiers[:count], identifiers[count:]
+    packed = PackedList(pack("show", [Entry(one, 0, TicketState.VALID) for one in listed]), "show")
+    assert all(packed.find(one) == (one, 0, TicketState.VALID) for one in listed)
+    assert not any(packed.find(one) for one in (*strangers, bytes(16), b"\xff" * 16))
+
+
 @given(st.permutations(ENTRIES))
 def test_the_bytes_do_not_depend_on_the_order_of_the_entries(order):
     assert pack("show", iter(order)) == SNAPSHOT
@@ -157,6 +168,19 @@ def test_a_state_from_the_future_is_an_error_and_not_a_ticket():
     assert packed.find(ENTRIES[0].identifier) == ENTRIES[0]
     with pytest.raises(ListFormatError, match="unknown ticket state 6"):
         packed.find(ENTRIES[2].identifier)
+
+
+def test_a_ticket_that_points_beyond_the_class_table_is_no_ticket_of_this_list():
+    packed = PackedList(SNAPSHOT, "show")
+    packed.check_columns(3)
+    with pytest.raises(ListFormatError, match="of class 2, there are 2"):
+        packed.check_columns(2)
+    PackedList(pack("show", []), "show").check_columns(0)
+
+
+def test_a_state_from_the_future_is_found_before_the_list_is_used():
+    with pytest.raises(ListFormatError, match="unknown ticket state 6"):
+        PackedList(SNAPSHOT[:-3] + b"\x06\x00\x00", "show").check_columns(3)
 
 
 @half
