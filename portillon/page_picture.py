@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 WIDTH_PX: Final = 1280
-HEIGHT_PX: Final = 1100
+HEIGHT_PX: Final = 1240
 WAIT_S: Final = 20.0
 ARGUMENTS: Final = (
     "--headless",

@@ -48,6 +48,11 @@ class Formats:
         """Write the time of day to the second."""
         return at.astimezone(zone).strftime("%H:%M:%S")
 
+    def exact(self, at: datetime, zone: tzinfo) -> str:
+        """Write the time of day to the millisecond: two gates may be that close."""
+        point = "," if self.language == "fr" else "."
+        return at.astimezone(zone).strftime(f"%H:%M:%S{point}") + f"{at.microsecond // 1000:03}"
+
     def minute(self, at: datetime, zone: tzinfo) -> str:
         """Write the time of day to the minute."""
         return at.astimezone(zone).strftime("%H:%M")

@@ -82,6 +82,7 @@ def _environment(language: str, statics: Statics) -> jinja2.Environment:
         "share": form.share,
         "percent": form.percent,
         "clock": form.clock,
+        "exact": form.exact,
         "minute": form.minute,
         "day": form.day,
         "moment": form.moment,

@@ -68,17 +68,6 @@ def totals(report: LiveReport) -> Totals:
     )
 
 
-def stale_gates(report: LiveReport) -> frozenset[str]:
-    """Give the ids of online gates that hold an older list than the one published."""
-    published = {line.id: line.published_version for line in report.performances}
-    return frozenset(
-        gate.id
-        for gate in report.gates
-        if gate.state is GateState.ONLINE
-        and any(version < published.get(id_, 0) for id_, version in gate.list_versions.items())
-    )
-
-
 def context(report: LiveReport, zone: ZoneInfo) -> dict[str, object]:
     """Give the templates what they need.
 
@@ -89,7 +78,7 @@ def context(report: LiveReport, zone: ZoneInfo) -> dict[str, object]:
     return {
         "report": report,
         "totals": totals(report),
-        "stale": stale_gates(report),
+        "published": {line.id: line for line in report.performances},
         "zone": zone,
         "zone_name": zone.key,
     }

@@ -9,7 +9,7 @@ import pytest
 
 from sync_server.reporting import GateState, LiveReport
 from sync_server.web.back_office import live, live_board
-from sync_server.web.back_office.live_parts import PARTS, stale_gates, totals
+from sync_server.web.back_office.live_parts import PARTS, totals
 from sync_server.web.formats import instant
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7*7 }}{% raw %}\u202egnp"
@@ -110,10 +110,25 @@ def test_totals_leave_revoked_gates_out(report):
     assert (summed.inside, summed.admitted, summed.refused) == (497, 516, 21)
 
 
-def test_a_gate_with_an_older_list_than_the_published_one_is_behind(report):
-    behind = replace(report.gates[1], state=GateState.ONLINE)
-    assert stale_gates(replace(report, gates=(report.gates[0], behind))) == {"g2"}
-    assert stale_gates(report) == frozenset()
+async def test_a_gate_with_an_older_list_than_the_published_one_is_behind(browser, lea):
+    await browser.sign_in()
+    gates = (await page(browser)).partition('id="gates"')[2]
+    first, second = gates.split('data-key="g2"')
+    assert "liste 7" in first
+    assert "en retard" not in first
+    assert "liste 6" in second
+    assert "en retard" in second
+
+
+async def test_two_passages_of_one_second_are_told_apart(browser, lea, reports):
+    anomaly = reports.report.anomalies[0]
+    at_us = anomaly.at_us // 1_000_000 * 1_000_000
+    passages = tuple(replace(one, at_us=at_us + n * 7000) for n, one in enumerate(anomaly.passages))
+    reports.report = replace(reports.report, anomalies=(replace(anomaly, passages=passages),))
+    await browser.sign_in()
+    text = await page(browser)
+    assert ",000</time>" in text
+    assert ",007</time>" in text
 
 
 async def events(answer, count: int) -> list[tuple[str, dict[str, dict[str, str]]]]:
