@@ -1,4 +1,8 @@
-"""What reconciling and reporting need of the journals' and facts' store. Implemented by storage."""
+"""What reconciling needs of the evidence: journals, facts, and what facts come to.
+
+Implemented by storage. Evidence is added and never changed; folds and anomalies are derived from
+it and may be made anew at any time.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +24,13 @@ class KnownJournal:
         id: of the journal.
         gate_id: whose it is; None is the server's own.
         head: how far.
+        forked: whether another content was ever offered for a record.
     """
 
     id: str
     gate_id: str | None
     head: Head
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +53,20 @@ class StatedFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
-    """The figures of the exact report.
+class KeyFold:
+    """What facts of one key come to.
 
     Attributes:
-        anomalies: (journal, sequence, reason), in fold order.
-        occupancy: by checkpoint; only those with facts.
-        attendance: by performance; only those with passages.
+        key: the ticket and the checkpoint.
+        fold: the result.
+        is_listed: whether the performance's list holds the ticket.
+        variants: variant of each passage, by the passage.
     """
 
-    anomalies: tuple[tuple[str, int, str], ...]
-    occupancy: Mapping[str, int]
-    attendance: Mapping[str, int]
+    key: TicketKey
+    fold: TicketFold
+    is_listed: bool
+    variants: Mapping[TicketFact, int]
 
 
 class Journals(Protocol):
@@ -88,14 +96,14 @@ class Journals(Protocol):
         """
         ...
 
-    async def origin_ms(self, journal_id: str, boot_id: bytes) -> int | None:
-        """Give the server time of a gate machine's start, as first measured, or None."""
+    async def origins(self, journal_id: str) -> Mapping[bytes, int]:
+        """Give the server's milliseconds of each measured start of the gate's machine."""
         ...
 
     async def add_origin(
         self, journal_id: str, boot_id: bytes, origin_ms: int, measured_ms: int
     ) -> None:
-        """Keep a first measurement; a later one changes nothing."""
+        """Keep a first measurement."""
         ...
 
 
@@ -112,22 +120,28 @@ class Facts(Protocol):
         """Keep refusals, each with its corrected instant in microseconds."""
         ...
 
-    async def facts_of(self, keys: Sequence[TicketKey]) -> dict[TicketKey, list[TicketFact]]:
-        """Give all passages and resets of some keys."""
+    async def contents(self, journal_id: str, sequence: int) -> list[Fact]:
+        """Give every content that is known of one fact."""
+        ...
+
+    async def facts_of(
+        self, keys: Sequence[TicketKey]
+    ) -> Mapping[TicketKey, Mapping[TicketFact, int]]:
+        """Give all passages and resets of some keys, each with its variant."""
         ...
 
     async def keys_of(self, performance_id: str, identifiers: Iterable[bytes]) -> list[TicketKey]:
         """Give the keys under which some tickets have facts."""
         ...
 
-    async def put_fold(self, key: TicketKey, fold: TicketFold, *, listed: bool) -> None:
-        """Replace what is kept of a key's fold, its anomalies included."""
+    async def replace_folds(self, folds: Sequence[KeyFold]) -> None:
+        """Replace what is kept of some keys' folds, their anomalies included."""
+        ...
+
+    async def add_folds(self, folds: Sequence[KeyFold]) -> None:
+        """Add to what is kept of facts without a ticket, each of which folds alone."""
         ...
 
     async def feed(self, stream: str, after: int, items_max: int) -> Feed:
         """Give the items that follow a cursor."""
-        ...
-
-    async def sums(self) -> Sums:
-        """Give the figures of the exact report."""
         ...

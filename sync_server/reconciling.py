@@ -6,7 +6,8 @@ equals the one from scratch, whatever the order of arrival (docs/rules.md, Recon
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,19 +16,19 @@ from admission import journal
 from admission.errors import JournalError
 from admission.journal import Flag, Kind, Record
 from admission.limits import FEED_ITEMS_MAX
-from admission.passage import FreeCrossing, TicketKey, key_of
-from admission.reconcile import fold_ticket
+from admission.passage import FreeCrossing, Reset, TicketKey, key_of, step
+from admission.reconcile import TicketFold, fold_ticket
 from admission.sync.gate_side import Row
-from admission.sync.messages import Ack, Batch, Feed
+from admission.sync.messages import Ack, Batch, Feed, Moment
 from admission.sync.server_side import Head, Intake, NewRecord, take_in
-from sync_server.entities import instant
 from sync_server.errors import ConflictError
-from sync_server.journal_ports import KnownJournal, StatedFact
+from sync_server.journal_ports import KeyFold, KnownJournal, StatedFact
 from sync_server.ports import Clock, Store, Transaction
 
 log = logging.getLogger(__name__)
 
 CLOCK_OFFSET_MS_MAX: Final = 2000  # a gate's clock that is nearer than this is taken as it is
+ORIGIN_MS_MAX: Final = 1 << 48  # a machine that says it started later, or before 1970, says nothing
 SERVER_JOURNAL: Final = "server"  # the server's own: resets by operators
 
 
@@ -65,14 +66,14 @@ class Reconciling:
         Raises:
             ConflictError: if the journal is another gate's.
         """
-        server_ms = self._clock.now_us() // 1000
+        server_ms = self._clock.now_us() // 1000  # before waiting for the writer before us
         async with self._store.write() as transaction:
-            known = await self._journal(transaction, gate_id, batch.journal)
+            known = await _journal(transaction, gate_id, batch.journal)
             last = batch.first + len(batch.blobs) - 1
             chains = await transaction.journals.chains(batch.journal, batch.first - 1, last)
             intake = take_in(batch, known.head, chains)
-            await _measure_clock(transaction, batch, server_ms)
-            streams = await self._keep(transaction, known, intake)
+            clock = await _measure_clock(transaction, batch.journal, batch.sent, server_ms)
+            streams = await _keep(transaction, known, intake, clock)
         if intake.forked:
             log.error(
                 "journal forked: a gate's card was cloned or restored",
@@ -80,19 +81,6 @@ class Reconciling:
             )
         has_news = bool(intake.records or intake.forked)
         return Taken(intake.answer(batch.journal, server_ms), streams, has_news)
-
-    async def reset(
-        self, checkpoint_id: str, performance_id: str, identifier: bytes, reason: str
-    ) -> frozenset[str]:
-        """Have a checkpoint forget a ticket's passages so far; an operator's order.
-
-        Returns:
-            Feeds that have grown.
-        """
-        async with self._store.write() as transaction:
-            return await self.reset_within(
-                transaction, checkpoint_id, performance_id, identifier, {"reason": reason[:200]}
-            )
 
     async def reset_within(
         self,
@@ -107,7 +95,7 @@ class Reconciling:
         Returns:
             Feeds that have grown.
         """
-        known = await self._journal(transaction, None, SERVER_JOURNAL)
+        known = await _journal(transaction, None, SERVER_JOURNAL)
         sequence = known.head.sequence + 1
         record = Record(
             kind=int(Kind.RESET),
@@ -123,138 +111,176 @@ class Reconciling:
         blob = journal.encode(record)
         chain = journal.chain(known.head.chain, blob)
         new = NewRecord(Row(sequence, chain, blob), record)
-        return await self._keep(transaction, known, Intake(Head(sequence, chain), (new,)))
-
-    async def refold(self, performance_id: str, identifiers: Iterable[bytes]) -> None:
-        """Fold some tickets anew: their state or class has changed."""
-        async with self._store.write() as transaction:
-            await refold_tickets(transaction, performance_id, identifiers)
+        intake = Intake(Head(sequence, chain), (new,))
+        return await _keep(transaction, known, intake, GateClock({}))
 
     async def feed(self, stream: str, after: int) -> Feed:
         """Give the items of a feed that follow a cursor."""
         async with self._store.read() as transaction:
             return await transaction.facts.feed(stream, after, FEED_ITEMS_MAX)
 
-    async def _journal(
-        self, transaction: Transaction, gate_id: str | None, journal_id: str
-    ) -> KnownJournal:
-        known = await transaction.journals.journal(journal_id)
-        if known is None:
-            head = Head(0, journal.genesis(journal_id))
-            await transaction.journals.add_journal(journal_id, gate_id, head)
-            return KnownJournal(journal_id, gate_id, head)
-        if known.gate_id != gate_id:
-            raise ConflictError("foreign_journal", "this journal belongs to another gate")
-        return known
 
-    async def _keep(
-        self, transaction: Transaction, known: KnownJournal, intake: Intake
-    ) -> frozenset[str]:
-        stated = []
-        if intake.records:
-            rows = [new.row for new in intake.records]
-            await transaction.journals.add_records(known.id, rows, intake.head)
-            stated += await self._stated(transaction, known, intake.records, {})
-            await self._keep_refusals(transaction, known, intake.records)
-        if intake.forked:
-            variants = await transaction.journals.add_forks(known.id, intake.forked)
-            other = [
-                NewRecord(row, _read(row)) for row in intake.forked if row.sequence in variants
-            ]
-            stated += await self._stated(transaction, known, other, variants)
-        await transaction.facts.add_facts(stated)
-        await _fold(
-            transaction,
-            {key_of(one.fact) for one in stated if not isinstance(one.fact, FreeCrossing)},
-        )
-        return frozenset(one.stream for one in stated)
+class GateClock:
+    """When a gate's machine started, in the server's time, as far as it was measured."""
 
-    async def _stated(
-        self,
-        transaction: Transaction,
-        known: KnownJournal,
-        records: Sequence[NewRecord],
-        variants: dict[int, int],
-    ) -> list[StatedFact]:
-        """Derive the facts that some records state."""
-        stated = []
-        streams: dict[tuple[str, str], str] = {}
-        for new in records:
-            if new.record is None:
-                continue
-            at = await _corrected(transaction, known.id, new.record)
-            fact = journal.fact_of(known.id, new.record, at)
-            if fact is None:
-                continue
-            place = (new.record.performance, new.record.checkpoint)
-            if place not in streams:
-                streams[place] = await _stream(transaction, *place)
-            variant = variants.get(new.row.sequence, 0)
-            stated.append(StatedFact(fact, new.record, variant, known.gate_id, streams[place]))
-        return stated
+    def __init__(self, origins: Mapping[bytes, int]) -> None:
+        self._origins = origins
 
-    async def _keep_refusals(
-        self, transaction: Transaction, known: KnownJournal, records: Sequence[NewRecord]
-    ) -> None:
-        refused = [
-            (new.record, journal.microseconds(await _corrected(transaction, known.id, new.record)))
-            for new in records
-            if new.record is not None and _is_refusal(new.record)
-        ]
-        if known.gate_id is not None:
-            await transaction.facts.add_refusals(known.id, known.gate_id, refused)
+    def corrected(self, record: Record) -> datetime:
+        """Give a record's instant, corrected by its clock's known offset to the server.
+
+        The offset is the one of the first contact after the machine's start, so that it never
+        changes once facts were told. A clock that is nearly right is taken as it is: the
+        measurement's own error, the time on the way, is of that size.
+
+        Raises:
+            JournalError: if no calendar date has it.
+        """
+        own = journal.instant(record.wall_ms)
+        origin_ms = self._origins.get(record.boot_id)
+        if origin_ms is None:
+            return own
+        by_server_ms = origin_ms + record.boot_ms
+        if abs(by_server_ms - record.wall_ms) < CLOCK_OFFSET_MS_MAX:
+            return own
+        try:
+            return journal.instant(by_server_ms)
+        except JournalError:
+            return own  # the machine's own count is no moment of this calendar
+
+
+async def absorb(transaction: Transaction, stated: Sequence[StatedFact]) -> None:
+    """Keep facts that are not kept yet, and fold again what they touch."""
+    await transaction.facts.add_facts(stated)
+    keys: dict[TicketKey, None] = {}
+    alone = []
+    for one in stated:
+        fact = one.fact
+        if not isinstance(fact, FreeCrossing) and fact.performance:
+            keys[key_of(fact)] = None
+        elif not isinstance(fact, Reset):  # a reset of no performance forgets nothing
+            alone.append(_fold_alone(one))
+    await transaction.facts.add_folds(alone)
+    await fold_again(transaction, list(keys))
 
 
 async def refold_tickets(
     transaction: Transaction, performance_id: str, identifiers: Iterable[bytes]
 ) -> None:
     """Fold some tickets anew, inside the transaction that changed them."""
-    await _fold(transaction, set(await transaction.facts.keys_of(performance_id, identifiers)))
+    await fold_again(transaction, await transaction.facts.keys_of(performance_id, identifiers))
 
 
-async def _fold(transaction: Transaction, keys: set[TicketKey]) -> None:
-    facts = await transaction.facts.facts_of(sorted(keys, key=repr))
-    names = {key.performance for key in keys if key.performance is not None}
-    performances = await transaction.performances.performances_by_id(names)
-    for name in sorted(names):
-        mine = [key.identifier for key in keys if key.performance == name]
-        listed = await transaction.tickets.known(name, mine)
+async def fold_again(transaction: Transaction, keys: Sequence[TicketKey]) -> None:
+    """Fold the facts of some tickets of performances from scratch, and keep what they come to."""
+    facts = await transaction.facts.facts_of(keys)
+    by_performance: defaultdict[str, list[TicketKey]] = defaultdict(list)
+    for key in keys:
+        by_performance[key.performance or ""].append(key)
+    performances = await transaction.performances.performances_by_id(by_performance)
+    folds = []
+    for name, mine in by_performance.items():
+        listed = await transaction.tickets.known(name, list({key.identifier for key in mine}))
         performance = performances[name].judged() if name in performances else None
-        for key in (key for key in facts if key.performance == name):
+        for key in mine:
             ticket = listed.get(key.identifier)
             fold = fold_ticket(facts[key], performance, ticket)
-            await transaction.facts.put_fold(key, fold, listed=ticket is not None)
-    for key in (key for key in facts if key.performance is None):
-        await transaction.facts.put_fold(key, fold_ticket(facts[key], None, None), listed=False)
+            folds.append(KeyFold(key, fold, ticket is not None, facts[key]))
+    await transaction.facts.replace_folds(folds)
 
 
-async def _measure_clock(transaction: Transaction, batch: Batch, server_ms: int) -> None:
-    origin_ms = server_ms - batch.sent.boot_ms
-    await transaction.journals.add_origin(batch.journal, batch.sent.boot_id, origin_ms, server_ms)
+def _fold_alone(one: StatedFact) -> KeyFold:
+    """Fold a fact that has no ticket: it says nothing of any other."""
+    fact = one.fact
+    if isinstance(fact, FreeCrossing):
+        key = TicketKey(fact.checkpoint, None, b"")
+        return KeyFold(key, TicketFold((), step(fact.direction), is_used=False), False, {})
+    return KeyFold(key_of(fact), fold_ticket([fact], None, None), False, {fact: one.variant})
 
 
-async def _corrected(transaction: Transaction, journal_id: str, record: Record) -> datetime:
-    """Give a record's instant, corrected by its clock's known offset to the server.
-
-    The offset is the one of the first contact after the machine's start, so that it never changes
-    once facts were told. A clock that is nearly right is taken as it is: the measurement's own
-    error, the time on the way, is of that size.
-    """
-    origin_ms = await transaction.journals.origin_ms(journal_id, record.boot_id)
-    if origin_ms is None:
-        return journal.instant(record.wall_ms)
-    by_server_ms = origin_ms + record.boot_ms
-    if abs(by_server_ms - record.wall_ms) < CLOCK_OFFSET_MS_MAX:
-        return journal.instant(record.wall_ms)
-    return instant(by_server_ms * 1000)
+async def _journal(transaction: Transaction, gate_id: str | None, journal_id: str) -> KnownJournal:
+    known = await transaction.journals.journal(journal_id)
+    if known is None and (gate_id is None) == (journal_id == SERVER_JOURNAL):
+        head = Head(0, journal.genesis(journal_id))
+        await transaction.journals.add_journal(journal_id, gate_id, head)
+        return KnownJournal(journal_id, gate_id, head)
+    if known is None or known.gate_id != gate_id:
+        raise ConflictError("foreign_journal", "this journal belongs to another gate")
+    return known
 
 
-async def _stream(transaction: Transaction, performance_id: str, checkpoint_id: str) -> str:
-    """Give the feed of a fact: its performance's, else that of its checkpoint's first."""
-    if performance_id:
-        return performance_id
-    checkpoint = await transaction.checkpoints.checkpoint(checkpoint_id)
-    return checkpoint.performances[0] if checkpoint and checkpoint.performances else ""
+async def _keep(
+    transaction: Transaction, known: KnownJournal, intake: Intake, clock: GateClock
+) -> frozenset[str]:
+    deriving = _Deriving(transaction, known, clock)
+    if intake.records:
+        rows = [new.row for new in intake.records]
+        await transaction.journals.add_records(known.id, rows, intake.head)
+        for new in intake.records:
+            await deriving.add(new.record, 0)
+    if intake.forked:
+        variants = await transaction.journals.add_forks(known.id, intake.forked)
+        for row in intake.forked:
+            if row.sequence in variants:
+                await deriving.add(_read(row), variants[row.sequence])
+    if known.gate_id is not None:
+        await transaction.facts.add_refusals(known.id, known.gate_id, deriving.refused)
+    await absorb(transaction, deriving.stated)
+    return frozenset(one.stream for one in deriving.stated)
+
+
+class _Deriving:
+    """Derives facts and refusals of one journal's records."""
+
+    def __init__(self, transaction: Transaction, known: KnownJournal, clock: GateClock) -> None:
+        self._transaction = transaction
+        self._known = known
+        self._clock = clock
+        self._streams: dict[tuple[str, str], str] = {}
+        self.stated: list[StatedFact] = []
+        self.refused: list[tuple[Record, int]] = []
+
+    async def add(self, record: Record | None, variant: int) -> None:
+        """Take a record in; one that cannot be read, or contradicts itself, states nothing."""
+        if record is None:
+            return
+        try:
+            at = self._clock.corrected(record)
+            fact = journal.fact_of(self._known.id, record, at)
+        except JournalError:
+            return
+        if _is_refusal(record) and variant == 0:
+            self.refused.append((record, journal.microseconds(at)))
+        if fact is None:
+            return
+        if self._known.forked or variant > 0:
+            contents = await self._transaction.facts.contents(self._known.id, record.sequence)
+            if fact in contents:
+                return  # the same fact in other bytes
+        stream = await self._stream(record.performance, record.checkpoint)
+        self.stated.append(StatedFact(fact, record, variant, self._known.gate_id, stream))
+
+    async def _stream(self, performance_id: str, checkpoint_id: str) -> str:
+        """Give the feed of a fact: its performance's, else that of its checkpoint's first."""
+        if performance_id:
+            return performance_id
+        place = (performance_id, checkpoint_id)
+        if place not in self._streams:
+            checkpoint = await self._transaction.checkpoints.checkpoint(checkpoint_id)
+            controlled = checkpoint.performances if checkpoint else ()
+            self._streams[place] = controlled[0] if controlled else checkpoint_id
+        return self._streams[place]
+
+
+async def _measure_clock(
+    transaction: Transaction, journal_id: str, sent: Moment, server_ms: int
+) -> GateClock:
+    origins = dict(await transaction.journals.origins(journal_id))
+    origin_ms = server_ms - sent.boot_ms
+    if sent.boot_id not in origins and 0 <= origin_ms <= ORIGIN_MS_MAX:
+        origins[sent.boot_id] = origin_ms
+        await transaction.journals.add_origin(journal_id, sent.boot_id, origin_ms, server_ms)
+    return GateClock(origins)
 
 
 def _is_refusal(record: Record) -> bool:
@@ -264,6 +290,7 @@ def _is_refusal(record: Record) -> bool:
 
 def _read(row: Row) -> Record | None:
     try:
-        return journal.decode(row.blob)
+        record = journal.decode(row.blob)
     except JournalError:
         return None  # kept as it came, and counted as a fork; it states no fact
+    return record if record.sequence == row.sequence else None

@@ -11,15 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from sync_server.errors import StorageError
+from sync_server.storage.migrations import NEWEST
 from sync_server.storage.transaction import SqlTransaction
 
 BUSY_S: Final = 30.0  # another process (a backup, `init`) may hold the file this long
@@ -75,10 +72,8 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
                     await connection.run_sync(migrate)
         except DatabaseError as exc:
             raise StorageError(f"{path} cannot be used as the database: {exc.orig}") from exc
-        except CommandError as exc:
-            raise StorageError(
-                f"{path} was written by a newer version of this program: {exc}"
-            ) from exc
+        except StorageError as exc:
+            raise StorageError(f"{path} cannot be used as the database: {exc.message}") from exc
         yield Database(engine)
     finally:
         await engine.dispose()
@@ -93,20 +88,32 @@ def _make_private(path: Path) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    """Run the steps that a database has not had yet, inside the caller's transaction."""
+    """Run the steps that a database has not had yet, inside the caller's transaction.
+
+    Raises:
+        StorageError: if it has had steps that this program does not know.
+    """
+    if _revision(connection) == NEWEST:
+        return
+    from alembic import command  # a second of a small machine: only where there is work
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as exc:
+        raise StorageError(f"it was written by a newer version of this program: {exc}") from exc
 
 
-def newest_revision() -> str | None:
-    """Give the number of the newest step."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    return ScriptDirectory.from_config(config).get_current_head()
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _set_up(dbapi_connection: Any, _record: object) -> None:

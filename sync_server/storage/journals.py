@@ -1,10 +1,9 @@
 """Journals as the gates wrote them, their forks, and their machines' clocks, in the database."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.sync.gate_side import Row
@@ -21,12 +20,12 @@ class SqlJournals:
 
     async def journal(self, journal_id: str) -> KnownJournal | None:
         """Give one, or None."""
-        row = (
-            await self._connection.execute(select(journals).where(journals.c.id == journal_id))
-        ).one_or_none()
+        found = await self._connection.execute(select(journals).where(journals.c.id == journal_id))
+        row = found.one_or_none()
         if row is None:
             return None
-        return KnownJournal(row.id, row.gate_id, Head(row.head_sequence, row.head_chain))
+        head = Head(row.head_sequence, row.head_chain)
+        return KnownJournal(row.id, row.gate_id, head, row.forked)
 
     async def add_journal(self, journal_id: str, gate_id: str | None, head: Head) -> None:
         """Keep a new one."""
@@ -74,58 +73,61 @@ class SqlJournals:
         """Keep records that contradict what is stored; give the variant of each new one."""
         variants = {}
         for row in rows:
-            digest = hashlib.sha256(row.blob).digest()
-            same = await self._connection.scalar(
-                select(journal_records.c.sequence).where(
-                    journal_records.c.journal_id == journal_id,
-                    journal_records.c.sequence == row.sequence,
-                    journal_records.c.blob == row.blob,
-                )
-            )
-            known = await self._connection.scalar(
-                select(func.count()).where(
-                    journal_forks.c.journal_id == journal_id,
-                    journal_forks.c.sequence == row.sequence,
-                )
-            )
-            added = await self._connection.execute(
-                insert_or(journal_forks)
-                .values(
-                    journal_id=journal_id,
-                    sequence=row.sequence,
-                    blob_sha256=digest,
-                    variant=(known or 0) + 1,
-                    blob=row.blob,
-                )
-                .on_conflict_do_nothing()
-            )
-            if added.rowcount and same is None:
-                variants[row.sequence] = (known or 0) + 1
+            variant = await self._keep_aside(journal_id, row)
+            if variant is not None:
+                variants[row.sequence] = variant
         await self._connection.execute(
             update(journals).where(journals.c.id == journal_id).values(forked=True)
         )
         return variants
 
-    async def origin_ms(self, journal_id: str, boot_id: bytes) -> int | None:
-        """Give the server time of a gate machine's start, as first measured, or None."""
-        found: int | None = await self._connection.scalar(
-            select(clock_origins.c.origin_ms).where(
-                clock_origins.c.journal_id == journal_id, clock_origins.c.boot_id == boot_id
+    async def _keep_aside(self, journal_id: str, row: Row) -> int | None:
+        stored = await self._connection.scalar(
+            select(journal_records.c.blob).where(
+                journal_records.c.journal_id == journal_id,
+                journal_records.c.sequence == row.sequence,
             )
         )
-        return found
+        here = (journal_forks.c.journal_id == journal_id, journal_forks.c.sequence == row.sequence)
+        sha256 = hashlib.sha256(row.blob).digest()
+        known = await self._connection.scalar(
+            select(journal_forks.c.variant).where(*here, journal_forks.c.blob_sha256 == sha256)
+        )
+        if stored == row.blob or known is not None:
+            return None
+        last = await self._connection.scalar(
+            select(func.coalesce(func.max(journal_forks.c.variant), 0)).where(*here)
+        )
+        variant = int(last or 0) + 1
+        await self._connection.execute(
+            insert(journal_forks).values(
+                journal_id=journal_id,
+                sequence=row.sequence,
+                blob_sha256=sha256,
+                variant=variant,
+                blob=row.blob,
+            )
+        )
+        return variant
+
+    async def origins(self, journal_id: str) -> Mapping[bytes, int]:
+        """Give the server's milliseconds of each measured start of the gate's machine."""
+        rows = await self._connection.execute(
+            select(clock_origins.c.boot_id, clock_origins.c.origin_ms).where(
+                clock_origins.c.journal_id == journal_id
+            )
+        )
+        return {row.boot_id: row.origin_ms for row in rows}
 
     async def add_origin(
         self, journal_id: str, boot_id: bytes, origin_ms: int, measured_ms: int
     ) -> None:
-        """Keep a first measurement; a later one changes nothing."""
+        """Keep a first measurement."""
         await self._connection.execute(
-            insert_or(clock_origins)
-            .values(
+            insert(clock_origins).values(
                 journal_id=journal_id,
                 boot_id=boot_id,
                 origin_ms=origin_ms,
                 measured_ms=measured_ms,
             )
-            .on_conflict_do_nothing()
         )

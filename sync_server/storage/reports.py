@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, distinct, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, distinct, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.scan import Direction
@@ -30,14 +30,9 @@ class SqlReports:
 
     async def occupancy(self, checkpoints: Sequence[str]) -> Mapping[str, int]:
         """Give the people inside, by checkpoint."""
-        folded = await self._counts(
+        return await self._counts(
             ticket_folds.c.checkpoint_id, checkpoints, func.sum(ticket_folds.c.occupancy)
         )
-        steps = case((facts.c.direction == Direction.ENTRY.value, 1), else_=-1)
-        free = await self._counts(
-            facts.c.checkpoint_id, checkpoints, func.sum(steps), facts.c.kind == "free"
-        )
-        return {place: folded.get(place, 0) + free.get(place, 0) for place in checkpoints}
 
     async def attendance(self, performances: Sequence[str]) -> Mapping[str, int]:
         """Give the listed tickets with an unforgotten passage, by performance."""
@@ -45,7 +40,7 @@ class SqlReports:
             ticket_folds.c.performance_id,
             performances,
             func.count(distinct(ticket_folds.c.identifier)),
-            ticket_folds.c.listed & (ticket_folds.c.passages > 0),
+            ticket_folds.c.is_listed & ticket_folds.c.is_used,
         )
 
     async def listed(self, performances: Sequence[str]) -> Mapping[str, int]:

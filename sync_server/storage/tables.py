@@ -349,8 +349,8 @@ ticket_folds: Final = Table(  # what one key's facts come to, so that counts are
     Column("performance_id", Text, nullable=False),
     Column("identifier", LargeBinary, nullable=False),
     Column("occupancy", BigInteger, nullable=False),  # entries less exits, unforgotten
-    Column("passages", BigInteger, nullable=False),  # unforgotten
-    Column("listed", Boolean, nullable=False),
+    Column("is_used", Boolean, nullable=False),  # whether an unforgotten passage is left
+    Column("is_listed", Boolean, nullable=False),
     PrimaryKeyConstraint("checkpoint_id", "performance_id", "identifier"),
     Index(None, "performance_id", "identifier"),
 )

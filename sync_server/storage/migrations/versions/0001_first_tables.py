@@ -64,8 +64,8 @@ def upgrade() -> None:
         sa.Column("performance_id", sa.Text(), nullable=False),
         sa.Column("identifier", sa.LargeBinary(), nullable=False),
         sa.Column("occupancy", sa.BigInteger(), nullable=False),
-        sa.Column("passages", sa.BigInteger(), nullable=False),
-        sa.Column("listed", sa.Boolean(), nullable=False),
+        sa.Column("is_used", sa.Boolean(), nullable=False),
+        sa.Column("is_listed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint(
             "checkpoint_id", "performance_id", "identifier", name=op.f("pk_ticket_folds")
         ),
