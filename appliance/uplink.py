@@ -98,6 +98,7 @@ class Uplink:
                     log.warning("link lost", extra={"reason": str(group.exceptions[0])})
             failures = 1 if self.live else failures + 1
             self._set_live(False)
+            _stay_cancelled()
             await self._clock.sleep(retry_s(failures, self._jitter()))
 
     async def _round(self) -> None:
@@ -248,3 +249,14 @@ def retry_s(failures: int, jitter: float) -> float:
     """
     cap: float = min(RETRY_S_MAX, RETRY_S_MIN * 2.0 ** min(failures, 10))
     return RETRY_S_MIN + jitter * (cap - RETRY_S_MIN)
+
+
+def _stay_cancelled() -> None:
+    """Go on being cancelled, where a link that broke in the same moment has hidden it.
+
+    A TaskGroup whose tasks fail while it is cancelled raises their errors alone (CPython before
+    3.13): whoever handles those would go on as if nobody had said stop.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -29,7 +29,4 @@ def run(arguments: argparse.Namespace) -> int:
 
     stay = sys.stdout.isatty() if arguments.stay is None else arguments.stay
     narrator = Narrator(sys.stdout, colour=sys.stdout.isatty())
-    try:
-        return asyncio.run(tell(arguments.folder, arguments.port, stay, narrator))
-    except KeyboardInterrupt:
-        return 0
+    return asyncio.run(tell(arguments.folder, arguments.port, stay, narrator))

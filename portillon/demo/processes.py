@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,11 @@ from typing import Any, Final
 
 Event = dict[str, Any]
 STOP_S_MAX: Final = 10.0
+
+
+# however the demonstration ends, no daemon stays behind to hold its ports
+_SETPRIV: Final = shutil.which("setpriv")
+_WITH_US: Final = () if _SETPRIV is None else (_SETPRIV, "--pdeathsig", "TERM", "--")
 
 
 class DaemonError(Exception):
@@ -40,6 +46,7 @@ class Daemon:
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Start the process; its log is read by a task of the group."""
         self._process = await asyncio.create_subprocess_exec(
+            *_WITH_US,
             sys.executable, "-m", "portillon", *self._arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,18 +46,36 @@ async def tell(folder: Path, port: int, stay: bool, narrator: Narrator) -> int:
     Returns:
         0 if every scan got the answer it should have and the merged report is exact, else 1.
     """
+    _cancel_once_on_signals()
+    outcome = 1
     try:
         async with open_stage(folder, port) as stage:
             told = await _play(stage, narrator)
-            good = _conclude(stage, told, narrator)
+            outcome = 0 if _conclude(stage, told, narrator) else 1
             if stay:
                 narrator.say("Everything keeps running. Ctrl-C ends it.")
                 await asyncio.Event().wait()
-            return 0 if good else 1
+    except* asyncio.CancelledError:
+        narrator.say("Server and gates are stopped.")
     except* (DaemonError, OperatorError) as group:
         narrator.verdict(False, f"The demonstration broke off: {_reason(group)}")
         narrator.say(f"What the daemons wrote is in {folder}.")
-    return 1
+        outcome = 1
+    return outcome
+
+
+def _cancel_once_on_signals() -> None:
+    """Have the first Ctrl-C end the story in order; an impatient second one changes nothing."""
+    loop, story = asyncio.get_running_loop(), asyncio.current_task()
+    told_to_stop: list[int] = []
+
+    def stop(number: int) -> None:
+        if not told_to_stop and story is not None:
+            story.cancel()
+        told_to_stop.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
 
 
 def _reason(group: BaseExceptionGroup[BaseException]) -> str:
