@@ -121,13 +121,15 @@ class Uploader:
         """Take the server's answer.
 
         Raises:
-            RemoteProtocolError: if it speaks of another journal.
+            RemoteProtocolError: if it speaks of another journal, or nothing of a batch that
+                follows what the server has was taken; sending it again at once would not help.
         """
         if ack.journal != self.journal:
             raise RemoteProtocolError(f"answer for journal {ack.journal}, sent {self.journal}")
         flown, self._in_flight = self._in_flight, {}
-        own = self._acked_chain if ack.head == self.acked else flown.get(ack.head)
-        if own is None or own != ack.chain or (ack.conflict and ack.head == self.acked):
+        if (ack.head, ack.chain) == (self.acked, self._acked_chain):
+            raise RemoteProtocolError(f"the server took nothing of what follows {ack.head}")
+        if flown.get(ack.head) != ack.chain:
             return CompareChain(ack.head, ack.chain)
         self.acked, self._acked_chain = ack.head, ack.chain
         return AckUpTo(ack.head, ack.chain, tuple(bad.sequence for bad in ack.malformed))

@@ -13,6 +13,7 @@ from admission.passage import (
     Passage,
     Reset,
     TicketKey,
+    TicketUse,
     canonical,
     fold_key,
 )
@@ -93,6 +94,8 @@ def test_use_tells_the_last_passage_and_the_days():
     use = history.use(KEY, Performance("show", UTC))
     assert (use.entries, use.passages, use.is_inside, use.last) == (1, 2, False, exit_)
     assert use.days == [NOON.date(), exit_.at.date()]
+    history.add(Reset("office", 1, exit_.at + timedelta(hours=1), "door", "show", b"T1"))
+    assert history.use(KEY, None) == TicketUse()
 
 
 def test_the_class_that_is_remembered_is_that_of_the_last_passage_anywhere():

@@ -191,6 +191,19 @@ def test_an_acknowledgement_beyond_the_journal_is_a_fork():
     assert gate.receive(Ack("j", 9, bytes(32), 0)) == Fork(9)
 
 
+@pytest.mark.parametrize("conflict", [True, False])
+def test_a_server_that_takes_nothing_of_what_follows_is_not_asked_again_at_once(conflict):
+    gate, server = Gate(Card().write(2)), Server()
+    settle(gate, server)
+    gate.card.write(1)
+    gate.batch()
+    with pytest.raises(RemoteProtocolError, match="nothing of what follows 2"):
+        gate.receive(Ack("j", 2, gate.card.chain_at(2), 0, conflict))
+    assert gate.card.acked == 2
+    settle(gate, server)
+    assert server.rows == gate.card.rows
+
+
 def test_after_a_fork_nothing_is_sent_any_more():
     gate = Gate(Card().write(3))
     gate.batch()
