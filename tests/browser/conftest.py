@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from sync_server.accounts import Accounts
 from sync_server.web.back_office.live import BOARD
@@ -34,6 +34,7 @@ NO_CHROMIUM = (
     " (`make test-browser` does; on Debian: apt-get install chromium), or leave these tests out"
     " with: pytest -m 'not browser'"
 )
+PATIENCE_MS = 20_000  # a busy machine is slow; a page that is wrong stays wrong
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
 
@@ -49,6 +50,7 @@ def load_stand_ins() -> ModuleType:
 
 
 stand_ins = load_stand_ins()
+expect.set_options(timeout=PATIENCE_MS)
 report = stand_ins.report
 
 
@@ -151,7 +153,7 @@ async def site(report: object) -> AsyncIterator[Site]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
     context = await chromium.new_context(locale="fr-FR", viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     await context.close()
 

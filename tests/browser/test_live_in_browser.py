@@ -136,6 +136,27 @@ async def test_a_server_that_falls_silent_counts_as_lost(visitor, monkeypatch):
     held.set()
 
 
+async def test_a_page_that_nobody_sees_gives_its_connection_up_until_it_is_seen(visitor):
+    await visitor.page.clock.install()
+    await visitor.sign_in()
+    page, board = visitor.page, visitor.site.app[live.BOARD]
+    await expect(page.locator('[data-when="good"]')).to_be_visible()
+    set_hidden = """hidden => {
+        Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await page.evaluate(set_hidden, True)
+    await page.clock.run_for(61_000)
+    async with asyncio.timeout(10):
+        while board._streams:
+            board.changed()
+            await asyncio.sleep(0.01)
+    await page.evaluate(set_hidden, False)
+    await expect(page.locator('[data-when="good"]')).to_be_visible()
+    assert len(board._streams) == 1
+    await expect(page.get_by_role("alert")).to_be_empty()
+
+
 async def test_a_later_login_elsewhere_closes_the_page_with_a_notice(visitor):
     await visitor.sign_in()
     page = visitor.page

@@ -5,6 +5,7 @@ import { morphInto } from "./morph.js";
 
 const SILENCE_MS_MAX = 25_000; // the server says something every ten seconds
 const RETRY_MS = 3_000;
+const REST_AFTER_MS = 60_000; // browsers allow six connections: a page nobody sees gives its up
 const SPOKEN_EVERY_MS = 30_000; // a reader of the screen is not interrupted more often
 
 const link = document.querySelector("[data-link]");
@@ -19,6 +20,8 @@ let heardAt = performance.now();
 let spokenAt = -SPOKEN_EVERY_MS;
 let lastSpoken = sentence();
 let retry = 0;
+let rest = 0;
+let isResting = false;
 
 function show(state) {
   for (const line of link.querySelectorAll("[data-when]")) line.hidden = line.dataset.when !== state;
@@ -91,7 +94,22 @@ function open() {
   stream.addEventListener("error", onError);
 }
 
+function onVisibility() {
+  clearTimeout(rest);
+  if (document.hidden) {
+    rest = setTimeout(() => {
+      isResting = true;
+      stream.close();
+    }, REST_AFTER_MS);
+  } else if (isResting) {
+    isResting = false;
+    show("wait");
+    open();
+  }
+}
+
 function watch() {
+  if (isResting) return;
   speak();
   if (performance.now() - heardAt <= SILENCE_MS_MAX) return;
   show("lost");
@@ -101,6 +119,7 @@ function watch() {
 show("wait");
 open();
 setInterval(watch, 1_000);
+document.addEventListener("visibilitychange", onVisibility);
 addEventListener("pagehide", () => stream.close());
 addEventListener("pageshow", (event) => {
   if (event.persisted) open();
