@@ -34,7 +34,7 @@ class ServerConfig:
 
 
 _KINDS: Final = {
-    "data": (str, 'a text in quotes, such as data = "/var/lib/portillon-server"'),
+    "data": (str, 'a text in quotes, such as data = "/var/lib/p"'),
     "host": (str, 'an IP address in quotes, such as host = "127.0.0.1"'),
     "port": (int, f"a whole number from 1 to {PORT_MAX}, such as port = 8080"),
     "tls": (bool, "true or false, such as tls = true"),
