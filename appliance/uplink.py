@@ -6,8 +6,8 @@ its cause; the next one comes after a jittered wait. Nothing here can hold a per
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from admission import journal
 from admission.errors import AdmissionError
@@ -93,12 +93,11 @@ class Uplink:
         while True:
             try:
                 await self._round()
-            except* _FAILURES as group:
+            except _FAILURES as exc:
                 if failures == 0 or self.live:
-                    log.warning("link lost", extra={"reason": str(group.exceptions[0])})
+                    log.warning("link lost", extra={"reason": str(exc)})
             failures = 1 if self.live else failures + 1
             self._set_live(False)
-            _stay_cancelled()
             await self._clock.sleep(retry_s(failures, self._jitter()))
 
     async def _round(self) -> None:
@@ -111,11 +110,12 @@ class Uplink:
         await self._upload_once()
         async with self._link.live() as connection:
             await connection.send(Subscribe(self._feeds.cursors))
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(connection))
-                tasks.create_task(self._keep_lists(connection, is_complete))
-                tasks.create_task(self._upload())
-                tasks.create_task(self._report(connection))
+            await _run_until_one_fails(
+                self._receive(connection),
+                self._keep_lists(connection, is_complete),
+                self._upload(),
+                self._report(connection),
+            )
 
     def _follow(self) -> bool:
         """Follow the streams of the assignment; tell whether they are others than before."""
@@ -251,12 +251,26 @@ def retry_s(failures: int, jitter: float) -> float:
     return RETRY_S_MIN + jitter * (cap - RETRY_S_MIN)
 
 
-def _stay_cancelled() -> None:
-    """Go on being cancelled, where a link that broke in the same moment has hidden it.
+async def _run_until_one_fails(*services: Coroutine[Any, Any, None]) -> None:
+    """Run what never ends by itself, until the link or the disk fails in one; raise that.
 
-    A TaskGroup whose tasks fail while it is cancelled raises their errors alone (CPython before
-    3.13): whoever handles those would go on as if nobody had said stop.
+    No task of the group ends with such a failure: a TaskGroup (of CPython before 3.13) that is
+    told to stop in the moment in which a task fails raises the failure alone, and whoever handles
+    that goes on as if nobody had said stop.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    failures: list[Exception] = []
+    failed = asyncio.Event()
+
+    async def run(service: Coroutine[Any, Any, None]) -> None:
+        try:
+            await service
+        except _FAILURES as exc:
+            failures.append(exc)
+            failed.set()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run(service)) for service in services]
+        await failed.wait()
+        for task in tasks:
+            task.cancel()
+    raise failures[0]
