@@ -119,6 +119,15 @@ class Bench:
             await self.disk.flush()
         await settle()
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what happens in a thread, which no clock of ours moves."""
+        for _ in range(1_000):
+            await self.settle()
+            if condition():
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError("it did not happen")
+
     async def later(self, seconds: float) -> None:
         """Let time go on, from deadline to deadline."""
         await self.settle()
