@@ -39,6 +39,8 @@ class ReaderConfig:
         suffix: for `serial`, likewise behind, before the line's end.
         aim_identifier: for `serial`, whether the device sends `]Q1` and the like.
         symbologies: for images, which codes are looked for; () is the decoder's default.
+        itf_lengths: for images with ITF among them, the numbers of digits that are tickets: a
+            part of an ITF code is a shorter valid one.
         linear_second_opinion: for images, whether pyzbar looks too.
         camera: for `camera`, its number.
     """
@@ -53,6 +55,7 @@ class ReaderConfig:
     suffix: str = ""
     aim_identifier: bool = False
     symbologies: tuple[str, ...] = ()
+    itf_lengths: tuple[int, ...] = ()
     linear_second_opinion: bool = False
     camera: int = 0
 
@@ -66,6 +69,8 @@ class TurnstileConfig:
         entry_pin: BCM number of the relay that opens for an entry.
         exit_pin: likewise for an exit; None where the arm has no exit.
         sensor_pin: passage contact, None where there is none.
+        sensor_pull_up: whether the contact pulls the pin to ground; else it pulls it up.
+        sensor_normally_closed: whether the contact opens for a passage, instead of closing.
         active_high: whether the relay board switches on a high level.
         pulse_s: length of the relay pulse.
         passage_timeout_s: how long a grant waits for its person.
@@ -79,6 +84,8 @@ class TurnstileConfig:
     entry_pin: int = 17
     exit_pin: int | None = None
     sensor_pin: int | None = None
+    sensor_pull_up: bool = True
+    sensor_normally_closed: bool = False
     active_high: bool = True
     pulse_s: float = 0.2
     passage_timeout_s: float = 6.0
@@ -241,6 +248,7 @@ def _reader(section: Section) -> ReaderConfig:
         suffix=section.text("suffix", "") if kind == "serial" else "",
         aim_identifier=section.flag("aim_identifier", False) if kind == "serial" else False,
         symbologies=() if kind == "serial" else section.texts("symbologies"),
+        itf_lengths=() if kind == "serial" else section.integers("itf_lengths", 2, 80),
         linear_second_opinion=(
             False if kind == "serial" else section.flag("linear_second_opinion", False)
         ),
@@ -256,6 +264,8 @@ def _turnstile(section: Section) -> TurnstileConfig:
         entry_pin=section.integer("entry_pin", 17, 0, PIN_MAX),
         exit_pin=section.pin("exit_pin", None),
         sensor_pin=section.pin("sensor_pin", None),
+        sensor_pull_up=section.flag("sensor_pull_up", True),
+        sensor_normally_closed=section.flag("sensor_normally_closed", False),
         active_high=section.flag("active_high", True),
         pulse_s=section.seconds("pulse_s", 0.2, 0.1, 1.0),
         passage_timeout_s=section.seconds("passage_timeout_s", 6.0, 0.1, 60.0),

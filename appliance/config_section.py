@@ -86,6 +86,16 @@ class Section:
             raise self.error(key, f'must be a list of texts, got {value!r}; write {key} = ["…"]')
         return tuple(value)
 
+    def integers(self, key: str, least: int, most: int) -> tuple[int, ...]:
+        """Give a list of whole numbers within bounds, empty if it is not there."""
+        value = self._get(key, [])
+        if not isinstance(value, list) or not all(
+            type(item) is int and least <= item <= most for item in value
+        ):
+            bounds = f"from {least} to {most}"
+            raise self.error(key, f"must be a list of whole numbers {bounds}, got {value!r}")
+        return tuple(value)
+
     def section(self, key: str) -> "Section":
         """Give a table, empty if it is not there."""
         value = self._get(key, {})

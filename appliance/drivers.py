@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -170,12 +171,13 @@ def _image_reader(
     decoding = Decoding()
     try:
         if config.symbologies:
-            decoding = Decoding(symbologies_named(config.symbologies))
+            symbologies = symbologies_named(config.symbologies)
+            decoding = Decoding(symbologies, frozenset(config.itf_lengths))
     except ValueError as exc:
         raise ConfigError(f"{drivers.config.path}: readers: {config.name}: {exc}") from exc
     if config.linear_second_opinion:
         strategies = (*decoding.strategies, Strategy.SECOND_OPINION)
-        decoding = Decoding(decoding.symbologies, strategies=strategies)
+        decoding = replace(decoding, strategies=strategies)
     decoder = open_decoder(decoding)
     return CameraReader(config.name, config.direction, open_frames, decoder, worker, drivers.clock)
 
@@ -235,7 +237,9 @@ def _relay(drivers: Drivers, pins: Any) -> Turnstile:
     relays = {Direction.ENTRY: RelayPin(config.entry_pin, config.active_high)}
     if config.exit_pin is not None:
         relays[Direction.EXIT] = RelayPin(config.exit_pin, config.active_high)
-    sensor = None if config.sensor_pin is None else SensorPin(config.sensor_pin)
+    sensor = None
+    if config.sensor_pin is not None:
+        sensor = SensorPin(config.sensor_pin, config.sensor_pull_up, config.sensor_normally_closed)
     wiring = Wiring(relays, sensor, config.pulse_s)
     return drivers.stack.enter_context(open_relay_turnstile(wiring, pins, drivers.clock))
 
