@@ -46,8 +46,10 @@ lint: setup ## style, types and the doors of the house
 	@$(BIN)/lint-imports
 
 .PHONY: pictures
-pictures: setup ## draw the pictures of the README anew
+pictures: ## draw the pictures of the README anew
+	@tools/setup browser
 	@$(BIN)/portillon pictures
+	@$(BIN)/portillon demo --no-stay --picture docs/pictures/page.png
 
 .PHONY: catalogues
 catalogues: setup ## collect the messages of the pages, merge and compile the catalogues

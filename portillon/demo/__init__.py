@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stay", action=argparse.BooleanOptionalAction, default=None,
         help="keep server and gates running at the end (default: on a terminal)",
     )  # fmt: skip
+    parser.add_argument(
+        "--picture", type=Path, help="write a picture of the server's page there (needs chromium)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,4 +32,4 @@ def run(arguments: argparse.Namespace) -> int:
 
     stay = sys.stdout.isatty() if arguments.stay is None else arguments.stay
     narrator = Narrator(sys.stdout, colour=sys.stdout.isatty())
-    return asyncio.run(tell(arguments.folder, arguments.port, stay, narrator))
+    return asyncio.run(tell(arguments.folder, arguments.port, stay, narrator, arguments.picture))

@@ -34,7 +34,9 @@ class Told:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-async def tell(folder: Path, port: int, stay: bool, narrator: Narrator) -> int:
+async def tell(
+    folder: Path, port: int, stay: bool, narrator: Narrator, picture: Path | None = None
+) -> int:
     """Tell the story.
 
     Args:
@@ -42,6 +44,7 @@ async def tell(folder: Path, port: int, stay: bool, narrator: Narrator) -> int:
         port: of the server, 0 for a free one.
         stay: keep everything running at the end, until Ctrl-C.
         narrator: tells it.
+        picture: where to write what the server's page looks like at the end; None is nowhere.
 
     Returns:
         0 if every scan got the answer it should have and the merged report is exact, else 1.
@@ -52,6 +55,9 @@ async def tell(folder: Path, port: int, stay: bool, narrator: Narrator) -> int:
         async with open_stage(folder, port) as stage:
             told = await _play(stage, narrator)
             outcome = 0 if _conclude(stage, told, narrator) else 1
+            if picture is not None:
+                await asyncio.to_thread(_take_picture, stage, picture)
+                narrator.say(f"The page's picture is in {picture}.")
             if stay:
                 narrator.say("Everything keeps running. Ctrl-C ends it.")
                 await asyncio.Event().wait()
@@ -62,6 +68,12 @@ async def tell(folder: Path, port: int, stay: bool, narrator: Narrator) -> int:
         narrator.say(f"What the daemons wrote is in {folder}.")
         outcome = 1
     return outcome
+
+
+def _take_picture(stage: Stage, path: Path) -> None:
+    from portillon.page_picture import write_page_picture
+
+    write_page_picture(stage.address, stage.login, stage.password, path)
 
 
 def _cancel_once_on_signals() -> None:
