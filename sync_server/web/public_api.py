@@ -41,6 +41,7 @@ from sync_server.web.json_answers import (
     performance_document,
 )
 from sync_server.web.json_bodies import Body, read_body, read_bounded
+from sync_server.web.live_events import live_events
 from sync_server.web.sessions import ACCOUNTS, COOKIE, check_csrf, require_user
 
 TICKET_FILE_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -88,6 +89,7 @@ def add_public_api(app: web.Application, services: Services) -> None:
     routes.add_post(PREFIX + "gates/{id}/enrolment-code", _new_code)
     routes.add_post(PREFIX + "gates/{id}/revoke", _revoke)
     routes.add_get(PREFIX + "live", _live)
+    routes.add_get(PREFIX + "live/events", live_events)
     routes.add_get(PREFIX + "report", _report)
 
 
