@@ -283,7 +283,7 @@ def test_a_message_is_bounded_before_it_is_read():
 def test_hostile_bytes_are_no_message(raw):
     with pytest.raises(RemoteProtocolError):
         codec.decode_live(raw)
-    for message in MESSAGES:
+    for message in MESSAGES[5:]:  # those that are read on their own
         with pytest.raises(RemoteProtocolError):
             codec.decode(raw, type(message))
 
