@@ -14,7 +14,7 @@ from sync_server.web.back_office.live_board import TooManyStreamsError
 from sync_server.web.json_bodies import BodyError
 from sync_server.web.sessions import ACCOUNTS, COOKIE, require_user
 
-GAP_S: Final = 0.25  # two reports stand at least this far apart, however much goes on
+GAP_S: Final = 0.5  # between two reports; longer than the board keeps one, or news would be missed
 BEAT_S: Final = 5.0  # without news the figures are looked at again: a gate may have gone silent
 
 

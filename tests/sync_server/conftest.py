@@ -1,14 +1,19 @@
 """A real database with a small venue in it, a clock to set, and chance that repeats itself."""
 
 import asyncio
+import json as json_text
 import random
 
+import aiohttp
 import pytest
 
 from admission.scan import Direction
+from sync_server import main
 from sync_server.account_ports import Role, User
+from sync_server.config import ServerConfig
 from sync_server.entities import Checkpoint, Event, Gate, Organization, Performance, Venue
 from sync_server.ledger import Ledger
+from sync_server.password_hashing import Argon2id
 from sync_server.storage.accounts import SqlAccounts
 from sync_server.storage.database import open_database
 
@@ -135,3 +140,46 @@ async def venue(database, master, entropy):
         await transaction.gates.add_gate(Gate("g0", "venue", "Gate A", "c0", Direction.ENTRY))
     await SqlAccounts(database, entropy).add_user(master, NOW_US // 1000)
     return database
+
+
+class Client:
+    """A program that speaks to the API."""
+
+    def __init__(self, session, address):
+        self.session, self.address, self.csrf = session, address, ""
+
+    async def call(self, method, path, json=None, data=None, csrf=None):
+        headers = {"X-CSRF-Token": self.csrf if csrf is None else csrf}
+        url = f"{self.address}/api/v1/{path}"
+        async with self.session.request(
+            method, url, headers=headers, json=json, data=data
+        ) as response:
+            text = await response.text()
+            assert response.content_type == "application/json", text
+            return response.status, json_text.loads(text), response.headers
+
+    async def made(self, kind, **fields):
+        status, document, _ = await self.call("POST", kind, json=fields)
+        assert status == 201, document
+        return document["id"]
+
+
+@pytest.fixture
+async def client(tmp_path, monkeypatch, unused_tcp_port):
+    monkeypatch.setattr(main, "Argon2id", lambda: Argon2id(memory_kib=64, passes=1))
+    password = await main.init_server(tmp_path, "anna")
+    config = ServerConfig(tmp_path, port=unused_tcp_port)
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with main.serving(config) as address, aiohttp.ClientSession(cookie_jar=jar) as session:
+        client = Client(session, address)
+        client.password = password
+        yield client
+
+
+@pytest.fixture
+async def operator(client):
+    body = {"login": "anna", "password": client.password}
+    status, document, _ = await client.call("POST", "login", json=body)
+    assert status == 200
+    client.csrf = document["csrf"]
+    return client

@@ -4,62 +4,15 @@ import asyncio
 import json
 from dataclasses import replace
 
-import aiohttp
 import pytest
 
 from sync_server import main
 from sync_server.config import ServerConfig
 from sync_server.password_hashing import Argon2id
 from sync_server.web import live_events, public_api
+from sync_server.web.back_office import live_board
 
 LOGIN = "anna"
-
-
-class Client:
-    """A program that speaks to the API."""
-
-    def __init__(self, session, address):
-        self.session, self.address, self.csrf = session, address, ""
-
-    async def call(self, method, path, json=None, data=None, csrf=None):
-        headers = {"X-CSRF-Token": self.csrf if csrf is None else csrf}
-        url = f"{self.address}/api/v1/{path}"
-        async with self.session.request(
-            method, url, headers=headers, json=json, data=data
-        ) as response:
-            text = await response.text()
-            assert response.content_type == "application/json", text
-            return response.status, _parsed(text), response.headers
-
-    async def made(self, kind, **fields):
-        status, document, _ = await self.call("POST", kind, json=fields)
-        assert status == 201, document
-        return document["id"]
-
-
-def _parsed(text):
-    return json.loads(text)
-
-
-@pytest.fixture
-async def client(tmp_path, monkeypatch, unused_tcp_port):
-    monkeypatch.setattr(main, "Argon2id", lambda: Argon2id(memory_kib=64, passes=1))
-    password = await main.init_server(tmp_path, LOGIN)
-    config = ServerConfig(tmp_path, port=unused_tcp_port)
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with main.serving(config) as address, aiohttp.ClientSession(cookie_jar=jar) as session:
-        client = Client(session, address)
-        client.password = password
-        yield client
-
-
-@pytest.fixture
-async def operator(client):
-    body = {"login": LOGIN, "password": client.password}
-    status, document, _ = await client.call("POST", "login", json=body)
-    assert status == 200
-    client.csrf = document["csrf"]
-    return client
 
 
 @pytest.fixture
@@ -307,6 +260,7 @@ async def test_the_report_is_sent_as_it_changes_and_ends_with_the_session(
     operator, house, monkeypatch
 ):
     monkeypatch.setattr(live_events, "GAP_S", 0.0)
+    monkeypatch.setattr(live_board, "REPORT_AGE_S_MAX", -1.0)
     url = f"{operator.address}/api/v1/live/events"
     async with operator.session.get(url) as stream, asyncio.timeout(20):
         assert stream.content_type == "text/event-stream"
@@ -321,6 +275,10 @@ async def test_the_report_is_sent_as_it_changes_and_ends_with_the_session(
         await operator.call("POST", "logout")
         assert await _event(stream, "ended") == {}
         assert await stream.content.read() == b""
+
+
+def test_two_reports_stand_further_apart_than_one_is_kept():
+    assert live_events.GAP_S > live_board.REPORT_AGE_S_MAX
 
 
 async def _event(stream, name):
