@@ -96,13 +96,13 @@ class HttpLink:
             StorageError: if the file cannot be written.
         """
         target = f"/sync/v1/performances/{_part(performance)}/lists/{_part(sha256)}"
-        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S_MAX, sock_read=STALL_S_MAX)
+        timeout = aiohttp.ClientTimeout(
+            total=STALL_S_MAX + size / DOWNLOAD_BYTES_PER_S_MIN,
+            sock_connect=CONNECT_S_MAX,
+            sock_read=STALL_S_MAX,
+        )
         async with self._request("GET", target, timeout=timeout) as response:
-            try:
-                async with asyncio.timeout(STALL_S_MAX + size / DOWNLOAD_BYTES_PER_S_MIN):
-                    await write_to(response, size, to)
-            except TimeoutError as exc:
-                raise LinkError("snapshot broke off: it comes too slowly") from exc
+            await write_to(response, size, to)
 
     async def upload(self, batch: Batch) -> Ack:
         """Hand records over."""
