@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from admission.ticket import TicketClass, TicketState
-from admission.ticketlist.identifiers import identify
+from admission.ticketlist.identifiers import identifier_maker
 from sync_server.account_ports import User
 from sync_server.branches import find_performance
 from sync_server.entities import Import, ImportMode, JsonValue, Performance, Source
@@ -330,16 +330,17 @@ def _incoming(
     classes: Mapping[TicketClass, int],
     list_key: bytes,
 ) -> list[IncomingTicket]:
+    identify = identifier_maker(list_key)
     rows = []
     for item in batch:
         if isinstance(item, TicketRow):
             line, number, ticket_class, state = item
-            identifier = identify(list_key, number)
+            identifier = identify(number)
             rows.append(
                 IncomingTicket(line, number, identifier, classes[ticket_class], _WORDS[state])
             )
         elif isinstance(item, RowProblem) and item.number is not None:
-            identifier = identify(list_key, item.number)
+            identifier = identify(item.number)
             rows.append(IncomingTicket(item.line, item.number, identifier, None, None))
     return rows
 

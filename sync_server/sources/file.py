@@ -27,7 +27,7 @@ from sync_server.ticket_ports import FileNote, RowProblem, TicketRow
 
 FILE_BYTES_MAX: Final = 64 * 1024 * 1024  # a million rows of 60 characters
 ROWS_MAX: Final = 2_000_000
-CLASSES_MAX: Final = 1_000  # more, and the category column is a column of names
+CLASSES_MAX: Final = 500  # more, and the category column is a column of names
 HEADER_ROWS_MAX: Final = 20  # titles that exports put above the headers
 DELIMITERS: Final = (";", ",", "\t", "|")
 
@@ -134,25 +134,27 @@ class _Reading:
     ) -> Iterator[TicketRow | RowProblem | FileNote]:
         count = 0
         for line, cells in rows:
-            if not isinstance(cells, _BadRow) and not "".join(cells).strip():
+            row = self._row(line, cells)
+            if row is None:
                 continue
             count += 1
             if count > ROWS_MAX:
                 raise TicketFileError("too_many_rows", f"over {ROWS_MAX:,} rows; split the file")
-            yield self._row(line, cells)
+            yield row
         if not count:
             raise TicketFileError("empty", "the file has headers, but not one ticket below them")
         yield from self._survey.notes()
 
-    def _row(self, line: int, cells: list[str] | _BadRow) -> TicketRow | RowProblem:
+    def _row(self, line: int, cells: list[str] | _BadRow) -> TicketRow | RowProblem | None:
+        """Read a row; None where it is blank."""
         if isinstance(cells, _BadRow):
             message = f"the quotation marks of the row do not fit ({cells.reason})"
             return RowProblem(line, 0, "", "bad_quotes", message, None)
         if not self._needed <= len(cells) <= self._columns and not _fits(cells, self._columns):
-            return self._misfit(line, cells)
+            return None if _is_blank(cells) else self._misfit(line, cells)
         number = read_number(cells[self._number])
         if isinstance(number, BadCell):
-            return self._problem(line, number, None)
+            return None if _is_blank(cells) else self._problem(line, number, None)
         cells.append("")  # where the fields that the file does not have are read
         ticket_class = self._class(self._class_cells(cells))
         if isinstance(ticket_class, BadCell):
@@ -208,6 +210,10 @@ class _Reading:
 
 
 _CLASS_FIELDS: Final = ("category", "rule", "total_passes", "daily_passes")
+
+
+def _is_blank(cells: list[str]) -> bool:
+    return not "".join(cells).strip()
 
 
 def _fits(cells: list[str], columns: int) -> bool:
