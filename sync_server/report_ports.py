@@ -50,11 +50,11 @@ class Reports(Protocol):
         """Give the people inside, by checkpoint."""
         ...
 
-    async def attendance(self, performances: Sequence[str]) -> Mapping[str, int]:
+    async def attendance(self, performance_ids: Sequence[str]) -> Mapping[str, int]:
         """Give the listed tickets with an unforgotten passage, by performance."""
         ...
 
-    async def listed(self, performances: Sequence[str]) -> Mapping[str, int]:
+    async def listed(self, performance_ids: Sequence[str]) -> Mapping[str, int]:
         """Give the tickets of each performance's list as it is now."""
         ...
 
@@ -66,7 +66,7 @@ class Reports(Protocol):
         """Give the refusals, by gate."""
         ...
 
-    async def refused_by_performance(self, performances: Sequence[str]) -> Mapping[str, int]:
+    async def refused_by_performance(self, performance_ids: Sequence[str]) -> Mapping[str, int]:
         """Give the refusals of tickets, by performance."""
         ...
 

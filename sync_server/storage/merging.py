@@ -35,7 +35,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
 from admission.ticket import TicketState
 from sync_server.entities import ImportMode, Source
-from sync_server.storage.tables import facts, ticket_classes, ticket_states, tickets
+from sync_server.storage.tables import (
+    facts,
+    performances,
+    ticket_classes,
+    ticket_states,
+    tickets,
+)
 from sync_server.ticket_ports import IncomingTicket, LineList, MergeResult
 
 _temporary: Final = MetaData()
@@ -107,6 +113,11 @@ class Merge:
         await self._change_classes()
         await self._note_states(now_us)
         added = await self._add(source)
+        await self._connection.execute(
+            update(performances)
+            .where(performances.c.id == source.performance_id)
+            .values(listed=performances.c.listed + added)
+        )
         after = await self._with_facts(source.performance_id)
         result = MergeResult(
             added=added,

@@ -165,4 +165,5 @@ def _changeable(performance: Performance) -> Mapping[str, Any]:
 def _performance(row: RowMapping) -> Performance:
     values = dict(row)
     values["excluded_categories"] = tuple(values["excluded_categories"])
+    del values["listed"]  # for reports, which read it themselves
     return Performance(**values)

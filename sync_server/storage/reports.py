@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from admission.scan import Direction
 from sync_server.report_ports import AnomalyRow, PassageRow
 from sync_server.storage.facts import order_of
-from sync_server.storage.tables import anomalies, facts, refusals, ticket_classes, ticket_folds
-from sync_server.storage.tables import tickets as listed_tickets
+from sync_server.storage.tables import anomalies, facts, performances, refusals, ticket_folds
 
 MINUTE_US: Final = 60_000_000
 _PASSAGE: Final = tuple(facts.c[name] for name in PassageRow._fields)
@@ -34,27 +33,21 @@ class SqlReports:
             ticket_folds.c.checkpoint_id, checkpoints, func.sum(ticket_folds.c.occupancy)
         )
 
-    async def attendance(self, performances: Sequence[str]) -> Mapping[str, int]:
+    async def attendance(self, performance_ids: Sequence[str]) -> Mapping[str, int]:
         """Give the listed tickets with an unforgotten passage, by performance."""
         return await self._counts(
             ticket_folds.c.performance_id,
-            performances,
+            performance_ids,
             func.count(distinct(ticket_folds.c.identifier)),
             ticket_folds.c.is_listed & ticket_folds.c.is_used,
         )
 
-    async def listed(self, performances: Sequence[str]) -> Mapping[str, int]:
+    async def listed(self, performance_ids: Sequence[str]) -> Mapping[str, int]:
         """Give the tickets of each performance's list as it is now."""
-        by_class = (
-            select(listed_tickets.c.class_id, func.count().label("count"))
-            .group_by(listed_tickets.c.class_id)
-            .subquery()
-        )
         rows = await self._connection.execute(
-            select(ticket_classes.c.performance_id, func.sum(by_class.c.count))
-            .join(by_class, by_class.c.class_id == ticket_classes.c.id)
-            .where(ticket_classes.c.performance_id.in_(performances))
-            .group_by(ticket_classes.c.performance_id)
+            select(performances.c.id, performances.c.listed).where(
+                performances.c.id.in_(performance_ids)
+            )
         )
         return {performance: int(count) for performance, count in rows}
 
@@ -68,9 +61,9 @@ class SqlReports:
         """Give the refusals, by gate."""
         return await self._counts(refusals.c.gate_id, gates, func.count())
 
-    async def refused_by_performance(self, performances: Sequence[str]) -> Mapping[str, int]:
+    async def refused_by_performance(self, performance_ids: Sequence[str]) -> Mapping[str, int]:
         """Give the refusals of tickets, by performance."""
-        return await self._counts(refusals.c.performance_id, performances, func.count())
+        return await self._counts(refusals.c.performance_id, performance_ids, func.count())
 
     async def refused_by_answer(self, checkpoints: Sequence[str]) -> Mapping[str, int]:
         """Give the refusals at some checkpoints, by answer."""
@@ -83,13 +76,17 @@ class SqlReports:
 
     async def last_passages(self, checkpoints: Sequence[str], limit: int) -> list[PassageRow]:
         """Give the last passages at some checkpoints, newest first."""
-        rows = await self._connection.execute(
-            select(*_PASSAGE)
-            .where(facts.c.checkpoint_id.in_(checkpoints), facts.c.kind == "passage")
-            .order_by(facts.c.at_us.desc(), facts.c.journal_id.desc(), facts.c.sequence.desc())
-            .limit(limit)
-        )
-        return [_passage(row) for row in rows]
+        found: list[PassageRow] = []
+        for checkpoint in checkpoints:  # each from the end of its index
+            rows = await self._connection.execute(
+                select(*_PASSAGE)
+                .where(facts.c.checkpoint_id == checkpoint, facts.c.kind == "passage")
+                .order_by(facts.c.at_us.desc())
+                .limit(limit)
+            )
+            found += [_passage(row) for row in rows]
+        found.sort(key=_newest_first, reverse=True)
+        return found[:limit]
 
     async def newest_anomalies(self, checkpoints: Sequence[str], limit: int) -> list[AnomalyRow]:
         """Give the last anomalies at some checkpoints, newest first."""
@@ -169,6 +166,10 @@ def _passage(row: Any) -> PassageRow:
     values = [row[place] for place in range(len(PassageRow._fields))]
     passage = PassageRow(*values)
     return passage._replace(direction=Direction(passage.direction))
+
+
+def _newest_first(passage: PassageRow) -> tuple[int, str, int, int]:
+    return (passage.at_us, passage.journal_id, passage.sequence, passage.variant)
 
 
 def _key(passage: PassageRow) -> tuple[str, str, bytes]:

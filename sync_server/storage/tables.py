@@ -120,6 +120,7 @@ performances: Final = Table(
     Column("canceled", Boolean, nullable=False, server_default="0"),
     Column("list_key", LargeBinary, nullable=False, unique=True),  # never rotated
     Column("published_version", BigInteger, nullable=False, server_default="0"),
+    Column("listed", BigInteger, nullable=False, server_default="0"),  # tickets: none ever leaves
     CheckConstraint("length(list_key) = 32", name="list_key"),
 )
 
@@ -339,7 +340,7 @@ facts: Final = Table(
     Index(None, "checkpoint_id", "performance_id", "identifier"),
     Index(None, "performance_id", "identifier"),
     Index(None, "gate_id", "kind"),
-    Index(None, "at_us"),
+    Index(None, "checkpoint_id", "at_us"),
 )
 
 ticket_folds: Final = Table(  # what one key's facts come to, so that counts are sums

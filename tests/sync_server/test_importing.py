@@ -285,3 +285,12 @@ async def test_listed_tickets_are_handed_out_as_they_stand_now(venue, bring):
         identify(KEY, "A2"): ("vip", "valid"),
         identify(KEY, "A3"): ("guest", "blocked"),
     }
+
+
+async def test_the_count_of_a_list_is_kept_in_step(venue, bring):
+    await bring("number\nA1\nA2\nA1\n")
+    await bring("number;status\nA2;canceled\nA3;\n", mode=ImportMode.REPLACE)
+    await bring("number\nA3\nB1\n", source="reseller")
+    async with venue.read() as transaction:
+        assert await transaction.reports.listed(["p0", "p1"]) == {"p0": 4, "p1": 0}
+        assert await transaction.tickets.count("p0") == 4

@@ -205,6 +205,7 @@ def upgrade() -> None:
         sa.Column("canceled", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("list_key", sa.LargeBinary(), nullable=False),
         sa.Column("published_version", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("listed", sa.BigInteger(), server_default="0", nullable=False),
         sa.CheckConstraint("length(list_key) = 32", name=op.f("ck_performances_list_key")),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_performances_event_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_performances")),
@@ -348,7 +349,9 @@ def upgrade() -> None:
             "feed_stream", "feed_number", name=op.f("uq_facts_feed_stream_feed_number")
         ),
     )
-    op.create_index(op.f("ix_facts_at_us"), "facts", ["at_us"], unique=False)
+    op.create_index(
+        op.f("ix_facts_checkpoint_id_at_us"), "facts", ["checkpoint_id", "at_us"], unique=False
+    )
     op.create_index(
         op.f("ix_facts_checkpoint_id_performance_id_identifier"),
         "facts",
