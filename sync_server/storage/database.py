@@ -20,23 +20,26 @@ from sync_server.storage.migrations import NEWEST
 from sync_server.storage.transaction import SqlTransaction
 
 BUSY_S: Final = 30.0  # another process (a backup, `init`) may hold the file this long
-CACHE_KIB: Final = 65_536  # the identifiers' index of a million tickets stays in memory
+READERS: Final = 6  # connections, a thread each; further readers wait for one of them
+READER_WAIT_S: Final = 120.0
+WRITER_CACHE_KIB: Final = 65_536  # the tickets of an import of a million stay in memory
+READER_CACHE_KIB: Final = 8_192
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MODE: Final = 0o600
-_WRITES: Final = "portillon_writes"
 
 
 class Database:
     """The store of `ports`, over one SQLite file."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, writer: AsyncEngine, readers: AsyncEngine) -> None:
+        self._writer = writer
+        self._readers = readers
         self._writing = asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlTransaction]:
-        """Open a view to read from; it never waits for a writer."""
-        async with self._engine.begin() as connection:
+        """Open a view to read from; it never waits for a writer, and cannot write."""
+        async with self._readers.begin() as connection:
             yield SqlTransaction(connection)
 
     @asynccontextmanager
@@ -45,10 +48,8 @@ class Database:
 
         Cancel: safe at any time; what was not committed is undone.
         """
-        async with self._writing, self._engine.connect() as connection:
-            await connection.execution_options(**{_WRITES: True})
-            async with connection.begin():
-                yield SqlTransaction(connection)
+        async with self._writing, self._writer.begin() as connection:
+            yield SqlTransaction(connection)
 
 
 @asynccontextmanager
@@ -59,24 +60,57 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
         StorageError: if the file is no database, or one of a newer program.
     """
     await asyncio.to_thread(_make_private, path)
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)), connect_args={"timeout": BUSY_S}
-    )
-    event.listen(engine.sync_engine, "connect", _set_up)
-    event.listen(engine.sync_engine, "begin", _begin)
+    writer = _engine(path, 1, WRITER_CACHE_KIB, "BEGIN IMMEDIATE", "query_only=OFF")
+    readers = _engine(path, READERS, READER_CACHE_KIB, "BEGIN", "query_only=ON")
     try:
-        try:
-            async with engine.connect() as connection:
-                await connection.execution_options(**{_WRITES: True})
-                async with connection.begin():
-                    await connection.run_sync(migrate)
-        except DatabaseError as exc:
-            raise StorageError(f"{path} cannot be used as the database: {exc.orig}") from exc
-        except StorageError as exc:
-            raise StorageError(f"{path} cannot be used as the database: {exc.message}") from exc
-        yield Database(engine)
+        await _bring_up_to_date(writer, path)
+        yield Database(writer, readers)
     finally:
-        await engine.dispose()
+        await readers.dispose()
+        await writer.dispose()
+
+
+def _engine(path: Path, connections: int, cache_kib: int, begin: str, access: str) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"timeout": BUSY_S},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=READER_WAIT_S,
+    )
+    pragmas = (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "temp_store=MEMORY",
+        f"cache_size=-{cache_kib}",
+        access,
+    )
+
+    def set_up(dbapi_connection: Any, _record: object) -> None:
+        dbapi_connection.isolation_level = None  # BEGIN is said by `start`
+        cursor = dbapi_connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine.sync_engine, "connect", set_up)
+    event.listen(engine.sync_engine, "begin", start)
+    return engine
+
+
+async def _bring_up_to_date(writer: AsyncEngine, path: Path) -> None:
+    try:
+        async with writer.begin() as connection:
+            await connection.run_sync(migrate)
+    except DatabaseError as exc:
+        raise StorageError(f"{path} cannot be used as the database: {exc.orig}") from exc
+    except StorageError as exc:
+        raise StorageError(f"{path} cannot be used as the database: {exc.message}") from exc
 
 
 def _make_private(path: Path) -> None:
@@ -114,23 +148,3 @@ def _revision(connection: Connection) -> str | None:
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return found
-
-
-def _set_up(dbapi_connection: Any, _record: object) -> None:
-    dbapi_connection.isolation_level = None  # we say BEGIN ourselves, see `_begin`
-    cursor = dbapi_connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "trusted_schema=OFF",
-        "temp_store=MEMORY",
-        f"cache_size=-{CACHE_KIB}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -61,7 +61,7 @@ async def _states(database, number):
 
 async def _passed(database, number):
     """Let somebody pass, as far as the import can see."""
-    path = database._engine.url.database
+    path = database._writer.url.database
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT OR IGNORE INTO journals VALUES ('j', 'g0', 1, x'00', 0)")
         (count,) = connection.execute("SELECT count(*) + 1 FROM facts").fetchone()
