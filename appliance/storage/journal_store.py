@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from functools import cache
 from typing import Any, Final, Self
 
 import aiosqlite
@@ -14,6 +15,11 @@ from appliance.errors import StorageError
 from appliance.storage.faults import storage_error
 
 _INSERT: Final = "INSERT INTO journal (sequence, kind, refers_to, chain, blob) VALUES "
+
+
+@cache
+def _insert(count: int) -> str:
+    return _INSERT + ", ".join(["(?, ?, ?, ?, ?)"] * count)
 
 
 class SqliteJournal:
@@ -81,7 +87,7 @@ class SqliteJournal:
                 records, rows = self._place(drafts)
                 self._in_doubt = True  # until we know: an error or a cancel may come either way
                 await self._connection.execute_fetchall(
-                    _INSERT + ", ".join(["(?, ?, ?, ?, ?)"] * len(rows)),
+                    _insert(len(rows)),
                     [
                         value
                         for record, row in zip(records, rows, strict=True)
