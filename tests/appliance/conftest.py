@@ -1,4 +1,4 @@
-"""One gate put together as `main` does it, over a real journal, and everything else imagined."""
+"""A gate as `main` puts it together, over a real journal and all else imagined; a signed link."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 import aiosqlite
 import pytest
+from aiohttp import web
 
 from admission import journal
 from admission.journal import Kind, Record
@@ -35,10 +36,11 @@ from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
+from appliance.transport.client import HttpLink, open_link
+from signed_server import GATE, KEY, Server
 
 BOOT = bytes(range(16))
 AGREEMENT_KEY = b"a" * 32
-GATE = "gate-a"
 SHOW = "show"
 EVENING = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 HOPS = 8  # more than the journal takes for any one thing that happens
@@ -265,3 +267,25 @@ def open_gate(tmp_path: Path) -> Callable[..., Any]:
         return open_bench(tmp_path, *arguments, **options)
 
     return open_here
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """Serve what a test tells, over real HTTP on this machine."""
+    served = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", served.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.05)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    served.url = runner.addresses and f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield served
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def link(server: Server) -> AsyncIterator[HttpLink]:
+    """Give the gate's link to that server."""
+    async with open_link(server.url, GATE, KEY) as opened:
+        yield opened

@@ -1,95 +1,16 @@
-"""Which lists and assignments a gate believes, and what it keeps when it does not."""
+"""Which lists a gate believes, and what it keeps when it does not."""
 
 import hashlib
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
-import msgspec
 import pytest
 
-from admission import journal
 from admission.journal import Kind
-from admission.ticketlist.envelope import ASSIGNMENT_TYPE, seal_envelope
 from admission.ticketlist.manifest import Showing, encode_manifest
 from appliance.errors import LinkAnswerError, LinkError, StorageError
-from appliance.holdings import GateHoldings
-from appliance.lists import ListKeeper
-from appliance.recording import Recorder
-from appliance.simulator.box_office import BoxOffice
-from appliance.simulator.imagined_link import ImaginedLink
-from appliance.simulator.imagined_server import ImaginedServer
-from appliance.simulator.virtual_clock import VirtualClock
-from appliance.storage.database import open_database
-from appliance.storage.journal_store import SqliteJournal
-from appliance.storage.memory_store import SqliteMemory
-
-GATE = "gate-a"
-KEY = b"a" * 32
-NOW = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
-OFFICE, FORGER = BoxOffice(), BoxOffice("forger")
-
-
-def listed(version: int = 1, *numbers: str, **fields):
-    return OFFICE.draw_up("show", numbers or ("T1",), version, **fields)
-
-
-V1, V2, V3 = listed(1), listed(2, "T1", "T2"), listed(3, "T1", "T2", "T3")
-
-
-@asynccontextmanager
-async def open_shelf(folder: Path, *, trusted=OFFICE, gate: str = GATE):
-    """Open a gate's lists as at a start, with a link to an imagined server."""
-    async with open_database(folder / "journal.sqlite") as connection:
-        clock = VirtualClock(NOW)
-        store = await SqliteJournal.open(connection, "journal-a")
-        holdings, server = GateHoldings(), ImaginedServer(clock)
-        memory = SqliteMemory(connection, folder / "lists")
-        keeper = ListKeeper(
-            gate=gate,
-            trusted_keys=[trusted.public_key],
-            agreement_key=KEY,
-            memory=memory,
-            holdings=holdings,
-            recorder=Recorder(store, clock, bytes(16)),
-            now=clock.now,
-        )
-        begun = store.head
-        await keeper.load()
-
-        async def noted():
-            rows = await store.rows(begun, 1_000)
-            return [journal.decode(row.blob) for row in rows]
-
-        async def refusals() -> list[str]:
-            records = [r for r in await noted() if r.kind == Kind.LIST_REFUSED]
-            return [f"{record.performance}: {record.detail['error']}" for record in records]
-
-        yield SimpleNamespace(
-            clock=clock,
-            connection=connection,
-            keeper=keeper,
-            holdings=holdings,
-            server=server,
-            memory=memory,
-            link=ImaginedLink(server, gate, KEY),
-            noted=noted,
-            refusals=refusals,
-        )
-
-
-async def offer(shelf, *lists, version: int = 1, performances=("show",)) -> bool:
-    """Publish lists, assign the gate, and let it look."""
-    for signed in lists:
-        shelf.server.publish(signed)
-    shelf.server.assign(GATE, version, OFFICE.assign(GATE, performances, version))
-    return await shelf.keeper.refresh(shelf.link)
-
-
-def admits(shelf, number: str) -> bool:
-    return shelf.holdings.find("show", shelf.holdings.identify("show", number)) is not None
+from list_shelf import FORGER, GATE, NOW, OFFICE, V1, V2, V3, admits, listed, offer, open_shelf
 
 
 async def test_what_is_offered_is_installed_and_written_down(tmp_path: Path):
@@ -150,6 +71,16 @@ async def test_lists_that_are_only_held_are_fetched_too(tmp_path: Path):
         shelf.server.assign(GATE, 1, OFFICE.assign(GATE, ["show"], held=["matinee", "show"]))
         assert await shelf.keeper.refresh(shelf.link)
         assert shelf.holdings.versions == {"show": 1, "matinee": 1}
+
+
+async def test_a_list_that_expires_on_the_gate_is_kept_and_says_so(tmp_path: Path):
+    async with open_shelf(tmp_path) as shelf:
+        await offer(shelf, listed(1, not_after=NOW + timedelta(hours=1)))
+    async with open_shelf(tmp_path) as shelf:
+        later = NOW + timedelta(hours=1)
+        assert shelf.holdings.versions == {"show": 1}
+        assert shelf.holdings.faults(NOW) == {}
+        assert set(shelf.holdings.faults(later)) == {"show"}
 
 
 # --- lists that must not be believed --------------------------------------------------------------
@@ -400,102 +331,6 @@ async def test_a_server_that_answers_with_an_error_of_its_own_leaves_what_there_
         assert admits(shelf, "T1")
         shelf.link.mend()
         assert await shelf.keeper.refresh(shelf.link)
-
-
-# --- assignments ----------------------------------------------------------------------------------
-
-
-async def take(shelf, envelope: bytes) -> bool:
-    shelf.server.assignments[GATE] = (9, envelope)
-    return await shelf.keeper.refresh(shelf.link)
-
-
-def misspelt() -> bytes:
-    body = msgspec.json.encode({"gate": GATE, "version": "two"})
-    return seal_envelope(ASSIGNMENT_TYPE, body, [OFFICE._key])
-
-
-@pytest.mark.parametrize(
-    ("envelope", "error"),
-    [
-        (OFFICE.assign("gate-b", ["matinee"], 3), "ForeignListError"),
-        (OFFICE.assign(GATE, ["matinee"], 1), "RollbackError"),
-        (FORGER.assign(GATE, ["matinee"], 3), "SignatureError"),
-        (OFFICE.assign(GATE, ["matinee"], 3, exit_policy="wide open"), "ListFormatError"),
-        (misspelt(), "ListFormatError"),
-        (V3.envelope, "ListFormatError"),
-        (b"<html>", "ListFormatError"),
-    ],
-    ids=["another gate's", "older", "forged", "unknown policy", "misspelt", "a list", "a page"],
-)
-async def test_an_assignment_that_must_not_be_taken_leaves_the_one_in_force(
-    tmp_path: Path, envelope: bytes, error: str
-):
-    async with open_shelf(tmp_path) as shelf:
-        await offer(shelf, V1, version=2)
-        assert not await take(shelf, envelope)
-        assert await shelf.refusals() == [f": {error}"]
-        assert shelf.keeper.assignment.version == 2
-        assert shelf.keeper.assignment.performances == ("show",)
-    async with open_shelf(tmp_path) as shelf:
-        assert shelf.keeper.assignment.version == 2
-        assert await take(shelf, OFFICE.assign(GATE, [], 3))
-        assert shelf.keeper.assignment.version == 3
-
-
-async def test_lists_are_still_kept_up_while_an_assignment_is_refused(tmp_path: Path):
-    async with open_shelf(tmp_path) as shelf:
-        await offer(shelf, V1)
-        shelf.server.publish(V2)
-        assert not await take(shelf, b"<html>")
-        assert admits(shelf, "T2")
-
-
-async def test_a_refused_assignment_is_fetched_in_full_again(tmp_path: Path):
-    async with open_shelf(tmp_path) as shelf:
-        for _ in range(2):
-            assert not await take(shelf, b"<html>")
-        assert await shelf.refusals() == [": ListFormatError"]
-
-
-async def test_an_assignment_that_could_not_be_written_is_fetched_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    async with open_shelf(tmp_path) as shelf:
-
-        async def full(*_):
-            raise StorageError("the disk is full")
-
-        with monkeypatch.context() as broken:
-            broken.setattr(shelf.memory, "remember_assignment", full)
-            with pytest.raises(StorageError):
-                await offer(shelf, V1)
-        assert await shelf.keeper.refresh(shelf.link)
-    async with open_shelf(tmp_path) as shelf:
-        assert shelf.keeper.assignment is not None
-
-
-async def test_a_gate_that_was_enrolled_anew_starts_without_its_former_duty(tmp_path: Path):
-    async with open_shelf(tmp_path) as shelf:
-        await offer(shelf, V1, version=7)
-    async with open_shelf(tmp_path, gate="gate-b") as shelf:
-        assert await shelf.refusals() == [": ForeignListError"]
-        assert shelf.keeper.assignment is None
-        shelf.server.publish(V1)
-        shelf.server.assign("gate-b", 1, OFFICE.assign("gate-b", ["show"], 1))
-        assert await shelf.keeper.refresh(shelf.link)
-    async with open_shelf(tmp_path, gate="gate-b") as shelf:
-        assert shelf.keeper.assignment.version == 1  # the former one's version was 7
-
-
-async def test_a_list_that_expires_on_the_gate_is_kept_and_says_so(tmp_path: Path):
-    async with open_shelf(tmp_path) as shelf:
-        await offer(shelf, listed(1, not_after=NOW + timedelta(hours=1)))
-    async with open_shelf(tmp_path) as shelf:
-        later = NOW + timedelta(hours=1)
-        assert shelf.holdings.versions == {"show": 1}
-        assert shelf.holdings.faults(NOW) == {}
-        assert set(shelf.holdings.faults(later)) == {"show"}
 
 
 def test_lists_in_these_tests_are_what_they_are_said_to_be():
