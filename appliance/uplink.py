@@ -189,8 +189,6 @@ class Uplink:
             return False
         await self._recorder.journal.acknowledge(answer.sequence, answer.chain)
         self._status_due.set()
-        if answer.sequence == batch.first - 1:
-            raise LinkError(f"the server took none of the records after {answer.sequence}")
         return True
 
     async def _note_fork(self, fork: Fork) -> None:
