@@ -218,7 +218,7 @@ class LaneKeeper:
         self._pending = None
         draft = journal.ending(grant, kind, grant.sequence, flags)
         await self._write(_Owed(draft, pending))
-        if kind is Kind.NOT_PASSED and self._lane.state is not LaneState.FAULT:
+        if kind is Kind.NOT_PASSED:
             self._announcer.post(Screen(Look.NOT_PASSED, journal.direction_of(grant.direction)))
         self._health.changed()
 

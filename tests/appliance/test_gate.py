@@ -18,6 +18,7 @@ from appliance.gate import WAITING_MAX
 from appliance.lane_keeper import DISK_RETRY_S, OWED_MAX
 from appliance.ports import LaneEvent, Look
 from appliance.simulator.box_office import ENTRY_EXIT, BoxOffice, ListedNumber, multi
+from appliance.simulator.virtual_clock import settle
 from appliance.simulator.virtual_turnstile import Motion, Person, VirtualTurnstile
 
 ENTRY, EXIT = Direction.ENTRY, Direction.EXIT
@@ -69,6 +70,14 @@ async def test_a_record_says_who_was_let_in_where_and_by_which_list(open_gate):
         assert record.ticket_class == ("standard", "single", None, None)
         assert journal.direction_of(record.direction) is ENTRY
         assert record.identifier == gate.holdings.identify("show", "T1")
+
+
+async def test_once_somebody_went_through_the_display_is_free_for_the_next(open_gate):
+    async with open_gate() as gate:
+        await gate.scan("T1")
+        assert gate.display.last.look is Look.GRANTED
+        await gate.later(1)
+        assert (gate.display.last.look, gate.display.last.occupancy) == (Look.IDLE, 1)
 
 
 async def test_a_refused_ticket_leaves_one_record_and_a_closed_arm(open_gate):
@@ -243,13 +252,11 @@ async def test_turns_of_the_arm_are_owed_up_to_a_bound_while_the_disk_is_full(op
         await gate.disk.fill(gate.recorder)
         for _ in range(OWED_MAX + 5):
             gate.turnstile.walk()
-        await gate.settle()
-        for _ in range(30):
-            await gate.settle()
+        await gate.until(lambda: not gate.lane._sensed and len(gate.lane._owed) >= OWED_MAX)
         await gate.disk.make_room()
         await gate.later(DISK_RETRY_S)
-        assert await gate.journal.rows(0, 1)
-        assert len(gate.lane._owed) <= OWED_MAX
+        await gate.until(lambda: not gate.lane._owed)
+        assert (await gate.kinds()).count("FORCED") == OWED_MAX
 
 
 # --- passages that nobody was let through for -----------------------------------------------------
@@ -337,6 +344,18 @@ async def test_a_flood_is_bounded_and_the_oldest_codes_are_dropped(open_gate):
         await gate.later(3)
         assert await gate.kinds() == ["GRANTED", "PASSED"] + ["DENIED"] * WAITING_MAX
         assert answers(await gate.scan("T2")) == GREEN
+
+
+async def test_a_flood_is_bounded_also_while_nobody_goes_through(open_gate):
+    async with open_gate() as gate:
+        async with gate.journal._writing:  # the disk is slow
+            for number in range(100):
+                gate.entry.present(b"flood %d" % number)
+            await settle()
+            assert WAITING_MAX - 1 <= len(gate.gate._waiting) <= WAITING_MAX  # one is judged
+        await gate.until(lambda: not gate.gate._waiting)
+        await gate.settle()
+        assert len(await gate.kinds()) <= WAITING_MAX + 1
 
 
 async def test_people_on_both_sides_go_through_one_after_the_other(open_gate):
