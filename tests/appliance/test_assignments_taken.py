@@ -58,8 +58,9 @@ async def test_lists_are_still_kept_up_while_an_assignment_is_refused(tmp_path: 
 
 async def test_a_refused_assignment_is_fetched_in_full_again(tmp_path: Path):
     async with open_shelf(tmp_path) as shelf:
+        await offer(shelf, V1)
         for _ in range(2):
-            assert not await take(shelf, b"<html>")
+            assert not await take(shelf, b"<html>")  # it was not taken for known
         assert await shelf.refusals() == [": ListFormatError"]
 
 
