@@ -241,7 +241,8 @@ def instant(wall_ms: int) -> datetime:
 
 def wall_ms(at: datetime) -> int:
     """Give the wall-clock milliseconds of an aware instant, finer digits cut off."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def microseconds(at: datetime) -> int:

@@ -164,12 +164,13 @@ def locate(
     Two of them holding it is refused when they are chosen together, by the server, which knows
     the numbers. Should it happen all the same, the first chosen counts: a gate never stops.
     """
-    chosen = [name for name in checkpoint.performances if name in holdings.performances]
+    held = holdings.performances
     for search in (_listed, _remembered):
-        for name in chosen:
-            ticket = search(number, name, holdings, history)
-            if ticket is not None:
-                return holdings.performances[name], ticket
+        for name in checkpoint.performances:
+            if name in held:
+                ticket = search(number, name, holdings, history)
+                if ticket is not None:
+                    return held[name], ticket
     return None
 
 

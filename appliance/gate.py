@@ -28,6 +28,7 @@ from appliance.telling import screen_of
 
 log = logging.getLogger(__name__)
 
+_NO_FLAGS: Final = Flag(0)
 WAITING_MAX: Final = 8  # codes shown while somebody goes through; beyond, the oldest is dropped
 
 
@@ -104,12 +105,11 @@ class Gate:
             now=scan.at,
             holdings=self._holdings,
             history=self._history,
-            conditions=self._health.conditions(),
+            conditions=self._health.conditions(scan.at),
         )
         judged_ns = self._clock.monotonic_ns()
         opens = self._opens(scan.direction, verdict)
-        last = self._last_passage(checkpoint, verdict)
-        screen = screen_of(verdict, scan.direction, self._holdings.performances, last, opens=opens)
+        last = None if isinstance(verdict, Grant) else self._last_passage(checkpoint, verdict)
         self._going_through = payload.data
         try:
             took_effect = await self._take_effect(scan, checkpoint, verdict, opens)
@@ -120,6 +120,8 @@ class Gate:
             return
         self._health.mended(DISK_FAULT)
         if took_effect:
+            held = self._holdings.performances
+            screen = screen_of(verdict, scan.direction, held, last, opens=opens)
             self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
         else:
             self._announcer.done()  # the arm stayed closed: at rest the fault is shown
@@ -145,16 +147,16 @@ class Gate:
         self, scan: Scan, checkpoint: Checkpoint, verdict: Verdict, opens: bool
     ) -> bool:
         """Write the answer down and let it happen; tell whether it did."""
-        flags = self._health.list_flags(verdict.performance)
+        is_stale = self._holdings.is_stale(verdict.performance or "", scan.at)
+        flags = Flag.STALE if is_stale else _NO_FLAGS
         if opens and isinstance(verdict, Deny):
             flags |= Flag.EXIT_POLICY
-        version = self._holdings.versions.get(verdict.performance or "", 0)
         draft = self._recorder.draft(
             Kind.GRANTED if opens else Kind.DENIED,
             scan,
             checkpoint=checkpoint.id,
             verdict=verdict,
-            list_version=version,
+            list_version=self._holdings.version(verdict.performance or ""),
             flags=flags,
         )
         if opens:

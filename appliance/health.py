@@ -5,6 +5,7 @@ Called by the gate before every verdict and by everything that changes it. Does 
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from admission.journal import Flag
 from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
@@ -87,25 +88,19 @@ class Health:
         """Codes of what is broken now."""
         return tuple(sorted(self._faults))
 
-    def conditions(self) -> GateConditions:
-        """Give what the gate adds to the rules now.
+    def conditions(self, now: datetime) -> GateConditions:
+        """Give what the gate adds to the rules at an instant.
 
         A list that is not there, or was not believed, says nothing of anybody's ticket: that is
         `list_untrusted`, never `unknown_ticket`.
         """
-        faults = self._holdings.faults(self._clock.now())
+        faults = self._holdings.faults(now)
         checkpoint = self.checkpoint
         if checkpoint is not None:
             held = self._holdings.performances
             missing = [name for name in checkpoint.performances if name not in held]
             faults |= dict.fromkeys(missing, Answer.LIST_UNTRUSTED)
         return GateConditions(list_faults=faults)
-
-    def list_flags(self, performance: str | None) -> Flag:
-        """Give STALE where the list that was judged by is past its `refresh_by`."""
-        if performance is not None and self._holdings.is_stale(performance, self._clock.now()):
-            return Flag.STALE
-        return Flag(0)
 
     def broken(self, code: str) -> None:
         """Note a fault; it is shown until it is mended."""

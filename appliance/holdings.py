@@ -3,13 +3,13 @@
 Implements `admission.ticket.Holdings` over packed lists. Knows no file and no clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from admission.ticket import Performance, Ticket, TicketClass
-from admission.ticketlist.identifiers import identify
+from admission.ticketlist.identifiers import identifier_maker
 from admission.ticketlist.manifest import Manifest, classes_of, performance_of
 from admission.ticketlist.packed import Buffer, PackedList
 from admission.verdict import Answer
@@ -24,7 +24,8 @@ class HeldList:
         performance: as the rules see it.
         classes: what class indexes point to.
         entries: the packed list.
-        list_key: makes identifiers.
+        list_key: of the performance.
+        identify: makes identifiers under that key.
     """
 
     manifest: Manifest
@@ -32,6 +33,7 @@ class HeldList:
     classes: Sequence[TicketClass]
     entries: PackedList
     list_key: bytes
+    identify: Callable[[str], bytes]
 
 
 def open_list(manifest: Manifest, snapshot: Buffer, list_key: bytes) -> HeldList:
@@ -46,6 +48,7 @@ def open_list(manifest: Manifest, snapshot: Buffer, list_key: bytes) -> HeldList
         classes_of(manifest),
         PackedList(snapshot, manifest.performance),
         list_key,
+        identifier_maker(list_key),
     )
 
 
@@ -67,6 +70,11 @@ class GateHoldings:
         """List version by performance."""
         return {name: held.manifest.version for name, held in self._lists.items()}
 
+    def version(self, performance: str) -> int:
+        """Give the version of a performance's list, 0 where none is held."""
+        held = self._lists.get(performance)
+        return 0 if held is None else held.manifest.version
+
     @property
     def manifests(self) -> list[Manifest]:
         """The manifest of every list."""
@@ -87,7 +95,7 @@ class GateHoldings:
         Raises:
             KeyError: if the performance is not held.
         """
-        return identify(self._lists[performance].list_key, number)
+        return self._lists[performance].identify(number)
 
     def find(self, performance: str, identifier: bytes) -> Ticket | None:
         """Look a ticket up."""

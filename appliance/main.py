@@ -18,7 +18,7 @@ from admission.sync.messages import Enrol
 from admission.ticketlist.keys import check_string, public_key
 from admission.ticketlist.sealing import agreement_public_key
 from appliance.announcer import Announcer
-from appliance.clock import SystemClock, boot_id, fresh_id
+from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.config import Config
 from appliance.drivers import Drivers
 from appliance.errors import ConfigError, LinkError
@@ -221,7 +221,7 @@ def _gate(parts: _Parts, health: Health, turnstile: Turnstile) -> Gate:
         health=health,
         announcer=parts.announcer,
         clock=parts.clock,
-        new_id=fresh_id,
+        new_id=scan_ids(),
     )
 
 

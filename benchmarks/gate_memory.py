@@ -68,7 +68,7 @@ async def serve(path: Path, tickets: int) -> float:
     """Judge a thousand scans; give the resident memory afterwards."""
     with tempfile.TemporaryDirectory() as name:
         async with open_database(Path(name) / "gate.sqlite") as connection:
-            gate, _, holdings = await compose(connection, Path(name), 10)
+            gate, _, _, holdings = await compose(connection, Path(name), 10)
             display = PictureDisplay("fr")
             if tickets:
                 hold(holdings, path)

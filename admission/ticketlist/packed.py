@@ -10,7 +10,6 @@ import hashlib
 import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from math import isqrt
 from typing import Final, NamedTuple, Protocol
 
 from admission.errors import ForeignListError, ListFormatError
@@ -20,6 +19,10 @@ from admission.ticket import TicketState
 MAGIC: Final = b"TGL1"
 _HEADER: Final = struct.Struct(">4sHHIQ32s12x")
 HEADER_BYTES: Final = _HEADER.size
+_SPREAD_BYTES: Final = 8  # enough to tell places in any list apart
+_SPREAD: Final = 1 << 8 * _SPREAD_BYTES
+_LOOKS_MAX: Final = 8
+_NEAR: Final = 4
 ENTRY_BYTES: Final = IDENTIFIER_BYTES + 3
 STATES: Final = tuple(TicketState)  # a state's place here is its number in the file: append only
 _STATE_NUMBERS: Final = {state: number for number, state in enumerate(STATES)}
@@ -121,7 +124,6 @@ class PackedList:
         self._count: int = count
         self._classes = HEADER_BYTES + count * IDENTIFIER_BYTES
         self._states = self._classes + 2 * count
-        self._spread = 2 * isqrt(count) + 1
 
     def __len__(self) -> int:
         """Give the number of tickets."""
@@ -133,24 +135,38 @@ class PackedList:
         return self._buffer[start : start + IDENTIFIER_BYTES]
 
     def find(self, identifier: bytes) -> Entry | None:
-        """Look a ticket up, by bisection around the place where chance would put it.
+        """Look a ticket up, near the place where chance would put it.
 
-        Keyed identifiers are evenly spread, so the guess is off by about the square root of the
-        count; a list that is not spread so is searched whole.
+        Keyed identifiers are evenly spread: each look at the place where one should be halves the
+        digits of what is still unknown. What is left is bisected, whatever the spread.
 
         Raises:
             ListFormatError: if its state is none that this program knows.
         """
-        guess = int.from_bytes(identifier[:4], "big") * self._count >> 32
-        low, high = max(0, guess - self._spread), min(self._count, guess + self._spread)
-        if (low > 0 and self[low - 1] >= identifier) or (
-            high < self._count and self[high] < identifier
-        ):
-            low, high = 0, self._count
+        low, high = self._between(identifier)
         place = bisect_left(self, identifier, low, high)
         if place == self._count or self[place] != identifier:
             return None
         return self._entry(place, identifier)
+
+    def _between(self, identifier: bytes) -> tuple[int, int]:
+        """Give bounds of the place of an identifier, a few apart where they are evenly spread."""
+        low, high = 0, self._count
+        wanted = int.from_bytes(identifier[:_SPREAD_BYTES], "big")
+        least, most = 0, _SPREAD
+        for _ in range(_LOOKS_MAX):
+            if high - low <= _NEAR:
+                break
+            guess = low + (wanted - least) * (high - low - 1) // (most - least)
+            found = self[guess]
+            value = int.from_bytes(found[:_SPREAD_BYTES], "big")
+            if found < identifier:
+                low, least = guess + 1, value
+            else:
+                high, most = guess, value + 1
+            if not least <= wanted < most:
+                break
+        return low, high
 
     def __iter__(self) -> Iterator[Entry]:
         """Go over all tickets, by identifier."""

@@ -133,9 +133,8 @@ class SqliteJournal:
     async def open_grants(self) -> list[Record]:
         """Give the grants whose end was never written: a crash came between."""
         found = await self._select(
-            "SELECT blob FROM journal AS granted WHERE kind = ? AND NOT EXISTS "
-            "(SELECT 1 FROM journal WHERE refers_to > 0 AND refers_to = granted.sequence) "
-            "ORDER BY sequence",
+            "SELECT blob FROM journal WHERE kind = ? AND sequence NOT IN "
+            "(SELECT refers_to FROM journal WHERE refers_to > 0) ORDER BY sequence",
             (int(Kind.GRANTED),),
         )
         return [_decoded(row[0]) for row in found]
