@@ -302,10 +302,13 @@ class _Tally:
     def take(self, batch: Sequence[TicketRow | RowProblem | FileNote]) -> set[TicketClass]:
         """Count a batch; give the classes that occur in it."""
         classes = set()
+        last = None
         for item in batch:
             if isinstance(item, TicketRow):
                 self.rows += 1
-                classes.add(item.ticket_class)
+                if item.ticket_class is not last:
+                    last = item.ticket_class
+                    classes.add(last)
             elif isinstance(item, RowProblem):
                 self.rows += 1
                 self.refused += 1
@@ -331,17 +334,16 @@ def _incoming(
     list_key: bytes,
 ) -> list[IncomingTicket]:
     identify = identifier_maker(list_key)
-    rows = []
+    rows: list[IncomingTicket] = []
+    last, class_id = None, 0  # rows of one class come one after the other: hash it once
     for item in batch:
         if isinstance(item, TicketRow):
             line, number, ticket_class, state = item
-            identifier = identify(number)
-            rows.append(
-                IncomingTicket(line, number, identifier, classes[ticket_class], _WORDS[state])
-            )
+            if ticket_class is not last:
+                last, class_id = ticket_class, classes[ticket_class]
+            rows.append((line, number, identify(number), class_id, _WORDS[state]))
         elif isinstance(item, RowProblem) and item.number is not None:
-            identifier = identify(item.number)
-            rows.append(IncomingTicket(item.line, item.number, identifier, None, None))
+            rows.append((item.line, item.number, identify(item.number), None, None))
     return rows
 
 

@@ -70,23 +70,10 @@ class ReadTickets(Protocol):
         ...
 
 
-class IncomingTicket(NamedTuple):
-    """One row of a ticket file, looked up.
-
-    Attributes:
-        line: where it stands in the file.
-        number: the ticket number.
-        identifier: what stands for it.
-        class_id: key of its class; None for a refused row, which only says that the number is
-            still there.
-        state: its state's word; None likewise.
-    """
-
-    line: int
-    number: str
-    identifier: bytes
-    class_id: int | None
-    state: str | None
+# One row of a ticket file, looked up: its line, number and identifier, the key of its class and the
+# word of its state; both None for a refused row, which only says that the number is still there.
+# A plain tuple: there are a million of them.
+IncomingTicket = tuple[int, str, bytes, int | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)

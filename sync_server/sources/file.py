@@ -67,22 +67,29 @@ def _text(data: bytes, encoding: str) -> TextIOWrapper:
 def _rows(text: TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str] | _BadRow]]:
     """Yield (line, cells); a row whose quotes do not fit yields its fault."""
     reader = csv.reader(text, delimiter=delimiter, strict=True)
+    before = 0
     while True:
-        line = reader.line_num + 1
         try:
-            yield line, next(reader)
-        except StopIteration:
-            return
+            for cells in reader:
+                yield before + 1, cells
+                before = reader.line_num
         except csv.Error as exc:
-            reason = str(exc)
-            if "end of data" in reason or "field limit" in reason:
-                raise TicketFileError(
-                    "cut_off",
-                    f"the quotation mark opened in the row at line {line} is never closed: the"
-                    " file is cut off or damaged; export it again",
-                    line,
-                ) from exc
-            yield line, _BadRow(reason)
+            yield before + 1, _fault_of(exc, before + 1)
+            before = reader.line_num
+        else:
+            return
+
+
+def _fault_of(exc: csv.Error, line: int) -> _BadRow:
+    reason = str(exc)
+    if "end of data" in reason or "field limit" in reason:
+        raise TicketFileError(
+            "cut_off",
+            f"the quotation mark opened in the row at line {line} is never closed: the file is cut"
+            " off or damaged; export it again",
+            line,
+        ) from exc
+    return _BadRow(reason)
 
 
 def _find_layout(data: bytes, encoding: str) -> _Layout:
