@@ -17,7 +17,7 @@ from sync_server.branches import find_performance
 from sync_server.entities import Import, ImportMode, JsonValue, Performance, Source
 from sync_server.errors import ConflictError, InvalidError
 from sync_server.ledger import Ledger
-from sync_server.ports import News, Store, Transaction
+from sync_server.ports import News, Staging, Store, Transaction
 from sync_server.ticket_ports import (
     FileNote,
     IncomingTicket,
@@ -141,21 +141,24 @@ class Importing:
         """
         _check_name("source", source_name)
         _check_name("filename", filename)
-        async with self._store.write() as transaction:
+        async with self._store.read() as transaction:
             performance = await find_performance(transaction, user, performance_id)
-            source = await self._source(transaction, performance_id, source_name)
-            tally = await self._stage(transaction, performance, data, progress)
+        async with self._store.staging() as staging:
+            tally = await self._stage(staging, performance, data, progress)
             withheld = mode is ImportMode.REPLACE and tally.unreadable > 0
-            merged = await transaction.tickets.merge(
-                source,
-                mode=ImportMode.ADD if withheld else mode,
-                now_us=self._ledger.now_us(),
-                lines_max=PROBLEMS_KEPT,
-            )
-            await self._check_collisions(transaction, performance)
-            await self._refold(transaction, performance_id, merged.touched)
-            report = self._report(source, tally, merged, withheld)
-            await self._record(transaction, report, source, filename, mode, user)
+            async with staging.write() as transaction:
+                source = await self._source(transaction, performance_id, source_name)
+                merged = await transaction.tickets.merge(
+                    source,
+                    await transaction.tickets.class_keys(performance_id, list(tally.classes)),
+                    mode=ImportMode.ADD if withheld else mode,
+                    now_us=self._ledger.now_us(),
+                    lines_max=PROBLEMS_KEPT,
+                )
+                await self._check_collisions(transaction, performance)
+                await self._refold(transaction, performance_id, merged.touched)
+                report = self._report(source, tally, merged, withheld)
+                await self._record(transaction, report, source, filename, mode, user)
         self._news.report_changed()
         return report
 
@@ -167,22 +170,18 @@ class Importing:
 
     async def _stage(
         self,
-        transaction: Transaction,
+        staging: Staging,
         performance: Performance,
         data: bytes,
         progress: Progress | None,
     ) -> "_Tally":
+        """Read the whole file into the staging room, batch by batch."""
         tally = _Tally()
-        classes: dict[TicketClass, int] = {}
-        await transaction.tickets.begin_incoming()
         items = self._read_tickets(data)
         while batch := await asyncio.to_thread(_take, items, BATCH_ROWS):
-            for ticket_class in tally.take(batch):
-                if ticket_class not in classes:
-                    key = await transaction.tickets.class_id(performance.id, ticket_class)
-                    classes[ticket_class] = key
-            rows = await asyncio.to_thread(_incoming, batch, classes, performance.list_key)
-            await transaction.tickets.stage(rows)
+            tally.take(batch)
+            rows = await asyncio.to_thread(_incoming, batch, tally.classes, performance.list_key)
+            await staging.stage(rows)
             if progress is not None:
                 progress(tally.rows)
         return tally
@@ -298,17 +297,17 @@ class _Tally:
     unreadable: int = 0
     problems: list[Problem] = field(default_factory=list)
     notes: list[FileNote] = field(default_factory=list)
+    classes: dict[TicketClass, int] = field(default_factory=dict)  # each with its place
 
-    def take(self, batch: Sequence[TicketRow | RowProblem | FileNote]) -> set[TicketClass]:
-        """Count a batch; give the classes that occur in it."""
-        classes = set()
+    def take(self, batch: Sequence[TicketRow | RowProblem | FileNote]) -> None:
+        """Count a batch, and give each class that is new in it a place."""
         last = None
         for item in batch:
             if isinstance(item, TicketRow):
                 self.rows += 1
                 if item.ticket_class is not last:
                     last = item.ticket_class
-                    classes.add(last)
+                    self.classes.setdefault(last, len(self.classes))
             elif isinstance(item, RowProblem):
                 self.rows += 1
                 self.refused += 1
@@ -319,7 +318,6 @@ class _Tally:
                     )
             else:
                 self.notes.append(item)
-        return classes
 
 
 def _take(
@@ -335,13 +333,13 @@ def _incoming(
 ) -> list[IncomingTicket]:
     identify = identifier_maker(list_key)
     rows: list[IncomingTicket] = []
-    last, class_id = None, 0  # rows of one class come one after the other: hash it once
+    last, place = None, 0  # rows of one class come one after the other: hash it once
     for item in batch:
         if isinstance(item, TicketRow):
             line, number, ticket_class, state = item
             if ticket_class is not last:
-                last, class_id = ticket_class, classes[ticket_class]
-            rows.append((line, number, identify(number), class_id, _WORDS[state]))
+                last, place = ticket_class, classes[ticket_class]
+            rows.append((line, number, identify(number), place, _WORDS[state]))
         elif isinstance(item, RowProblem) and item.number is not None:
             rows.append((item.line, item.number, identify(item.number), None, None))
     return rows

@@ -23,7 +23,7 @@ from sync_server.entities import (
 )
 from sync_server.journal_ports import Facts, Journals
 from sync_server.report_ports import Reports
-from sync_server.ticket_ports import Tickets
+from sync_server.ticket_ports import IncomingTicket, Tickets
 
 
 class Clock(Protocol):
@@ -309,6 +309,18 @@ class Transaction(Protocol):
         ...
 
 
+class Staging(Protocol):
+    """Where an import's rows are gathered; no writer waits meanwhile."""
+
+    async def stage(self, rows: Sequence[IncomingTicket]) -> None:
+        """Add rows."""
+        ...
+
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open the one writing transaction, in which the rows can be merged."""
+        ...
+
+
 class Store(Protocol):
     """The database."""
 
@@ -318,4 +330,8 @@ class Store(Protocol):
 
     def write(self) -> AbstractAsyncContextManager[Transaction]:
         """Open the one writing transaction; waits for the writer before."""
+        ...
+
+    def staging(self) -> AbstractAsyncContextManager[Staging]:
+        """Open an empty place for an import's rows; waits for the import before."""
         ...

@@ -70,9 +70,9 @@ class ReadTickets(Protocol):
         ...
 
 
-# One row of a ticket file, looked up: its line, number and identifier, the key of its class and the
-# word of its state; both None for a refused row, which only says that the number is still there.
-# A plain tuple: there are a million of them.
+# One row of a ticket file, looked up: its line, number and identifier, the place of its class and
+# the word of its state; both None for a refused row, which only says that the number is still
+# there. A plain tuple: there are a million of them.
 IncomingTicket = tuple[int, str, bytes, int | None, str | None]
 
 
@@ -135,29 +135,28 @@ class Tickets(Protocol):
         """Give the newest runs of a performance's sources, newest first."""
         ...
 
-    async def class_id(self, performance_id: str, ticket_class: TicketClass) -> int:
-        """Give the key of a class, keeping it first if it is new."""
+    async def class_keys(self, performance_id: str, wanted: Sequence[TicketClass]) -> Sequence[int]:
+        """Give the key of each class, keeping those first that are new."""
         ...
 
     async def classes(self, performance_id: str) -> Mapping[int, TicketClass]:
         """Give all of a performance's classes by key, oldest first."""
         ...
 
-    async def begin_incoming(self) -> None:
-        """Make the empty staging table of one import, private to this transaction."""
-        ...
-
-    async def stage(self, rows: Sequence[IncomingTicket]) -> None:
-        """Put rows into the staging table."""
-        ...
-
     async def merge(
-        self, source: Source, *, mode: ImportMode, now_us: int, lines_max: int
+        self,
+        source: Source,
+        classes: Sequence[int],
+        *,
+        mode: ImportMode,
+        now_us: int,
+        lines_max: int,
     ) -> MergeResult:
-        """Apply the staged rows to a source's performance, and drop the staging table.
+        """Apply the rows that were staged for this transaction to a source's performance.
 
         Args:
             source: the one that brings them.
+            classes: key of the class that each place of the rows stands for.
             mode: whether tickets of the source that are left out are canceled.
             now_us: from when changes of known tickets count.
             lines_max: most lines to name of each kind.

@@ -6,18 +6,21 @@ the disk before it returns (WAL, synchronous=FULL).
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, event, inspect, text
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from sync_server.errors import StorageError
+from sync_server.storage.merging import Merge
 from sync_server.storage.migrations import NEWEST
 from sync_server.storage.transaction import SqlTransaction
+from sync_server.ticket_ports import IncomingTicket
 
 BUSY_S: Final = 30.0  # another process (a backup, `init`) may hold the file this long
 READERS: Final = 6  # connections, a thread each; further readers wait for one of them
@@ -26,15 +29,18 @@ WRITER_CACHE_KIB: Final = 65_536  # the tickets of an import of a million stay i
 READER_CACHE_KIB: Final = 8_192
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MODE: Final = 0o600
+_BEGIN: Final = "portillon_begin"  # a connection's option: another way to begin
 
 
 class Database:
     """The store of `ports`, over one SQLite file."""
 
-    def __init__(self, writer: AsyncEngine, readers: AsyncEngine) -> None:
+    def __init__(self, writer: AsyncEngine, readers: AsyncEngine, importers: AsyncEngine) -> None:
         self._writer = writer
         self._readers = readers
+        self._importers = importers
         self._writing = asyncio.Lock()
+        self._importing = asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlTransaction]:
@@ -51,6 +57,39 @@ class Database:
         async with self._writing, self._writer.begin() as connection:
             yield SqlTransaction(connection)
 
+    @asynccontextmanager
+    async def staging(self) -> AsyncIterator["SqlStaging"]:
+        """Open an empty place for an import's rows; waits for the import before.
+
+        It is a connection of its own, whose temporary tables go when it is closed.
+        """
+        async with self._importing, self._importers.connect() as connection:
+            async with connection.begin():
+                await Merge(connection).begin()
+            yield SqlStaging(connection, self._writing)
+
+
+class SqlStaging:
+    """The `Staging` of `ports`."""
+
+    def __init__(self, connection: AsyncConnection, writing: asyncio.Lock) -> None:
+        self._connection = connection
+        self._writing = writing
+
+    async def stage(self, rows: Sequence[IncomingTicket]) -> None:
+        """Add rows."""
+        async with self._connection.begin():
+            await Merge(self._connection).stage(rows)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[SqlTransaction]:
+        """Open the one writing transaction, in which the rows can be merged."""
+        async with self._connection.begin():
+            await Merge(self._connection).finish_staging()
+        await self._connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        async with self._writing, self._connection.begin():
+            yield SqlTransaction(self._connection)
+
 
 @asynccontextmanager
 async def open_database(path: Path) -> AsyncIterator[Database]:
@@ -60,24 +99,30 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
         StorageError: if the file is no database, or one of a newer program.
     """
     await asyncio.to_thread(_make_private, path)
-    writer = _engine(path, 1, WRITER_CACHE_KIB, "BEGIN IMMEDIATE", "query_only=OFF")
-    readers = _engine(path, READERS, READER_CACHE_KIB, "BEGIN", "query_only=ON")
-    try:
-        await _bring_up_to_date(writer, path)
-        yield Database(writer, readers)
-    finally:
-        await readers.dispose()
-        await writer.dispose()
-
-
-def _engine(path: Path, connections: int, cache_kib: int, begin: str, access: str) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"timeout": BUSY_S},
-        pool_size=connections,
+    url = URL.create("sqlite+aiosqlite", database=str(path))
+    arguments = {"timeout": BUSY_S}
+    writer = create_async_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)
+    readers = create_async_engine(
+        url,
+        connect_args=arguments,
+        pool_size=READERS,
         max_overflow=0,
         pool_timeout=READER_WAIT_S,
     )
+    importers = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
+    _prepare(writer, WRITER_CACHE_KIB, "BEGIN IMMEDIATE", "query_only=OFF")
+    _prepare(readers, READER_CACHE_KIB, "BEGIN", "query_only=ON")
+    _prepare(importers, WRITER_CACHE_KIB, "BEGIN", "query_only=OFF")
+    try:
+        await _bring_up_to_date(writer, path)
+        yield Database(writer, readers, importers)
+    finally:
+        for engine in (importers, readers, writer):
+            await engine.dispose()
+
+
+def _prepare(engine: AsyncEngine, cache_kib: int, begin: str, access: str) -> None:
+    """Have every connection of an engine set up alike, and begin its transactions so."""
     pragmas = (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -96,11 +141,10 @@ def _engine(path: Path, connections: int, cache_kib: int, begin: str, access: st
         cursor.close()
 
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, begin))
 
     event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "begin", start)
-    return engine
 
 
 async def _bring_up_to_date(writer: AsyncEngine, path: Path) -> None:

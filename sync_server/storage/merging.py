@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from admission.ticket import TicketState
 from sync_server.entities import ImportMode, Source
@@ -51,7 +51,7 @@ incoming: Final = Table(
     Column("line", Integer, primary_key=True),
     Column("number", Text, nullable=False),
     Column("identifier", LargeBinary, nullable=False),
-    Column("class_id", Integer),  # null: a refused row, which only mentions the number
+    Column("class_place", Integer),  # null: a refused row, which only mentions the number
     Column("state", Text),
     prefixes=["TEMPORARY"],
 )
@@ -59,8 +59,15 @@ _covering: Final = Index(  # every look-up below is answered from this alone
     "ix_incoming_tickets",
     incoming.c.identifier,
     incoming.c.line,
-    incoming.c.class_id,
+    incoming.c.class_place,
     incoming.c.state,
+)
+incoming_classes: Final = Table(  # which class each place stands for
+    "incoming_classes",
+    _temporary,
+    Column("place", Integer, primary_key=True),
+    Column("class_id", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
 )
 differing: Final = Table(
     "differing_tickets",
@@ -76,6 +83,7 @@ differing: Final = Table(
     Column("has_other_state", Boolean, nullable=False),
     prefixes=["TEMPORARY"],
 )
+_IS_ITS_CLASS: Final = incoming_classes.c.place == incoming.c.class_place
 _history: Final = ticket_states.alias("history")
 _COLUMNS: Final = ["identifier", "ordinal", "from_us", "state", "origin"]
 
@@ -87,24 +95,38 @@ class Merge:
         self._connection = connection
 
     async def begin(self) -> None:
-        """Make the empty staging tables."""
-        await self._connection.execute(CreateTable(incoming))
-        await self._connection.execute(CreateTable(differing))
+        """Make the empty staging tables; they go with the connection."""
+        for table in (incoming, incoming_classes, differing):
+            await self._connection.execute(CreateTable(table))
 
     async def stage(self, rows: Sequence[IncomingTicket]) -> None:
         """Put rows into the staging table."""
         if rows:
             await self._connection.exec_driver_sql(
-                "INSERT INTO incoming_tickets (line, number, identifier, class_id, state)"
+                "INSERT INTO incoming_tickets (line, number, identifier, class_place, state)"
                 " VALUES (?, ?, ?, ?, ?)",
                 list(rows),  # bound as they are: compiled parameters take twice the time
             )
 
-    async def apply(
-        self, source: Source, *, mode: ImportMode, now_us: int, lines_max: int
-    ) -> MergeResult:
-        """Merge the staged rows and drop the staging tables."""
+    async def finish_staging(self) -> None:
+        """Prepare for merging; no further rows may come."""
         await self._connection.execute(CreateIndex(_covering))
+
+    async def apply(
+        self,
+        source: Source,
+        classes: Sequence[int],
+        *,
+        mode: ImportMode,
+        now_us: int,
+        lines_max: int,
+    ) -> MergeResult:
+        """Merge the staged rows."""
+        if classes:
+            await self._connection.execute(
+                insert(incoming_classes),
+                [{"place": place, "class_id": key} for place, key in enumerate(classes)],
+            )
         before = await self._with_facts(source.performance_id)
         canceled = await self._cancel_absent(source, now_us) if mode is ImportMode.REPLACE else 0
         await self._gather(_repeated())
@@ -119,7 +141,7 @@ class Merge:
             .values(listed=performances.c.listed + added)
         )
         after = await self._with_facts(source.performance_id)
-        result = MergeResult(
+        return MergeResult(
             added=added,
             changed=changed,
             canceled=canceled,
@@ -128,9 +150,6 @@ class Merge:
             frozen=await self._lines(differing.c.is_frozen, lines_max),
             touched=tuple(key for key, value in after.items() if before.get(key) != value),
         )
-        await self._connection.execute(DropTable(incoming))
-        await self._connection.execute(DropTable(differing))
-        return result
 
     async def _gather(self, rows: Select[Any]) -> None:
         await self._connection.execute(
@@ -193,7 +212,7 @@ class Merge:
     async def _add(self, source: Source) -> int:
         """Add the tickets that are not known, with their first state where it is not valid."""
         is_new = and_(
-            incoming.c.class_id.is_not(None),
+            incoming.c.class_place.is_not(None),
             incoming.c.line.not_in(select(differing.c.line)),
             ~exists().where(tickets.c.identifier == incoming.c.identifier),
         )
@@ -209,9 +228,10 @@ class Merge:
                 select(
                     incoming.c.identifier,
                     incoming.c.number,
-                    incoming.c.class_id,
+                    incoming_classes.c.class_id,
                     literal(source.id),
                 )
+                .join(incoming_classes, _IS_ITS_CLASS)
                 .where(is_new)
                 .order_by(incoming.c.identifier),  # fills the table from left to right
             )
@@ -249,7 +269,7 @@ _is_change: Final = or_(_is_class_change, _is_state_change)
 def _repeated() -> Select[Any]:
     several = (
         select(incoming.c.identifier, func.min(incoming.c.line).label("first"))
-        .where(incoming.c.class_id.is_not(None))
+        .where(incoming.c.class_place.is_not(None))
         .group_by(incoming.c.identifier)
         .having(func.count() > 1)
         .subquery()
@@ -259,7 +279,7 @@ def _repeated() -> Select[Any]:
         select(
             incoming.c.line,
             incoming.c.identifier,
-            incoming.c.class_id,
+            incoming_classes.c.class_id,
             incoming.c.state,
             literal(value=True),
             no,
@@ -268,14 +288,15 @@ def _repeated() -> Select[Any]:
             no,
         )
         .join(several, several.c.identifier == incoming.c.identifier)
-        .where(incoming.c.class_id.is_not(None), incoming.c.line != several.c.first)
+        .join(incoming_classes, _IS_ITS_CLASS)
+        .where(incoming.c.line != several.c.first)
     )
 
 
 def _differing(source: Source) -> Select[Any]:
     """Give the rows whose ticket is known, but as another's or with another class or state."""
     is_foreign = tickets.c.source_id != source.id
-    has_other_class = tickets.c.class_id != incoming.c.class_id
+    has_other_class = tickets.c.class_id != incoming_classes.c.class_id
     has_other_state = incoming.c.state != _source_state(tickets.c.identifier)
     has_passed = exists().where(
         facts.c.performance_id == source.performance_id,
@@ -286,7 +307,7 @@ def _differing(source: Source) -> Select[Any]:
         select(
             incoming.c.line,
             incoming.c.identifier,
-            incoming.c.class_id,
+            incoming_classes.c.class_id,
             incoming.c.state,
             literal(value=False),
             is_foreign,
@@ -295,8 +316,8 @@ def _differing(source: Source) -> Select[Any]:
             has_other_state,
         )
         .join(tickets, tickets.c.identifier == incoming.c.identifier)
+        .join(incoming_classes, _IS_ITS_CLASS)
         .where(
-            incoming.c.class_id.is_not(None),
             incoming.c.line.not_in(select(differing.c.line)),
             or_(is_foreign, has_other_class, has_other_state),
         )

@@ -15,7 +15,7 @@ from admission.ticketlist.packed import Entry
 from sync_server.entities import Import, ImportMode, Source, instant
 from sync_server.storage.merging import Merge
 from sync_server.storage.tables import imports, sources, ticket_classes, ticket_states, tickets
-from sync_server.ticket_ports import IncomingTicket, MergeResult
+from sync_server.ticket_ports import MergeResult
 
 LISTED_BATCH: Final = 50_000  # tickets handed to the publisher at once
 _LOOKED_UP_AT_ONCE: Final = 500  # bound parameters of one query
@@ -34,7 +34,6 @@ class SqlTickets:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._merge = Merge(connection)
 
     async def source(self, performance_id: str, name: str) -> Source | None:
         """Give a performance's source by name, or None."""
@@ -85,12 +84,15 @@ class SqlTickets:
             for row in rows.mappings()
         ]
 
-    async def class_id(self, performance_id: str, ticket_class: TicketClass) -> int:
-        """Give the key of a class, keeping it first if it is new."""
-        known = await self.classes(performance_id)
-        for key, other in known.items():
-            if other == ticket_class:
-                return key
+    async def class_keys(self, performance_id: str, wanted: Sequence[TicketClass]) -> Sequence[int]:
+        """Give the key of each class, keeping those first that are new."""
+        keys = {known: key for key, known in (await self.classes(performance_id)).items()}
+        for ticket_class in wanted:
+            if ticket_class not in keys:
+                keys[ticket_class] = await self._add_class(performance_id, ticket_class)
+        return [keys[ticket_class] for ticket_class in wanted]
+
+    async def _add_class(self, performance_id: str, ticket_class: TicketClass) -> int:
         category, mode, total, per_day = class_code(ticket_class)
         added = await self._connection.execute(
             insert(ticket_classes)
@@ -103,8 +105,7 @@ class SqlTickets:
             )
             .returning(ticket_classes.c.id)
         )
-        key = added.scalar_one()
-        return int(key)
+        return int(added.scalar_one())
 
     async def classes(self, performance_id: str) -> Mapping[int, TicketClass]:
         """Give all of a performance's classes by key, oldest first."""
@@ -115,19 +116,19 @@ class SqlTickets:
         )
         return {row.id: class_of((row.category, row.mode, row.total, row.per_day)) for row in rows}
 
-    async def begin_incoming(self) -> None:
-        """Make the empty staging table of one import, private to this transaction."""
-        await self._merge.begin()
-
-    async def stage(self, rows: Sequence[IncomingTicket]) -> None:
-        """Put rows into the staging table."""
-        await self._merge.stage(rows)
-
     async def merge(
-        self, source: Source, *, mode: ImportMode, now_us: int, lines_max: int
+        self,
+        source: Source,
+        classes: Sequence[int],
+        *,
+        mode: ImportMode,
+        now_us: int,
+        lines_max: int,
     ) -> MergeResult:
-        """Apply the staged rows to a source's performance, and drop the staging table."""
-        return await self._merge.apply(source, mode=mode, now_us=now_us, lines_max=lines_max)
+        """Apply the rows that were staged on this connection to a source's performance."""
+        return await Merge(self._connection).apply(
+            source, classes, mode=mode, now_us=now_us, lines_max=lines_max
+        )
 
     async def known(
         self, performance_id: str, identifiers: Sequence[bytes]

@@ -1,5 +1,6 @@
 """What an import does to the tickets, and that it does all of it or nothing."""
 
+import asyncio
 import sqlite3
 
 import pytest
@@ -294,3 +295,48 @@ async def test_the_count_of_a_list_is_kept_in_step(venue, bring):
     async with venue.read() as transaction:
         assert await transaction.reports.listed(["p0", "p1"]) == {"p0": 4, "p1": 0}
         assert await transaction.tickets.count("p0") == 4
+
+
+async def test_no_writer_waits_while_a_file_is_read(venue, bring):
+    written = []
+
+    def write_meanwhile(rows):
+        with sqlite3.connect(venue._writer.url.database, timeout=0) as connection:
+            connection.execute("INSERT INTO organizations (id, name) VALUES (?, 'x')", [str(rows)])
+        connection.close()
+        written.append(rows)
+
+    rows = "".join(f"A{n}\n" for n in range(45_000))
+    report = await bring(f"number\n{rows}", progress=write_meanwhile)
+    assert written == [20_000, 40_000, 45_000]
+    assert report.added == 45_000
+
+
+async def test_imports_side_by_side_come_one_after_the_other(venue, bring):
+    reports = await asyncio.gather(
+        *(bring(f"number\nA{n}\nSAME\n", source=f"source {n}") for n in range(4))
+    )
+    assert sorted(report.added for report in reports) == [1, 1, 1, 2]
+    async with venue.read() as transaction:
+        assert await transaction.tickets.count("p0") == 5
+
+
+async def test_an_import_that_is_canceled_makes_way_and_leaves_nothing(venue, bring):
+    started = asyncio.Event()
+    rows = "".join(f"A{n}\n" for n in range(45_000))
+    task = asyncio.ensure_future(bring(f"number\n{rows}", progress=lambda _: started.set()))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await bring("number\nB1\n")).added == 1
+    async with venue.read() as transaction:
+        assert await transaction.tickets.count("p0") == 1
+
+
+async def test_many_classes_are_each_kept_once(venue, bring):
+    rows = "".join(f"A{n};category {n % 400}\n" for n in range(1000))
+    await bring(f"number;category\n{rows}")
+    await bring(f"number;category\n{rows}")
+    async with venue.read() as transaction:
+        assert len(await transaction.tickets.classes("p0")) == 400
