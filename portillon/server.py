@@ -1,4 +1,4 @@
-"""`portillon server init|run`: sets a sync server up, and runs it."""
+"""`portillon server init|run|add-user`: sets a sync server up, runs it, lets more people in."""
 
 import argparse
 import asyncio
@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from portillon import log_lines
+from sync_server.account_ports import Role
 from sync_server.config import ServerConfig, check, load_config
 from sync_server.errors import ServerError
-from sync_server.main import init_server, run_server
+from sync_server.main import add_user, init_server, run_server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
     init_parser = actions.add_parser("init", help="make database, signing key and first login")
     run_parser = actions.add_parser("run", help="serve until told to stop")
+    user_parser = actions.add_parser("add-user", help="make another login")
     init_parser.add_argument("--login", default="master", help="of the first user")
+    user_parser.add_argument("--login", required=True)
+    user_parser.add_argument("--role", choices=[role.value for role in Role], default="operator")
     run_parser.add_argument("--host", help="address to listen on")
     run_parser.add_argument("--port", type=int, help="TCP port")
-    for sub in (init_parser, run_parser):
+    for sub in (init_parser, run_parser, user_parser):
         sub.add_argument("--config", type=Path, help="TOML file; without one, defaults")
         sub.add_argument("--data", type=Path, help="folder of database, keys and lists")
         sub.add_argument("--log", choices=("text", "json"), default="text")
@@ -35,6 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
         config = _config(arguments)
         if arguments.action == "init":
             _tell(config, arguments.login, asyncio.run(init_server(config.data, arguments.login)))
+        elif arguments.action == "add-user":
+            role = Role(arguments.role)
+            password = asyncio.run(add_user(config.data, arguments.login, role))
+            _show_password(arguments.login, password)
         else:
             asyncio.run(run_server(config))
     except ServerError as exc:
@@ -56,7 +64,12 @@ def _tell(config: ServerConfig, login: str, password: str | None) -> None:
     if password is None:
         print(f"{config.data} is set up already; nothing was changed.")
         return
-    print(f"{config.data} is set up. Sign in with")
+    print(f"{config.data} is set up.")
+    _show_password(login, password)
+
+
+def _show_password(login: str, password: str) -> None:
+    print("Sign in with")
     print(f"  login:    {login}")
     print(f"  password: {password}")
     print("The password is kept nowhere: write it down now.")

@@ -106,6 +106,27 @@ async def init_server(data: Path, login: str) -> str | None:
         return password
 
 
+async def add_user(data: Path, login: str, role: Role) -> str:
+    """Let somebody else sign in, in the organization that all others are below.
+
+    Returns:
+        The new user's password, to be shown once.
+
+    Raises:
+        ConfigError: if the folder was not set up.
+        ConflictError: if the login is taken.
+        InvalidError: if the login cannot be one.
+        StorageError: if the database cannot be used.
+    """
+    await asyncio.to_thread(read_key, data / LIST_KEY)
+    ledger = Ledger(SystemClock(), os.urandom)
+    async with open_database(data / DATABASE) as database:
+        root = await _ensure_root(database, ledger)
+        password = secrets.token_urlsafe(_PASSWORD_BYTES)
+        await _accounts(database, ledger).add_user(root, login, password, role, login, "fr")
+        return password
+
+
 async def _ensure_key(database: Database, ledger: Ledger, path: Path) -> None:
     async with database.read() as transaction:
         known = await transaction.performances.signing_keys()

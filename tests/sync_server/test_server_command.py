@@ -1,0 +1,80 @@
+"""`portillon server` as people run it."""
+
+import asyncio
+import re
+import signal
+import sys
+
+import aiohttp
+import pytest
+
+from portillon.__main__ import main as portillon
+from sync_server import main
+from sync_server.password_hashing import Argon2id
+
+
+@pytest.fixture(autouse=True)
+def quick_hash(monkeypatch):
+    monkeypatch.setattr(main, "Argon2id", lambda: Argon2id(memory_kib=64, passes=1))
+
+
+def _password(printed):
+    return re.search(r"^  password: (\S+)$", printed, re.MULTILINE)[1]
+
+
+def test_init_prints_login_and_password_once(tmp_path, capsys):
+    data = str(tmp_path / "server")
+    assert portillon(["server", "init", "--data", data, "--login", "anna"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{data} is set up." in printed
+    assert "  login:    anna\n" in printed
+    assert len(_password(printed)) >= 12
+    assert portillon(["server", "init", "--data", data, "--login", "anna"]) == 0
+    assert capsys.readouterr().out == f"{data} is set up already; nothing was changed.\n"
+
+
+def test_further_logins_are_made_with_their_role(tmp_path, capsys):
+    data = str(tmp_path)
+    portillon(["server", "init", "--data", data])
+    assert portillon(["server", "add-user", "--data", data, "--login", "bob"]) == 0
+    assert _password(capsys.readouterr().out)
+    assert portillon(["server", "add-user", "--data", data, "--login", "bob"]) == 1
+    assert capsys.readouterr().err == "portillon server: another user has this login\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--data", "{folder}"], "list-signing.key: cannot be read"),
+        (["run", "--config", "{folder}/none.toml"], "none.toml: cannot be read"),
+        (["run", "--data", "{folder}", "--port", "0"], "command line: port: must be"),
+        (["run", "--data", "{folder}", "--host", "0.0.0.0"], "where nothing may travel in clear"),
+        (["add-user", "--data", "{folder}", "--login", "x"], "run `portillon server init`"),
+        (["init", "--data", "/proc/nothing"], "/proc/nothing: cannot be made"),
+    ],
+)
+def test_what_goes_wrong_is_said_with_its_remedy(tmp_path, capsys, arguments, message):
+    words = [word.replace("{folder}", str(tmp_path)) for word in arguments]
+    assert portillon(["server", *words]) == 1
+    assert message in capsys.readouterr().err
+
+
+async def test_it_serves_until_told_to_stop_and_then_ends_in_good_order(tmp_path, unused_tcp_port):
+    await main.init_server(tmp_path, "anna")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "portillon", "server", "run",
+        "--data", str(tmp_path), "--port", str(unused_tcp_port), "--log", "json",
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        ready = await process.stderr.readline()
+        assert b'"event": "server ready"' in ready
+        address = f"http://127.0.0.1:{unused_tcp_port}/login"
+        async with aiohttp.request("GET", address) as response:
+            assert response.status == 200
+        process.send_signal(signal.SIGTERM)
+        rest = await process.stderr.read()
+        assert await process.wait() == 0
+    assert b'"event": "server stopped"' in rest
+    assert b"Traceback" not in rest
+    assert not (tmp_path / "portillon.db-wal").exists()
