@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from appliance.ports import Clock
 from appliance.simulator.virtual_turnstile import Person
 
-_LOOK_S: Final = 0.025  # sees the shortest pulse several times
+_LOOK_S: Final = 0.025  # the pins remember their pulses: none is missed on a busy machine
 _PUSH_S: Final = 0.3  # the arm's contact stays this long
 
 
@@ -20,8 +20,8 @@ class WatchedPin(Protocol):
     """An output pin, as the thing that is wired to it sees it."""
 
     @property
-    def state(self) -> object:
-        """Its level; true is high."""
+    def states(self) -> Sequence[tuple[float, object]]:
+        """Every level it had, with its time, oldest first; true is high."""
         ...
 
 
@@ -61,6 +61,7 @@ class DemoPerson:
         self._clock = clock
         self._people = chain(people, repeat(Person()))
         self._walked = walked
+        self._seen = [len(relay.states) for relay in relays]
         self._let_in: asyncio.Queue[Person] = asyncio.Queue()
         self.passages = 0
 
@@ -68,13 +69,14 @@ class DemoPerson:
         """Watch and walk until cancelled; a pulse is seen also while somebody walks."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._walk_in_turn())
-            was_closed = False
             while True:
                 await self._clock.sleep(_LOOK_S)
-                is_closed = any(relay.state for relay in self._relays)
-                if is_closed and not was_closed:
-                    self._let_in.put_nowait(next(self._people))
-                was_closed = is_closed
+                for place, relay in enumerate(self._relays):
+                    levels = relay.states[self._seen[place] :]
+                    self._seen[place] += len(levels)
+                    for _, is_closed in levels:
+                        if is_closed:
+                            self._let_in.put_nowait(next(self._people))
 
     async def _walk_in_turn(self) -> None:
         while True:
