@@ -55,7 +55,7 @@ class PicameraFrames:
 
     def __init__(self, picamera: Picamera, clock: Clock) -> None:
         try:
-            import picamera2  # type: ignore[import-not-found]
+            import picamera2
         except ImportError as exc:
             raise ConfigError(
                 "a camera reader needs picamera2: apt install python3-picamera2, and let the"

@@ -95,7 +95,7 @@ def _opened_lgpio() -> Pins:
     # lgpio makes a pipe in its working directory while it is imported; by default that is ours.
     os.environ.setdefault("LG_WD", os.environ.get("RUNTIME_DIRECTORY", tempfile.gettempdir()))
     try:
-        import lgpio  # type: ignore[import-untyped]
+        import lgpio
         from gpiozero.pins.lgpio import LGPIOFactory  # type: ignore[import-untyped]
     except ImportError as exc:
         raise ConfigError(
