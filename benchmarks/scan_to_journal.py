@@ -35,7 +35,7 @@ from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import ClassRow, FileRef, Manifest, Showing, list_key_id
 from admission.ticketlist.packed import Entry, pack
 from appliance.announcer import Announcer
-from appliance.clock import SystemClock, boot_id, fresh_id
+from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings, open_list
@@ -111,7 +111,7 @@ async def compose(
     )  # fmt: skip
     gate = Gate(
         holdings=holdings, history=history, recorder=recorder, lane=lane, health=health,
-        announcer=announcer, clock=clock, new_id=fresh_id,
+        announcer=announcer, clock=clock, new_id=scan_ids(),
     )  # fmt: skip
     return gate, lane, recorder, holdings
 
