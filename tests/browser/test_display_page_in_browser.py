@@ -1,11 +1,13 @@
 """The gate's live page in a real browser: it follows the display, and axe-core has no complaint."""
 
+import re
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from playwright.async_api import expect
 
 from admission.verdict import Answer
 from appliance.local_page.display_page import routes
@@ -31,11 +33,15 @@ class Watched:
     async def show(self, screen: Screen) -> None:
         """Show a screen and wait until the browser shows its picture and its words."""
         await self.display.show(screen)
-        await self.page.wait_for_function(
-            "([text, at]) => document.getElementById('answer').textContent === text"
-            " && picture.src.includes(`revision=${at}&`) && picture.naturalWidth === 800",
-            arg=[self.display.text, self.display.revision],
+        # locators ask from outside: a function polled in the page needs eval, which it forbids
+        await expect(self.page.locator("#answer")).to_have_text(self.display.text)
+        picture = self.page.locator("#picture")
+        revision = re.compile(rf"revision={self.display.revision}&")
+        await expect(picture).to_have_attribute("src", revision)
+        width = await picture.evaluate(
+            "picture => picture.decode().then(() => picture.naturalWidth)"
         )
+        assert width == 800
 
     async def violations(self) -> list[str]:
         await self.page.evaluate(AXE.read_text())
@@ -73,7 +79,7 @@ class TestLivePage:
     async def test_it_says_when_the_gate_is_gone(self, watched):
         await watched.show(USED)
         await watched.server.close()
-        await watched.page.wait_for_function("document.getElementById('lost').textContent !== ''")
+        await expect(watched.page.locator("#lost")).not_to_be_empty()
         assert "perdue" in await watched.page.inner_text("#lost")
 
     async def test_it_fits_a_telephone(self, watched):
