@@ -10,7 +10,7 @@ from datetime import datetime
 from admission.journal import Flag
 from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
 from admission.passage import History
-from admission.rules import ExitPolicy, GateConditions
+from admission.rules import ORDINARY, ExitPolicy, GateConditions
 from admission.scan import Direction
 from admission.sync.assignment import Assignment, checkpoint_of
 from admission.ticket import Checkpoint
@@ -98,8 +98,11 @@ class Health:
         checkpoint = self.checkpoint
         if checkpoint is not None:
             held = self._holdings.performances
-            missing = [name for name in checkpoint.performances if name not in held]
-            faults |= dict.fromkeys(missing, Answer.LIST_UNTRUSTED)
+            for name in checkpoint.performances:
+                if name not in held:
+                    faults[name] = Answer.LIST_UNTRUSTED
+        if not faults:
+            return ORDINARY
         return GateConditions(list_faults=faults)
 
     def broken(self, code: str) -> None:

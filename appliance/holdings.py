@@ -3,13 +3,13 @@
 Implements `admission.ticket.Holdings` over packed lists. Knows no file and no clock.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from admission.ticket import Performance, Ticket, TicketClass
-from admission.ticketlist.identifiers import identifier_maker
+from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import Manifest, classes_of, performance_of
 from admission.ticketlist.packed import Buffer, PackedList
 from admission.verdict import Answer
@@ -24,8 +24,7 @@ class HeldList:
         performance: as the rules see it.
         classes: what class indexes point to.
         entries: the packed list.
-        list_key: of the performance.
-        identify: makes identifiers under that key.
+        list_key: makes identifiers.
     """
 
     manifest: Manifest
@@ -33,7 +32,6 @@ class HeldList:
     classes: Sequence[TicketClass]
     entries: PackedList
     list_key: bytes
-    identify: Callable[[str], bytes]
 
 
 def open_list(manifest: Manifest, snapshot: Buffer, list_key: bytes) -> HeldList:
@@ -48,7 +46,6 @@ def open_list(manifest: Manifest, snapshot: Buffer, list_key: bytes) -> HeldList
         classes_of(manifest),
         PackedList(snapshot, manifest.performance),
         list_key,
-        identifier_maker(list_key),
     )
 
 
@@ -59,11 +56,12 @@ class GateHoldings:
         """Hold nothing yet."""
         self._lists: dict[str, HeldList] = {}
         self._performances: dict[str, Performance] = {}
+        self._view = MappingProxyType(self._performances)
 
     @property
     def performances(self) -> Mapping[str, Performance]:
         """Every performance held, by id."""
-        return MappingProxyType(self._performances)
+        return self._view
 
     @property
     def versions(self) -> dict[str, int]:
@@ -95,7 +93,7 @@ class GateHoldings:
         Raises:
             KeyError: if the performance is not held.
         """
-        return self._lists[performance].identify(number)
+        return identify(self._lists[performance].list_key, number)
 
     def find(self, performance: str, identifier: bytes) -> Ticket | None:
         """Look a ticket up."""

@@ -111,7 +111,7 @@ class Recorder:
             wall_ms=journal.wall_ms(scan.at),
             boot_ms=scan.boot_ms,
             boot_id=self._boot_id,
-            flags=int(self.circumstances | flags),
+            flags=int(self.circumstances) | int(flags),
             checkpoint=checkpoint,
             performance=verdict.performance or "",
             identifier=b"" if ticket is None else ticket.identifier,

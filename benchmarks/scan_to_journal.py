@@ -41,6 +41,7 @@ from appliance.health import Health
 from appliance.holdings import GateHoldings, open_list
 from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
+from appliance.main import spare_the_collector
 from appliance.ports import LaneEvent, Payload
 from appliance.recording import Recorder
 from appliance.storage.database import open_database
@@ -177,6 +178,7 @@ async def measure(folder: Path, tickets: int, scans: int) -> dict[str, list[int]
         await hop.executescript(_PEER_PRAGMAS)
         await hop.execute_fetchall(_PEER_TABLE)
         gate, lane, recorder, _ = await compose(connection, folder, tickets)
+        spare_the_collector()  # as the daemon does
         timed: Any = recorder.journal
         watching = await stack.enter_async_context(asyncio.TaskGroup())
         watch = watching.create_task(lane.watch())
