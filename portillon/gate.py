@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from appliance.config import load_config
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; see the module's text."""
     log_lines.set_up(arguments.log)
+    status = 0
     try:
         config = load_config(arguments.config)
         if arguments.action == "enrol":
@@ -33,13 +35,17 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"Check string: {check}. The server's page must show the same.")
         else:
             asyncio.run(run_gate(config, __version__))
-    except ApplianceError as exc:
-        print(f"portillon gate: {exc}", file=sys.stderr)
-        return 1
-    except ExceptionGroup as group:
-        for one in group.exceptions:
-            if not isinstance(one, ApplianceError):
-                raise
-            print(f"portillon gate: {one}", file=sys.stderr)
-        return 1
-    return 0
+    except* ApplianceError as group:  # anything else is a fault of the program, and is told as one
+        for reason in _reasons(group):
+            print(f"portillon gate: {reason}", file=sys.stderr)
+        status = 1
+    return status
+
+
+def _reasons(error: BaseException) -> Iterator[str]:
+    """Give what each error of a group says, however deep it lies."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _reasons(one)
+    else:
+        yield str(error)
