@@ -11,9 +11,9 @@ from datetime import datetime
 from admission.errors import AdmissionError, ListError, RollbackError
 from admission.journal import Kind
 from admission.sync.assignment import Assignment, accept_assignment
+from admission.ticketlist.acceptance import Installed, accept_manifest, check_list_key
 from admission.ticketlist.manifest import Manifest
-from admission.ticketlist.sealing import unseal
-from admission.ticketlist.trust import Installed, accept_manifest, check_list_key
+from admission.trust.sealing import unseal
 from appliance.errors import LinkAnswerError, StorageError
 from appliance.holdings import GateHoldings, HeldList, open_list
 from appliance.ports import Memory, ServerLink, StoredList

@@ -16,8 +16,8 @@ from typing import Final
 
 from admission.passage import History
 from admission.sync.messages import Enrol
-from admission.ticketlist.keys import check_string, public_key
-from admission.ticketlist.sealing import agreement_public_key
+from admission.trust.keys import check_string, public_key
+from admission.trust.sealing import agreement_public_key
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.config import Config

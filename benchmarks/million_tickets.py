@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from admission.ticketlist.sealing import unseal
-from admission.ticketlist.trust import accept_manifest, check_list_key, check_snapshot
+from admission.ticketlist.acceptance import accept_manifest, check_list_key, check_snapshot
+from admission.trust.sealing import unseal
 from appliance.config import load_config
 from appliance.holdings import open_list
 from appliance.lists import SEALED_KEY_CONTEXT

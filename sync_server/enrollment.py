@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from admission.sync.messages import Enrol, Enrolled
-from admission.ticketlist.keys import check_string
+from admission.trust.keys import check_string
 from sync_server.account_ports import User
 from sync_server.branches import find_gate
 from sync_server.entities import EnrolmentCode, Gate

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from admission.ticketlist.keys import public_key
+from admission.trust.keys import public_key
 from sync_server.account_ports import Role
 from sync_server.accounts import Accounts
 from sync_server.config import ServerConfig

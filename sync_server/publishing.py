@@ -14,7 +14,6 @@ from typing import Final
 from admission.journal import class_code
 from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
 from admission.sync.messages import Lists
-from admission.ticketlist.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.ticketlist.manifest import (
     ClassRow,
     FileRef,
@@ -24,7 +23,8 @@ from admission.ticketlist.manifest import (
     list_key_id,
 )
 from admission.ticketlist.packed import Entry, pack
-from admission.ticketlist.sealing import seal
+from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
+from admission.trust.sealing import seal
 from sync_server.account_ports import User
 from sync_server.branches import find_performance
 from sync_server.entities import Checkpoint, Gate, ListVersion, Performance, instant

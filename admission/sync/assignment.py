@@ -8,7 +8,7 @@ import msgspec
 from admission.errors import ForeignListError, ListFormatError, RollbackError
 from admission.rules import ExitPolicy
 from admission.ticket import Checkpoint
-from admission.ticketlist.envelope import ASSIGNMENT_TYPE, open_envelope
+from admission.trust.envelope import ASSIGNMENT_TYPE, open_envelope
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 

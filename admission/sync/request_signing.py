@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from admission.errors import RemoteProtocolError, SignatureError
-from admission.ticketlist.keys import sign, verify
+from admission.trust.keys import sign, verify
 
 SCHEME: Final = "Portillon"
 NONCE_HEADER: Final = "Portillon-Nonce"

@@ -12,9 +12,7 @@ from typing import Any, Final
 
 from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
 from admission.ticket import TicketState
-from admission.ticketlist.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.ticketlist.identifiers import identify
-from admission.ticketlist.keys import public_key
 from admission.ticketlist.manifest import (
     ClassRow,
     FileRef,
@@ -24,6 +22,8 @@ from admission.ticketlist.manifest import (
     list_key_id,
 )
 from admission.ticketlist.packed import Entry, pack
+from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
+from admission.trust.keys import public_key
 
 _PUBLISHED_AT: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 SINGLE: Final = ClassRow(category="standard", mode="single")

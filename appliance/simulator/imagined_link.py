@@ -11,7 +11,7 @@ from typing import Final
 from admission import journal
 from admission.sync.messages import Ack, Batch, Beat, Enrol, Enrolled, Feed, Live
 from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
-from admission.ticketlist.sealing import agreement_public_key, seal
+from admission.trust.sealing import agreement_public_key, seal
 from appliance.alarm import wait_set
 from appliance.errors import LinkAnswerError, LinkError
 from appliance.lists import SEALED_KEY_CONTEXT

@@ -14,9 +14,9 @@ import msgspec
 
 from admission.errors import DigestError
 from admission.sync.messages import FeedItem
+from admission.ticketlist.acceptance import check_snapshot
 from admission.ticketlist.manifest import Manifest
 from admission.ticketlist.packed import Buffer, PackedList
-from admission.ticketlist.trust import check_snapshot
 from appliance.errors import StorageError
 from appliance.ports import StoredList
 from appliance.storage.faults import storage_error

@@ -11,14 +11,14 @@ from securesystemslib.signer import SSlibKey
 
 from admission.errors import ListFormatError, SignatureError
 from admission.limits import ENVELOPE_BYTES_MAX
-from admission.ticketlist.envelope import (
+from admission.trust.envelope import (
     ASSIGNMENT_TYPE,
     MANIFEST_TYPE,
     open_envelope,
     pre_authentication_encoding,
     seal_envelope,
 )
-from admission.ticketlist.keys import key_id, public_key, sign, verify
+from admission.trust.keys import key_id, public_key, sign, verify
 
 half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
 

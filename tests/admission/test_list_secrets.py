@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from admission.errors import SignatureError
 from admission.ticketlist.identifiers import identify
-from admission.ticketlist.keys import check_string
 from admission.ticketlist.manifest import list_key_id
-from admission.ticketlist.sealing import agreement_public_key, seal, unseal
+from admission.trust.keys import check_string
+from admission.trust.sealing import agreement_public_key, seal, unseal
 
 half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
 

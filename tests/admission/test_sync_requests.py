@@ -47,8 +47,8 @@ from admission.sync.request_signing import (
     read_authorization,
 )
 from admission.ticket import Checkpoint
-from admission.ticketlist.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
-from admission.ticketlist.keys import public_key
+from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
+from admission.trust.keys import public_key
 
 half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
 

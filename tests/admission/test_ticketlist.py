@@ -17,8 +17,12 @@ from admission.errors import (
     SignatureError,
 )
 from admission.ticket import TicketState
-from admission.ticketlist.envelope import MANIFEST_TYPE, seal_envelope
-from admission.ticketlist.keys import public_key
+from admission.ticketlist.acceptance import (
+    Installed,
+    accept_manifest,
+    check_list_key,
+    check_snapshot,
+)
 from admission.ticketlist.manifest import encode_manifest
 from admission.ticketlist.packed import (
     ENTRY_BYTES,
@@ -29,12 +33,8 @@ from admission.ticketlist.packed import (
     pack,
     performance_digest,
 )
-from admission.ticketlist.trust import (
-    Installed,
-    accept_manifest,
-    check_list_key,
-    check_snapshot,
-)
+from admission.trust.envelope import MANIFEST_TYPE, seal_envelope
+from admission.trust.keys import public_key
 
 half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
 

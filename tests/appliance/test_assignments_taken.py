@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from admission.ticketlist.envelope import ASSIGNMENT_TYPE, seal_envelope
+from admission.trust.envelope import ASSIGNMENT_TYPE, seal_envelope
 from appliance.errors import StorageError
 from list_shelf import FORGER, GATE, OFFICE, V1, V2, V3, admits, offer, open_shelf
 

@@ -15,7 +15,7 @@ from admission.sync.request_signing import (
     check_request,
     read_authorization,
 )
-from admission.ticketlist.keys import public_key
+from admission.trust.keys import public_key
 from appliance.errors import LinkAnswerError, LinkError, LinkRefusedError, StorageError
 from appliance.transport import client
 from appliance.transport.client import HttpLink, open_link

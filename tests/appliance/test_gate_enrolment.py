@@ -9,8 +9,8 @@ from aiohttp import web
 
 from admission.sync import codec
 from admission.sync.messages import Enrol, Enrolled
-from admission.ticketlist.keys import check_string, public_key
-from admission.ticketlist.sealing import agreement_public_key
+from admission.trust.keys import check_string, public_key
+from admission.trust.sealing import agreement_public_key
 from appliance.config import Config, load_config
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
 from appliance.main import IDENTITY_FILE, enrol_gate, run_gate

@@ -13,7 +13,7 @@ from admission.sync.request_signing import (
     check_request,
     read_authorization,
 )
-from admission.ticketlist.keys import public_key
+from admission.trust.keys import public_key
 
 KEY = b"k" * 32
 GATE = "gate-a"

@@ -12,11 +12,11 @@ from admission.sync import codec
 from admission.sync.assignment import accept_assignment
 from admission.sync.messages import Batch, Enrol, Feed, Lists, Moment, Status, Subscribe
 from admission.sync.request_signing import NONCE_HEADER, authorization
+from admission.ticketlist.acceptance import accept_manifest, check_list_key
 from admission.ticketlist.identifiers import identify
-from admission.ticketlist.keys import check_string, public_key
 from admission.ticketlist.packed import PackedList
-from admission.ticketlist.sealing import agreement_public_key, unseal
-from admission.ticketlist.trust import accept_manifest, check_list_key
+from admission.trust.keys import check_string, public_key
+from admission.trust.sealing import agreement_public_key, unseal
 from appliance.errors import LinkError
 from appliance.transport.client import open_link
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from admission.sync.messages import Enrol
-from admission.ticketlist.keys import check_string
+from admission.trust.keys import check_string
 from sync_server.account_ports import Role, User
 from sync_server.enrollment import CODE_LIFE_MS, Enrollment, write_code
 from sync_server.errors import EnrolmentError, LockedOutError, NotFoundError

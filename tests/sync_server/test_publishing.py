@@ -10,12 +10,12 @@ from admission.rules import ExitPolicy
 from admission.scan import Direction
 from admission.sync.assignment import accept_assignment
 from admission.ticket import EntryExit, Multi, Single, TicketClass, TicketState
+from admission.ticketlist.acceptance import accept_manifest
 from admission.ticketlist.identifiers import identify
-from admission.ticketlist.keys import public_key
 from admission.ticketlist.manifest import classes_of, performance_of
 from admission.ticketlist.packed import PackedList
-from admission.ticketlist.sealing import agreement_public_key, unseal
-from admission.ticketlist.trust import accept_manifest
+from admission.trust.keys import public_key
+from admission.trust.sealing import agreement_public_key, unseal
 from sync_server.account_ports import Role, User
 from sync_server.entities import Checkpoint, Gate, ImportMode, Venue
 from sync_server.errors import ConflictError, NotFoundError

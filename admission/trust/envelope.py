@@ -12,7 +12,7 @@ import msgspec
 
 from admission.errors import ListFormatError, SignatureError
 from admission.limits import ENVELOPE_BYTES_MAX, ENVELOPE_SIGNATURES_MAX
-from admission.ticketlist.keys import key_id, public_key, sign, verify
+from admission.trust.keys import key_id, public_key, sign, verify
 
 MANIFEST_TYPE: Final = "application/vnd.portillon.manifest.v1+json"
 ASSIGNMENT_TYPE: Final = "application/vnd.portillon.assignment.v1+json"

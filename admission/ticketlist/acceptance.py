@@ -15,9 +15,9 @@ from admission.errors import (
     ListExpiredError,
     RollbackError,
 )
-from admission.ticketlist.envelope import MANIFEST_TYPE, open_envelope
 from admission.ticketlist.manifest import Manifest, decode_manifest, list_key_id
 from admission.ticketlist.packed import Buffer
+from admission.trust.envelope import MANIFEST_TYPE, open_envelope
 
 
 @dataclass(frozen=True, slots=True)
