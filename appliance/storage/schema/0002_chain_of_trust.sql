@@ -1,0 +1,1 @@
+-- The chain of trust: what a gate remembers besides its first memory. Nothing here goes back.
