@@ -16,6 +16,10 @@ from admission.trust.keys import key_id, public_key, sign, verify
 
 MANIFEST_TYPE: Final = "application/vnd.portillon.manifest.v1+json"
 ASSIGNMENT_TYPE: Final = "application/vnd.portillon.assignment.v1+json"
+ROOT_TYPE: Final = "application/vnd.portillon.root.v1+json"
+STATUS_TYPE: Final = "application/vnd.portillon.status.v1+json"
+CERTIFICATE_TYPE: Final = "application/vnd.portillon.device-certificate.v1+json"
+COMMAND_TYPE: Final = "application/vnd.portillon.command.v1+json"
 
 
 class _Signature(msgspec.Struct, frozen=True):
@@ -59,6 +63,27 @@ def seal_envelope(payload_type: str, body: bytes, private_keys: Iterable[bytes])
     return raw
 
 
+def add_signature(raw: bytes, payload_type: str, private_key: bytes) -> bytes:
+    """Sign a document that others may have signed before; a signature of the same key is replaced.
+
+    Args:
+        raw: the envelope, with as many signatures as it has so far.
+        payload_type: the only kind that is acceptable here.
+        private_key: Ed25519.
+
+    Raises:
+        ListFormatError: if the bytes are no envelope of that kind, or hold too many signatures.
+    """
+    envelope = _decode(raw, payload_type)
+    own = key_id(public_key(private_key))
+    others = [one for one in envelope.signatures if one.keyid != own]
+    if len(others) >= ENVELOPE_SIGNATURES_MAX:
+        raise ListFormatError(f"{len(others)} signatures are there already; no more are read")
+    message = pre_authentication_encoding(payload_type, envelope.payload)
+    signatures = [*others, _Signature(sign(private_key, message), own)]
+    return msgspec.json.encode(_Envelope(envelope.payload, payload_type, signatures))
+
+
 def open_envelope(
     raw: bytes, payload_type: str, trusted_keys: Iterable[bytes], threshold: int = 1
 ) -> bytes:
@@ -74,6 +99,34 @@ def open_envelope(
         ListFormatError: if the bytes are no envelope, too large, or of another kind.
         SignatureError: if fewer than `threshold` trusted keys signed these bytes.
     """
+    envelope = _decode(raw, payload_type)
+    signers = _signers(envelope, trusted_keys)
+    if len(signers) < threshold:
+        raise SignatureError(
+            f"signed by {len(signers)} of the {threshold} trusted keys that are needed"
+        )
+    return envelope.payload
+
+
+def signers_of(raw: bytes, payload_type: str, trusted_keys: Iterable[bytes]) -> frozenset[bytes]:
+    """Give those of some keys that have signed an envelope.
+
+    Raises:
+        ListFormatError: if the bytes are no envelope, too large, or of another kind.
+    """
+    return _signers(_decode(raw, payload_type), trusted_keys)
+
+
+def unverified_body(raw: bytes, payload_type: str) -> bytes:
+    """Give the document inside without believing it: to be shown, or to name the next check.
+
+    Raises:
+        ListFormatError: if the bytes are no envelope, too large, or of another kind.
+    """
+    return _decode(raw, payload_type).payload
+
+
+def _decode(raw: bytes, payload_type: str) -> _Envelope:
     if len(raw) > ENVELOPE_BYTES_MAX:
         raise ListFormatError(f"envelope of {len(raw)} bytes is over {ENVELOPE_BYTES_MAX}")
     try:
@@ -84,17 +137,16 @@ def open_envelope(
         raise ListFormatError(f"expected a {payload_type}, got {envelope.payloadType[:80]!r}")
     if len(envelope.signatures) > ENVELOPE_SIGNATURES_MAX:
         raise ListFormatError(f"{len(envelope.signatures)} signatures are too many")
-    message = pre_authentication_encoding(payload_type, envelope.payload)
-    signers = {
+    return envelope
+
+
+def _signers(envelope: _Envelope, trusted_keys: Iterable[bytes]) -> frozenset[bytes]:
+    message = pre_authentication_encoding(envelope.payloadType, envelope.payload)
+    return frozenset(
         key
         for key in trusted_keys
         if any(_fits(key, signature.sig, message) for signature in envelope.signatures)
-    }
-    if len(signers) < threshold:
-        raise SignatureError(
-            f"signed by {len(signers)} of the {threshold} trusted keys that are needed"
-        )
-    return envelope.payload
+    )
 
 
 def _fits(key: bytes, signature: bytes, message: bytes) -> bool:
