@@ -1,7 +1,8 @@
 """The journal record: its layout, its bytes, its chain. Final from format 1 on.
 
 A record is one msgpack array, encoded once by the gate that wrote it, then stored, chained and
-forwarded as it is. Later formats append fields; a reader ignores what it does not know.
+forwarded as it is. Later formats append fields; a reader ignores what it does not know. Format 2
+appended `trusted_ms`.
 
 chain(0) = SHA-256("portillon-journal-1" | NUL | journal id);
 chain(n) = SHA-256(chain(n-1) | blob(n)).
@@ -20,7 +21,7 @@ from admission.passage import Fact, FreeCrossing, Passage, Reset
 from admission.scan import Direction
 from admission.ticket import EntryExit, Multi, PassRule, Single, TicketClass
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _GENESIS: Final = b"portillon-journal-1\0"
 PREVIOUS: Final = -1  # in a draft's `refers_to`: the record just before it in the same commit
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,7 +51,7 @@ class Kind(IntEnum):
     RESET = 17  # an operator forgot a ticket's passages
     LIST_ACTIVATED = 20
     LIST_REFUSED = 21
-    CLOCK_STEP = 30
+    CLOCK_STEP = 30  # the wall clock was set, or a signed time took trusted time back
     ALARM = 31  # the fire loop opened or closed
     FAULT = 32  # a device fault began or ended
 
@@ -61,7 +62,7 @@ class Flag(IntFlag):
 
     STALE = 1  # the list was past its `refresh_by`
     DEGRADED = 2  # the gate worked without the server
-    CLOCK_SUSPECT = 4
+    CLOCK_SUSPECT = 4  # no trusted time: rules with a time in them followed the gate's policy
     OVERRIDE = 8  # a steward's decision
     UNRESOLVED = 16  # a grant whose end nobody knows
     NO_SENSOR = 32  # the lane cannot tell whether somebody went through
@@ -91,6 +92,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         refers_to: sequence of the grant that a PASSED or NOT_PASSED ends, else 0.
         reader: configured name of the reader, or "".
         detail: further fields of the kind, short texts and numbers.
+        trusted_ms: the same moment in the gate's trusted time, by which it judged; 0 where it
+            kept none.
     """
 
     format: int = FORMAT
@@ -111,6 +114,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     refers_to: Integer = 0
     reader: str = ""
     detail: dict[str, str | int] = {}
+    trusted_ms: Whole = 0
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -239,6 +243,15 @@ def instant(wall_ms: int) -> datetime:
     return _dated(wall_ms, timedelta(milliseconds=1))
 
 
+def own_instant(record: Record) -> datetime:
+    """Give a record's moment by the gate that wrote it: trusted time, which nobody sets back.
+
+    Raises:
+        JournalError: if no calendar date has it.
+    """
+    return instant(record.trusted_ms or record.wall_ms)
+
+
 def wall_ms(at: datetime) -> int:
     """Give the wall-clock milliseconds of an aware instant, finer digits cut off."""
     since = at - _EPOCH
@@ -280,7 +293,7 @@ def fact_of(journal: str, record: Record, at: datetime | None = None) -> Fact | 
     Raises:
         JournalError: if the record contradicts itself.
     """
-    when = instant(record.wall_ms) if at is None else at
+    when = own_instant(record) if at is None else at
     match record.kind:
         case Kind.PASSED:
             return _passage(journal, record, when)
@@ -303,7 +316,7 @@ def fact_of(journal: str, record: Record, at: datetime | None = None) -> Fact | 
 
 def pending_of(journal: str, record: Record) -> Passage:
     """Give the passage that a grant becomes if nobody contradicts: it counts while pending."""
-    return _passage(journal, record, instant(record.wall_ms))
+    return _passage(journal, record, own_instant(record))
 
 
 def _passage(journal: str, record: Record, at: datetime) -> Passage:

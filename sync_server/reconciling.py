@@ -131,15 +131,16 @@ class GateClock:
 
         The offset is the one of the first contact after the machine's start, so that it never
         changes once facts were told. A clock that is nearly right is taken as it is: the
-        measurement's own error, the time on the way, is of that size.
+        measurement's own error, the time on the way, is of that size. Where the machine never
+        reached the server in that start, the gate's trusted time is the best there is.
 
         Raises:
             JournalError: if no calendar date has it.
         """
-        own = journal.instant(record.wall_ms)
         origin_ms = self._origins.get(record.boot_id)
         if origin_ms is None:
-            return own
+            return journal.own_instant(record)
+        own = journal.instant(record.wall_ms)
         by_server_ms = origin_ms + record.boot_ms
         if abs(by_server_ms - record.wall_ms) < CLOCK_OFFSET_MS_MAX:
             return own

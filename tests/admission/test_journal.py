@@ -40,12 +40,13 @@ GRANTED = Record(
     refers_to=0,
     reader="camera",
     detail={"code": "GT-DISK", "count": 2},
+    trusted_ms=1_784_044_800_125,
 )
 
 # written out from the msgpack specification, field by field
 GRANTED_BYTES = bytes.fromhex(
-    "dc 0012"  # an array of 18
-    "01"  # format
+    "dc 0013"  # an array of 19
+    "02"  # format
     "0b"  # kind: 11
     "07"  # sequence
     "cf 0000019f615b487b"  # wall_ms
@@ -63,9 +64,12 @@ GRANTED_BYTES = bytes.fromhex(
     "00"  # refers_to
     "a6 63616d657261"  # reader: camera
     "82 a4636f6465 a747542d4449534b a5636f756e74 02"  # detail
+    "cf 0000019f615b487d"  # trusted_ms
 )
 SHORTEST = Record(kind=Kind.JOURNAL_NEW, sequence=1, wall_ms=0, boot_ms=0, boot_id=b"")
-SHORTEST_BYTES = bytes.fromhex("dc0012 01 01 01 00 00 c400 00 00 a0 a0 c400 00 a0 00 c0 00 a0 80")
+SHORTEST_BYTES = bytes.fromhex(
+    "dc0013 02 01 01 00 00 c400 00 00 a0 a0 c400 00 a0 00 c0 00 a0 80 00"
+)
 
 
 @pytest.mark.parametrize(("record", "blob"), [(GRANTED, GRANTED_BYTES), (SHORTEST, SHORTEST_BYTES)])
@@ -130,6 +134,7 @@ records = st.builds(
     refers_to=whole,
     reader=st.text(max_size=30),
     detail=st.dictionaries(st.text(max_size=9), st.text(max_size=9) | whole, max_size=3),
+    trusted_ms=whole,
 )
 
 
@@ -148,7 +153,21 @@ def test_fields_of_later_formats_are_passed_over(appended):
 
 
 def test_fields_that_a_shorter_format_left_out_have_their_defaults():
-    assert journal.decode(bytes.fromhex("96 01 01 01 00 00 c400")) == SHORTEST
+    shorter = journal.decode(bytes.fromhex("96 01 01 01 00 00 c400"))
+    assert shorter == msgspec.structs.replace(SHORTEST, format=1)
+
+
+def test_a_record_of_the_first_format_has_no_trusted_time_and_is_dated_by_the_wall_clock():
+    blob = bytes.fromhex("dc0012 01") + GRANTED_BYTES[4:-9]
+    record = journal.decode(blob)
+    assert record == msgspec.structs.replace(GRANTED, format=1, trusted_ms=0)
+    assert journal.own_instant(record) == journal.instant(record.wall_ms)
+
+
+def test_a_fact_is_dated_by_the_trusted_time_that_it_was_judged_by():
+    passed = msgspec.structs.replace(GRANTED, kind=int(Kind.PASSED), wall_ms=0)
+    assert journal.fact_of("j", passed).at == journal.instant(GRANTED.trusted_ms)
+    assert journal.pending_of("j", passed).at == journal.instant(GRANTED.trusted_ms)
 
 
 # --- hostile bytes ----------------------------------------------------------------------------
@@ -171,7 +190,7 @@ def survives(blob):
 @example(b"\xdd\xff\xff\xff\xff")
 @example(b"\xdf\xff\xff\xff\xff")
 @example(b"\xc6\xff\xff\xff\xff")
-@example(bytes.fromhex("dc0013") + SHORTEST_BYTES[3:] + b"\x91" * 4000)
+@example(bytes.fromhex("dc0014") + SHORTEST_BYTES[3:] + b"\x91" * 4000)
 def test_hostile_bytes_are_refused_as_a_broken_journal(blob):
     assert not survives(blob)
 
@@ -192,7 +211,7 @@ def test_text_that_is_not_utf_8_is_no_record():
 
 def test_nesting_without_end_is_a_record_without_it_or_no_record():
     # CPython 3.11 gives up at such a depth, 3.13 does not: then it is a later format's field
-    nested = bytes.fromhex("dc0013") + SHORTEST_BYTES[3:] + b"\x91" * 4000 + b"\x01"
+    nested = bytes.fromhex("dc0014") + SHORTEST_BYTES[3:] + b"\x91" * 4000 + b"\x01"
     try:
         record = journal.decode(nested)
     except JournalError as exc:
@@ -251,7 +270,7 @@ def test_the_chain_begins_with_the_journals_own_name():
 
 def test_each_value_of_the_chain_is_the_digest_of_the_one_before_and_the_blob():
     first = journal.chain(journal.genesis("0190aaaa"), GRANTED_BYTES)
-    assert first.hex() == "13c27740574d0dbd8322c3fe8f72ccf40af924319ea30962967c28346115679a"
+    assert first.hex() == "c76b18fe796dfa3673f9f3eb8d374ab3ea53f7b5d34fdb41e67df18ddddf5d84"
     assert journal.chain(first, b"next") == hashlib.sha256(first + b"next").digest()
 
 
