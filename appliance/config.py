@@ -154,7 +154,9 @@ class Config:
     Attributes:
         path: of the file, for messages.
         data: folder of journal, lists and keys; made if missing.
-        server: base address of the sync server.
+        server: base address of the sync server; "" is the one that the gate was enrolled at.
+        risk_of_plain_http: whether whoever is on the network may read and alter what goes to the
+            server and comes back, enrolment included. Signatures still hold; secrecy does not.
         language: of the display, one of LANGUAGES.
         readers: at least one.
         turnstile: the arm.
@@ -172,6 +174,7 @@ class Config:
     display: DisplayConfig = field(default_factory=DisplayConfig)
     signals: SignalsConfig = field(default_factory=SignalsConfig)
     page: PageConfig = field(default_factory=PageConfig)
+    risk_of_plain_http: bool = False
 
 
 def load_config(path: Path) -> Config:
@@ -193,6 +196,7 @@ def load_config(path: Path) -> Config:
         path=path,
         data=Path(root.text("data")),
         server=_server(root),
+        risk_of_plain_http=root.flag("risk_of_plain_http", False),
         language=root.choice("language", LANGUAGES, "fr"),
         readers=tuple(_reader(section) for section in root.sections("readers")),
         turnstile=_turnstile(root.section("turnstile")),
@@ -207,7 +211,9 @@ def load_config(path: Path) -> Config:
 
 
 def _server(root: Section) -> str:
-    address = root.text("server")
+    address = root.text("server", "")
+    if not address:
+        return ""
     try:
         parts = urlsplit(address)
         is_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -217,11 +223,17 @@ def _server(root: Section) -> str:
         raise root.error("server", f"{address!r} is no address; write https://HOST[:PORT]")
     if parts.username is not None or parts.query or parts.fragment:
         raise root.error("server", "holds more than an address; write https://HOST[:PORT] alone")
-    if parts.scheme == "http" and not _is_local(parts.hostname or ""):
+    if is_in_clear(address) and not root.flag("risk_of_plain_http", False):
         raise root.error(
             "server", f"{address!r} would send in clear; use https outside this machine"
         )
     return address.rstrip("/")
+
+
+def is_in_clear(address: str) -> bool:
+    """Tell whether what is sent to an address could be read and altered on its way."""
+    parts = urlsplit(address)
+    return parts.scheme != "https" and not _is_local(parts.hostname or "")
 
 
 def _is_local(host: str) -> bool:

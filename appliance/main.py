@@ -1,28 +1,24 @@
 """Composition root of the gate: services, storage and transport put together; see `drivers` too.
 
-`run_gate` opens everything in order, runs the tasks, and closes in reverse; `enrol_gate` makes the
-gate's keys and has the server accept them. Called by `portillon gate`.
+`run_gate` opens everything in order, runs the tasks, and closes in reverse. Called by `portillon
+gate`.
 """
 
 import asyncio
 import gc
 import logging
 import random
-import secrets
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
 from admission.passage import History
-from admission.sync.messages import Enrol
-from admission.trust.keys import check_string, public_key
-from admission.trust.sealing import agreement_public_key
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.config import Config
 from appliance.drivers import Drivers
-from appliance.errors import ConfigError, LinkError
+from appliance.errors import ConfigError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
@@ -32,7 +28,7 @@ from appliance.ports import Clock, Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
-from appliance.storage.identity_file import Identity, read_identity, write_identity
+from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.transport.client import open_link
@@ -40,46 +36,9 @@ from appliance.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
-IDENTITY_FILE: Final = "identity.json"
 DATABASE_FILE: Final = "journal.sqlite"
 LISTS_FOLDER: Final = "lists"
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 100)  # new objects; then rounds of the younger ones
-
-
-async def enrol_gate(config: Config, code: str) -> tuple[Identity, str]:
-    """Make the gate's keys, hand their public halves in with a one-time code, keep the answer.
-
-    Args:
-        config: names server and data folder.
-        code: as the operator was shown it.
-
-    Returns:
-        The identity, and the six digits that the operator's page must show too.
-
-    Raises:
-        ConfigError: if this gate is enrolled already.
-        LinkError: if the server cannot be reached, refuses the code, or names no list key.
-        StorageError: if the identity cannot be written.
-    """
-    path = config.data / IDENTITY_FILE
-    if read_identity(path) is not None:
-        raise ConfigError(f"{path}: this gate is enrolled already; remove the file to enrol anew")
-    private_key, agreement_key = secrets.token_bytes(32), secrets.token_bytes(32)
-    own = public_key(private_key)
-    async with open_link(config.server, "", private_key) as link:
-        answer = await link.enrol(Enrol(code, own, agreement_public_key(agreement_key)))
-    if not answer.list_keys:
-        raise LinkError(f"{config.server}: names no key that signs lists; look at the server")
-    identity = Identity(
-        gate=answer.gate,
-        gate_name=answer.gate_name,
-        server=config.server,
-        private_key=private_key,
-        agreement_key=agreement_key,
-        list_keys=tuple(answer.list_keys),
-    )
-    write_identity(path, identity)
-    return identity, check_string(own, answer.list_keys[0])
 
 
 @dataclass(slots=True)
@@ -114,7 +73,7 @@ async def run_gate(config: Config, software: str) -> None:
     if identity is None:
         raise ConfigError(
             f"{config.data / IDENTITY_FILE}: this gate is not enrolled; "
-            f"run: portillon gate enrol --config {config.path} --code CODE"
+            f"run: portillon gate enrol --config {config.path} --link LINK"
         )
     stop = _stop_on_signals()
     async with AsyncExitStack() as stack:
@@ -185,8 +144,9 @@ def _health(parts: _Parts, keeper: ListKeeper) -> Health:
 
 async def _uplink(parts: _Parts, keeper: ListKeeper, health: Health) -> Uplink:
     identity = parts.identity
+    server = parts.config.server or identity.server
     link = await parts.stack.enter_async_context(
-        open_link(parts.config.server, identity.gate, identity.private_key)
+        open_link(server, identity.gate, identity.signer, identity.pins)
     )
     uplink = Uplink(
         link=link,

@@ -22,9 +22,9 @@ from pathlib import Path
 from admission.ticketlist.acceptance import accept_manifest, check_list_key, check_snapshot
 from admission.trust.sealing import unseal
 from appliance.config import load_config
+from appliance.enrolling import enrol, link_of
 from appliance.holdings import open_list
 from appliance.lists import SEALED_KEY_CONTEXT
-from appliance.main import enrol_gate
 from appliance.ports import StoredList
 from appliance.storage.database import open_database
 from appliance.storage.memory_store import SqliteMemory
@@ -121,9 +121,10 @@ async def take_over(stage: Stage, performance: str, folder: Path, watch: Watch) 
         "gates", checkpoint_id=stage.checkpoint, name="gate", direction="entry"
     )
     code = (await stage.operator.post(f"gates/{gate_id}/enrolment-code"))["code"]
-    identity, _ = await enrol_gate(load_config(stage.gates[0].config), code)
+    config = load_config(stage.gates[0].config)
+    identity = (await enrol(config, link_of(config, code))).identity
     async with (
-        open_link(stage.address, identity.gate, identity.private_key) as link,
+        open_link(stage.address, identity.gate, identity.signer, identity.pins) as link,
         open_database(folder / "gate.sqlite") as connection,
     ):
         memory = SqliteMemory(connection, folder / "lists")

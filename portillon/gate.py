@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from appliance.config import load_config
+from appliance.config import Config, load_config
+from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ApplianceError
-from appliance.main import enrol_gate, run_gate
+from appliance.main import run_gate
 from portillon import __version__, log_lines
 
 
@@ -17,7 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
     run_parser = actions.add_parser("run", help="serve the lane until told to stop")
     enrol_parser = actions.add_parser("enrol", help="become a gate of a server")
-    enrol_parser.add_argument("--code", required=True, help="one-time code of the back office")
+    way = enrol_parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--link", help="portillon:enrol?… of the back office, in quotes")
+    way.add_argument("--code", help="code of the back office, for the server of the file")
+    enrol_parser.add_argument(
+        "--pin", default="", help="with --code: SHA-256 of the server's own certificate"
+    )
     for sub in (run_parser, enrol_parser):
         sub.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
         sub.add_argument("--log", choices=("text", "json"), default="text")
@@ -30,9 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         config = load_config(arguments.config)
         if arguments.action == "enrol":
-            identity, check = asyncio.run(enrol_gate(config, arguments.code))
-            print(f"This is now gate {identity.gate_name!r} of {identity.server}.")
-            print(f"Check string: {check}. The server's page must show the same.")
+            _enrol(config, arguments)
         else:
             asyncio.run(run_gate(config, __version__))
     except* ApplianceError as group:  # anything else is a fault of the program, and is told as one
@@ -40,6 +44,18 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"portillon gate: {reason}", file=sys.stderr)
         status = 1
     return status
+
+
+def _enrol(config: Config, arguments: argparse.Namespace) -> None:
+    if arguments.link is not None:
+        welcome = asyncio.run(enrol_by_text(config, arguments.link))
+    else:
+        welcome = asyncio.run(enrol(config, link_of(config, arguments.code, arguments.pin)))
+    identity = welcome.identity
+    print(f"This is now gate {identity.gate_name!r} of {identity.server}.")
+    print(f"Check string: {welcome.check}. The server's page must show the same.")
+    if welcome.is_pending:
+        print("It gets its lists once an operator has confirmed that there.")
 
 
 def _reasons(error: BaseException) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`portillon server init|run|add-user`: sets a sync server up, runs it, lets more people in."""
+"""`portillon server init|run|add-user|renew-tls`: sets a sync server up and runs it."""
 
 import argparse
 import asyncio
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from portillon import log_lines
 from sync_server.account_ports import Role
-from sync_server.config import ServerConfig, check, load_config
+from sync_server.config import ServerConfig, Tls, check, load_config
 from sync_server.errors import ServerError
-from sync_server.main import add_user, init_server, run_server
+from sync_server.main import add_user, init_server, renew_tls, run_server, switch_tls
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     user_parser.add_argument("--role", choices=[role.value for role in Role], default="operator")
     run_parser.add_argument("--host", help="address to listen on")
     run_parser.add_argument("--port", type=int, help="TCP port")
-    for sub in (init_parser, run_parser, user_parser):
+    tls_parser = actions.add_parser("renew-tls", help="replace the server's own certificate")
+    tls_parser.add_argument(
+        "--switch", action="store_true", help="the prepared certificate takes over"
+    )
+    tls_parser.add_argument(
+        "--leave-behind", action="store_true",
+        help="with --switch: even if gates do not know the new one; they have to enrol anew",
+    )  # fmt: skip
+    run_parser.add_argument(
+        "--tls", choices=[mode.value for mode in Tls], help="who protects what travels"
+    )
+    for sub in (init_parser, run_parser, user_parser, tls_parser):
         sub.add_argument("--config", type=Path, help="TOML file; without one, defaults")
         sub.add_argument("--data", type=Path, help="folder of database, keys and lists")
         sub.add_argument("--log", choices=("text", "json"), default="text")
@@ -38,7 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         config = _config(arguments)
         if arguments.action == "init":
-            _tell(config, arguments.login, asyncio.run(init_server(config.data, arguments.login)))
+            made = asyncio.run(init_server(config.data, arguments.login, config.names))
+            _tell(config, arguments.login, made)
+        elif arguments.action == "renew-tls":
+            _renew_tls(config, arguments.switch, arguments.leave_behind)
         elif arguments.action == "add-user":
             role = Role(arguments.role)
             password = asyncio.run(add_user(config.data, arguments.login, role))
@@ -54,10 +68,24 @@ def run(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> ServerConfig:
     """Give the file's values, with those of the command line above them."""
     config = ServerConfig() if arguments.config is None else load_config(arguments.config)
-    given = {name: getattr(arguments, name, None) for name in ("data", "host", "port")}
+    given = {name: getattr(arguments, name, None) for name in ("data", "host", "port", "tls")}
+    if given["tls"] is not None:
+        given["tls"] = Tls(given["tls"])
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     check(config, "command line")
     return config
+
+
+def _renew_tls(config: ServerConfig, switch: bool, leave_behind: bool) -> None:
+    """Prepare the next certificate, or have it take over, and say what is to be done then."""
+    if not switch:
+        pins = asyncio.run(renew_tls(config.data, config.names))
+        print(f"The next certificate is ready: SHA-256 {(pins.following or b'').hex(':').upper()}")
+        print("Start the server anew: it tells its gates. Days later: renew-tls --switch.")
+        return
+    pins = asyncio.run(switch_tls(config.data, leave_behind=leave_behind))
+    print(f"The server's certificate is now: SHA-256 {pins.current.hex(':').upper()}")
+    print("Start the server anew.")
 
 
 def _tell(config: ServerConfig, login: str, password: str | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from admission.sync.enrolment_link import EnrolmentLink, write_link
 from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string
 from sync_server.account_ports import User
@@ -41,6 +42,22 @@ class NewCode:
     expires_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What a gate has to know of its server before it trusts it.
+
+    Attributes:
+        addresses: under which gates reach it; () is where the operator's browser reached it.
+        pins: SHA-256 of the server's certificates, the present one first; () where a web server
+            before this one shows a certificate that machines trust.
+        root_digest: SHA-256 of the root document, hexadecimal; "" where there is none.
+    """
+
+    addresses: tuple[str, ...] = ()
+    pins: tuple[bytes, ...] = ()
+    root_digest: str = ""
+
+
 class Enrollment:
     """The service.
 
@@ -49,15 +66,22 @@ class Enrollment:
         ledger: time, chance, audit.
         news: told when a gate has enrolled.
         list_keys: public keys that sign lists, the current one first.
+        whereabouts: what an enrolment link says of this server.
     """
 
     def __init__(
-        self, store: Store, ledger: Ledger, news: News, list_keys: Sequence[bytes]
+        self,
+        store: Store,
+        ledger: Ledger,
+        news: News,
+        list_keys: Sequence[bytes],
+        whereabouts: Whereabouts = Whereabouts(),
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._news = news
         self._list_keys = list(list_keys)
+        self._whereabouts = whereabouts
         self._throttle = Throttle()
 
     async def new_code(self, user: User, gate_id: str) -> NewCode:
@@ -101,9 +125,31 @@ class Enrollment:
             gate.id,
             gate.name,
             self._list_keys,
-            check_string(request.public_key, self._list_keys[0]),
+            self.check_string(gate),
             now_ms,
         )
+
+    def link(self, code: str, reached_by: str) -> str:
+        """Give the link that says all a machine needs to become a gate.
+
+        Args:
+            code: as `new_code` made it.
+            reached_by: base address under which the operator's browser reached this server; what
+                the link says where no address is configured.
+
+        Raises:
+            ConflictError: if no address is configured, and that one can be no gate's.
+        """
+        here = self._whereabouts
+        addresses = here.addresses or (reached_by,)
+        try:
+            return write_link(EnrolmentLink(addresses, code, here.pins, here.root_digest))
+        except ValueError:
+            raise ConflictError(
+                "no_address",
+                f"gates cannot be led to {reached_by}; name the server's address in its"
+                ' configuration: addresses = ["https://HOST:PORT"]',
+            ) from None
 
     async def revoke(self, user: User, gate_id: str) -> None:
         """Have a gate's key mean nothing any more; a new code may enrol it again.
@@ -120,7 +166,16 @@ class Enrollment:
 
     def check_string(self, gate: Gate) -> str:
         """Give the digits that a gate's display must show too, "" before it is enrolled."""
-        return "" if gate.public_key is None else check_string(gate.public_key, self._list_keys[0])
+        if gate.public_key is None or gate.agreement_key is None:
+            return ""
+        here = self._whereabouts
+        return check_string(
+            gate.public_key,
+            gate.agreement_key,
+            self._list_keys[0],
+            here.pins[0] if here.pins else b"",
+            bytes.fromhex(here.root_digest),
+        )
 
     async def _spend(self, transaction: Transaction, request: Enrol, now_ms: int) -> Gate:
         digest = _digest(request.code)

@@ -9,16 +9,17 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from admission.trust.keys import public_key
 from sync_server.account_ports import Role
 from sync_server.accounts import Accounts
-from sync_server.config import ServerConfig
-from sync_server.enrollment import Enrollment
+from sync_server.config import ServerConfig, Tls
+from sync_server.enrollment import Enrollment, Whereabouts
 from sync_server.entities import Organization, SigningKey
 from sync_server.errors import ConfigError
 from sync_server.gate_desk import GateDesk
@@ -36,6 +37,15 @@ from sync_server.stewarding import Stewarding
 from sync_server.storage.accounts import SqlAccounts
 from sync_server.storage.database import Database, open_database
 from sync_server.storage.snapshot_files import Folder
+from sync_server.tls import (
+    Pins,
+    ensure_certificate,
+    knows_pin,
+    prepare_next,
+    read_pins,
+    server_context,
+    switch,
+)
 from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.device_api import LiveRoom
 from sync_server.web.public_api import Services
@@ -79,12 +89,17 @@ class Bulletin:
             self.board.changed()
 
 
-async def init_server(data: Path, login: str) -> str | None:
-    """Make a server's folder: database, list signing key, first login. Safe to repeat.
+async def init_server(
+    data: Path, login: str, names: Sequence[str] = ServerConfig().names
+) -> str | None:
+    """Make a server's folder: database, list signing key, certificate, first login.
+
+    Safe to repeat.
 
     Args:
         data: the folder.
         login: of the first user, a master.
+        names: under which browsers reach it, for its certificate.
 
     Returns:
         The new user's password, to be shown once; None if the server was set up before.
@@ -95,6 +110,7 @@ async def init_server(data: Path, login: str) -> str | None:
     """
     await asyncio.to_thread(_make_folder, data)
     ledger = Ledger(SystemClock(), os.urandom)
+    await asyncio.to_thread(ensure_certificate, data, names, datetime.now(UTC))
     async with open_database(data / DATABASE) as database:
         await _ensure_key(database, ledger, data / LIST_KEY)
         root = await _ensure_root(database, ledger)
@@ -125,6 +141,40 @@ async def add_user(data: Path, login: str, role: Role) -> str:
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
         await _accounts(database, ledger).add_user(root, login, password, role, login, "fr")
         return password
+
+
+async def renew_tls(data: Path, names: Sequence[str]) -> Pins:
+    """Make the certificate that will take over, to be announced to the gates.
+
+    Raises:
+        ConfigError: if the folder was not set up.
+    """
+    return await asyncio.to_thread(prepare_next, data, names, datetime.now(UTC))
+
+
+async def switch_tls(data: Path, *, leave_behind: bool) -> Pins:
+    """Have the prepared certificate take over.
+
+    Args:
+        data: the folder.
+        leave_behind: even if gates do not know it yet.
+
+    Raises:
+        ConfigError: if none is prepared, or gates do not know it.
+        StorageError: if the database cannot be used.
+    """
+    pins = await asyncio.to_thread(read_pins, data)
+    async with open_database(data / DATABASE) as database, database.read() as transaction:
+        root = await transaction.organizations.root()
+        branch = [] if root is None else await transaction.organizations.branch(root.id)
+        gates = await transaction.gates.gates([one.id for one in branch])
+    late = [gate.name for gate in gates if not knows_pin(gate, pins.following)]
+    if late and not leave_behind and pins.following is not None:
+        raise ConfigError(
+            f"{', '.join(late)}: not told of the next certificate yet; let them be connected for"
+            " a while, or give --leave-behind and enrol them anew"
+        )
+    return await asyncio.to_thread(switch, data)
 
 
 async def _ensure_key(database: Database, ledger: Ledger, path: Path) -> None:
@@ -185,7 +235,7 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
     news = Bulletin(room)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.data / DATABASE))
-        services = _services(database, config.data, private_key, ledger, news)
+        services = _services(database, config, private_key, ledger, news)
         app, news.board = make_application(
             desk=OperatorDesk(database, services),
             gates=_gate_desk(database, services, ledger, news),
@@ -193,20 +243,24 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
             accounts=_accounts(database, ledger),
             room=room,
             nonce=secrets.token_urlsafe(_NONCE_BYTES),
-            tls=config.tls,
+            tls=config.tls is not Tls.OFF,
+            proxied=config.tls is Tls.PROXY,
         )
-        yield await stack.enter_async_context(serve(app, config.host, config.port))
+        context = server_context(config.data) if config.tls is Tls.OWN else None
+        yield await stack.enter_async_context(serve(app, config.host, config.port, context))
 
 
 def _services(
-    database: Database, data: Path, private_key: bytes, ledger: Ledger, news: Bulletin
+    database: Database, config: ServerConfig, private_key: bytes, ledger: Ledger, news: Bulletin
 ) -> Services:
     reconciling = Reconciling(database, SystemClock())
+    pins = read_pins(config.data).all if config.tls is Tls.OWN else ()
+    whereabouts = Whereabouts(config.addresses, pins)
     return Services(
         planning=Planning(database, ledger, news),
-        enrollment=Enrollment(database, ledger, news, [public_key(private_key)]),
+        enrollment=Enrollment(database, ledger, news, [public_key(private_key)], whereabouts),
         importing=Importing(database, read_tickets, refold_tickets, ledger, news),
-        publishing=Publishing(database, Folder(data / LISTS), ledger, news, private_key),
+        publishing=Publishing(database, Folder(config.data / LISTS), ledger, news, private_key),
         reconciling=reconciling,
         stewarding=Stewarding(database, ledger, news, reconciling),
         reporting=Reporting(database, ledger),

@@ -80,10 +80,11 @@ class OperatorDesk:
         """Make a gate; give its id."""
         return await self._planning.add_gate(user, checkpoint_id, name, direction)
 
-    async def new_code(self, user: User, gate_id: str) -> NewCode:
+    async def new_code(self, user: User, gate_id: str, reached_by: str) -> NewCode:
         """Make the code that enrols a gate's appliance; earlier ones are void."""
         made = await self._enrollment.new_code(user, gate_id)
-        return NewCode(made.code, made.expires_ms)
+        link = self._enrollment.link(made.code, reached_by)
+        return NewCode(made.code, made.expires_ms, link)
 
     def check_string(self, gate: Gate) -> str:
         """Give the digits that an enrolled gate shows too, "" before it is enrolled."""

@@ -163,6 +163,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         sent: when, by the gate.
         software: version of its program.
         faults: device fault codes.
+        pins: SHA-256 of each certificate that it takes for the server's, hexadecimal.
     """
 
     mode: Text
@@ -172,6 +173,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     sent: Moment
     software: Text = ""
     faults: list[Text] = []
+    pins: Annotated[list[Text], msgspec.Meta(max_length=8)] = []
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
@@ -191,11 +193,13 @@ class Enrol(msgspec.Struct, frozen=True, tag="enrol"):
         code: as the operator was shown it.
         public_key: Ed25519, 32 bytes.
         agreement_key: X25519, 32 bytes.
+        name: what the machine calls itself, for people; "" if it has none.
     """
 
     code: Text
     public_key: Chain
     agreement_key: Chain
+    name: Text = ""
 
 
 class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
@@ -207,6 +211,7 @@ class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
         list_keys: Ed25519 public keys that may sign lists.
         check: six digits, shown on both ends.
         server_ms: server time.
+        pending: whether it gets nothing until an operator has compared the digits.
     """
 
     gate: Text
@@ -214,6 +219,7 @@ class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
     list_keys: list[Chain]
     check: Text
     server_ms: int
+    pending: bool = False
 
 
 Live = Feed | Lists | Subscribe | Status | Beat

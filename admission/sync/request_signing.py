@@ -10,11 +10,12 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from admission.errors import RemoteProtocolError, SignatureError
-from admission.trust.keys import sign, verify
+from admission.trust.keys import verify
 
 SCHEME: Final = "Portillon"
 NONCE_HEADER: Final = "Portillon-Nonce"
@@ -60,10 +61,26 @@ def signed_text(
 
 
 def authorization(
-    private_key: bytes, method: str, target: str, body: bytes, gate: str, nonce: str, counter: int
+    sign: Callable[[bytes], bytes],
+    method: str,
+    target: str,
+    body: bytes,
+    gate: str,
+    nonce: str,
+    counter: int,
 ) -> str:
-    """Make the Authorization header of a request; the arguments are those of `signed_text`."""
-    signature = sign(private_key, signed_text(method, target, body, gate, nonce, counter))
+    """Make the Authorization header of a request.
+
+    Args:
+        sign: signs with the gate's key, wherever that is kept.
+        method: like all that follow, as `signed_text` has it.
+        target: likewise.
+        body: likewise.
+        gate: likewise.
+        nonce: likewise.
+        counter: likewise.
+    """
+    signature = sign(signed_text(method, target, body, gate, nonce, counter))
     text = base64.b64encode(signature).decode()
     return f'{SCHEME} gate="{gate}", nonce="{nonce}", counter="{counter}", signature="{text}"'
 

@@ -41,7 +41,13 @@ def verify(public: bytes, signature: bytes, message: bytes) -> None:
         raise SignatureError(f"signature does not fit key {key_id(public)[:12]}") from exc
 
 
-def check_string(gate_key: bytes, server_key: bytes) -> str:
-    """Give the six digits that both ends show at enrolment, so that people can compare them."""
-    digest = hashlib.sha256(b"portillon-enrolment-1\0" + gate_key + server_key).digest()
+def check_string(*parts: bytes) -> str:
+    """Give the six digits that both ends show at enrolment, so that people can compare them.
+
+    Args:
+        parts: what both ends must have in common, in an order that both know: the gate's keys,
+            the server's keys, its pin, its root's digest.
+    """
+    told = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    digest = hashlib.sha256(b"portillon-enrolment-2\0" + told).digest()
     return f"{int.from_bytes(digest[:8], 'big') % 1_000_000:06d}"

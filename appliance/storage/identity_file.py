@@ -6,10 +6,14 @@ Made at enrolment, read at every start. The private keys never leave it.
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from appliance.errors import StorageError
+from appliance.storage.stored_signer import StoredSigner
+
+IDENTITY_FILE: Final = "identity.json"  # in the gate's data folder
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +26,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         private_key: Ed25519, 32 bytes: signs requests.
         agreement_key: X25519, 32 bytes: opens what is sealed for this gate.
         list_keys: Ed25519 public keys that may sign lists.
+        pins: SHA-256 of each certificate that the server may show; without any, one that the
+            machine's own store vouches for.
     """
 
     gate: str
@@ -30,6 +36,12 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     private_key: bytes
     agreement_key: bytes
     list_keys: tuple[bytes, ...]
+    pins: tuple[bytes, ...] = ()
+
+    @property
+    def signer(self) -> StoredSigner:
+        """Signs as this gate."""
+        return StoredSigner(self.private_key)
 
 
 def read_identity(path: Path) -> Identity | None:

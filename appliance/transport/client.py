@@ -5,8 +5,7 @@ slow, a name that does not resolve, a 5xx, a page of HTML from a captive portal.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from admission.sync import codec
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live
 from admission.sync.request_signing import COUNTER_HEADER, NONCE_HEADER, authorization
 from appliance.errors import LinkError
+from appliance.ports import Signer
 from appliance.transport.answers import (
     LIBRARY_ERRORS,
     answer_error,
@@ -28,6 +28,7 @@ from appliance.transport.answers import (
     words_of,
     write_to,
 )
+from appliance.transport.pinning import pinned_context
 
 CONNECT_S_MAX: Final = 2.0
 REQUEST_S_MAX: Final = 5.0  # whole request; a person waits for none of them
@@ -44,7 +45,7 @@ class HttpLink:
     """One gate's connection to its server. Use `open_link`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, server: str, gate: str, private_key: bytes
+        self, session: aiohttp.ClientSession, server: str, gate: str, signer: Signer
     ) -> None:
         """Take a session that `open_link` made.
 
@@ -52,12 +53,12 @@ class HttpLink:
             session: aiohttp's.
             server: base address, without a slash at the end.
             gate: id, "" before enrolment.
-            private_key: Ed25519, signs requests.
+            signer: the gate's key, signs requests.
         """
         self._session = session
         self._server = server
         self._gate = gate
-        self._private_key = private_key
+        self._signer = signer
         self._nonce = ""
         self._counter = 0
         self._etags: dict[str, str] = {}
@@ -208,7 +209,7 @@ class HttpLink:
         if self._gate:
             self._counter += 1
             headers["Authorization"] = authorization(
-                self._private_key, method, target, body, self._gate, self._nonce, self._counter
+                self._signer.sign, method, target, body, self._gate, self._nonce, self._counter
             )
         return headers
 
@@ -246,22 +247,29 @@ class LiveSocket:
 
 @asynccontextmanager
 async def open_link(
-    server: str, gate: str, private_key: bytes, tls: ssl.SSLContext | None = None
+    server: str, gate: str, signer: Signer, pins: Iterable[bytes] = ()
 ) -> AsyncIterator[HttpLink]:
     """Open a link; nothing is sent until it is used.
 
     Args:
         server: base address.
         gate: id of the gate, "" before enrolment.
-        private_key: Ed25519.
-        tls: what to trust; None is the machine's own store.
+        signer: the gate's key.
+        pins: SHA-256 of the certificates that are good; without any, those that the machine's
+            own store vouches for.
+
+    Raises:
+        LinkError: if the server is pinned, and the address would not lead there by TLS.
     """
-    connector = aiohttp.TCPConnector(limit=8, ssl=tls if tls is not None else True)
+    pins = tuple(pins)
+    if pins and not server.startswith("https://"):
+        raise LinkError(f"{server}: this gate's server is pinned; write https://")
+    connector = aiohttp.TCPConnector(limit=8, ssl=pinned_context(pins) if pins else True)
     # no environment proxies, no cookies: a gate talks to its server and to nobody else
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     ) as session:
-        yield HttpLink(session, server.rstrip("/"), gate, private_key)
+        yield HttpLink(session, server.rstrip("/"), gate, signer)
 
 
 def _part(text: str) -> str:

@@ -42,7 +42,7 @@ from sync_server.web.json_answers import (
 )
 from sync_server.web.json_bodies import Body, read_body, read_bounded
 from sync_server.web.live_events import live_events
-from sync_server.web.sessions import ACCOUNTS, COOKIE, check_csrf, require_user
+from sync_server.web.sessions import ACCOUNTS, COOKIE, check_csrf, reached_by, require_user
 
 TICKET_FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 PREFIX: Final = "/api/v1/"
@@ -315,7 +315,8 @@ async def _new_code(request: web.Request) -> web.StreamResponse:
     user, services = await _changing(request, Right.SET_UP)
     made = await services.enrollment.new_code(user, request.match_info["id"])
     expires = instant_text(made.expires_ms * 1000)
-    return web.json_response({"code": made.code, "expires": expires})
+    link = services.enrollment.link(made.code, reached_by(request))
+    return web.json_response({"code": made.code, "expires": expires, "link": link})
 
 
 async def _revoke(request: web.Request) -> web.StreamResponse:

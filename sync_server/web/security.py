@@ -42,14 +42,15 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 
-def add_security_headers(app: web.Application, *, tls: bool) -> None:
+def add_security_headers(app: web.Application, *, strict_transport: bool) -> None:
     """Have every answer carry HEADERS, answers of errors and streams too.
 
     Args:
         app: the outermost application.
-        tls: whether browsers reach the server by HTTPS only.
+        strict_transport: whether browsers shall never again take another certificate than one
+            that they trust by themselves; a certificate of our own would lock people out.
     """
-    app.on_response_prepare.append(_signal(tls=tls))
+    app.on_response_prepare.append(_signal(strict_transport=strict_transport))
 
 
 @web.middleware
@@ -100,11 +101,11 @@ def _is_own_origin(request: web.Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.host
 
 
-def _signal(*, tls: bool) -> _Signal:
+def _signal(*, strict_transport: bool) -> _Signal:
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in HEADERS.items():
             response.headers[name] = value
-        if tls:
+        if strict_transport:
             response.headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
         response.headers.setdefault("Cache-Control", "no-store")
 

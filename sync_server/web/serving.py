@@ -1,5 +1,6 @@
 """The one web application, for gates, programs and people, and its listening socket."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -27,6 +28,7 @@ def make_application(
     room: LiveRoom,
     nonce: str,
     tls: bool,
+    proxied: bool,
 ) -> tuple[web.Application, LiveBoard]:
     """Put pages, operators' API and device API into one application.
 
@@ -38,20 +40,29 @@ def make_application(
         room: the gates' live connections.
         nonce: of this start, for signed requests.
         tls: whether browsers reach the server by HTTPS only.
+        proxied: whether they do so through a web server before this one.
 
     Returns:
         The application, and the board to be told of news.
     """
     app = web.Application(client_max_size=MESSAGE_BYTES_MAX)
-    board = add_back_office(app, accounts=accounts, desk=desk, tls=tls)
+    board = add_back_office(app, accounts=accounts, desk=desk, tls=tls, proxied=proxied)
     add_public_api(app, services)
     add_device_api(app, gates, room, nonce)
     return app, board
 
 
 @asynccontextmanager
-async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+async def serve(
+    app: web.Application, host: str, port: int, context: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serve an application while the context lasts; yields its address.
+
+    Args:
+        app: the application.
+        host: address to listen on.
+        port: TCP port.
+        context: key and certificate, None to serve in clear.
 
     Raises:
         ConfigError: if the port cannot be had.
@@ -60,11 +71,11 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[str
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=context).start()
         except OSError as exc:
             raise ConfigError(
                 f"{host}:{port} cannot be had ({exc.strerror}); choose another port"
             ) from exc
-        yield f"http://{host}:{port}"
+        yield f"{'http' if context is None else 'https'}://{host}:{port}"
     finally:
         await runner.cleanup()

@@ -129,3 +129,9 @@ def check_csrf(request: web.Request, current: Current, field: str = "") -> None:
     given = request.headers.get(CSRF_HEADER, "") or field
     if not same_token(given, current.session.csrf):
         raise ForgedRequestError
+
+
+def reached_by(request: web.Request) -> str:
+    """Give the base address under which a request's sender reached this server."""
+    scheme = "https" if request.config_dict[COOKIE].tls else "http"
+    return f"{scheme}://{request.host}"

@@ -85,3 +85,4 @@ def test_both_ends_show_the_same_six_digits_and_others_do_not():
     assert shown.isdecimal()
     assert shown == check_string(bytes(32), LIST_KEY)
     assert shown not in (check_string(LIST_KEY, bytes(32)), check_string(bytes(32), bytes(32)))
+    assert check_string(b"ab", b"c") != check_string(b"a", b"bc")

@@ -2,6 +2,7 @@
 
 import base64
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 import pytest
@@ -48,7 +49,7 @@ from admission.sync.request_signing import (
 )
 from admission.ticket import Checkpoint
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
-from admission.trust.keys import public_key
+from admission.trust.keys import public_key, sign
 
 half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
 
@@ -58,7 +59,7 @@ REQUEST = {"method": "POST", "target": "/sync/v1/journals/j?wait=1", "body": b"r
 
 def header(counter=1, *, key=KEY, **fields):
     asked = {**REQUEST, "gate": "north", "nonce": "n1", **fields}
-    return authorization(key, counter=counter, **asked)
+    return authorization(partial(sign, key), counter=counter, **asked)
 
 
 def check(raw, *, window=None, **fields):

@@ -37,7 +37,7 @@ from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.transport.client import HttpLink, open_link
-from signed_server import GATE, KEY, Server
+from signed_server import GATE, SIGNER, Server
 
 BOOT = bytes(range(16))
 AGREEMENT_KEY = b"a" * 32
@@ -287,5 +287,5 @@ async def server() -> AsyncIterator[Server]:
 @pytest.fixture
 async def link(server: Server) -> AsyncIterator[HttpLink]:
     """Give the gate's link to that server."""
-    async with open_link(server.url, GATE, KEY) as opened:
+    async with open_link(server.url, GATE, SIGNER) as opened:
         yield opened

@@ -17,9 +17,10 @@ from admission.sync.request_signing import (
 )
 from admission.trust.keys import public_key
 from appliance.errors import LinkAnswerError, LinkError, LinkRefusedError, StorageError
+from appliance.storage.stored_signer import StoredSigner
 from appliance.transport import client
 from appliance.transport.client import HttpLink, open_link
-from signed_server import ACK, BATCH, GATE, KEY, Server
+from signed_server import ACK, BATCH, GATE, KEY, SIGNER, Server
 
 ENROL = Enrol("code", bytes(32), bytes(32))
 ODD_NAME = "Été / soirée ? #1 100%"
@@ -90,7 +91,7 @@ async def test_a_server_that_was_started_anew_is_answered_with_its_new_nonce(
 async def test_a_gate_that_was_started_anew_goes_on_from_its_counter(server: Server):
     server.answers["*"] = b"manifest"
     for _ in range(3):
-        async with open_link(server.url, GATE, KEY) as link:
+        async with open_link(server.url, GATE, SIGNER) as link:
             await link.manifest("show")
             await link.manifest("matinee")
     assert server.counters == [1, 2, 3, 4, 5, 6]
@@ -152,7 +153,7 @@ async def test_unchanged_is_no_answer_where_nothing_was_known(server: Server, li
 async def test_enrolment_is_not_signed_since_nobody_knows_the_key_yet(server: Server):
     answer = Enrolled(GATE, "Porte A", [bytes(32)], "123456", 0)
     server.answers["*"] = codec.encode(answer)
-    async with open_link(server.url, "", KEY) as link:
+    async with open_link(server.url, "", SIGNER) as link:
         assert await link.enrol(ENROL) == answer
     assert "Authorization" not in server.requests[0].headers
 
@@ -168,7 +169,7 @@ async def test_no_proxy_of_the_environment_comes_between(
 ):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     server.answers["*"] = b"manifest"
-    async with open_link(server.url, GATE, KEY) as link:
+    async with open_link(server.url, GATE, SIGNER) as link:
         assert await link.manifest("show") == b"manifest"
 
 
@@ -270,7 +271,7 @@ async def test_a_refusal_without_a_nonce_is_final(server: Server, link: HttpLink
 
 
 async def test_a_key_that_the_server_does_not_know_is_refused_after_one_more_try(server: Server):
-    async with open_link(server.url, GATE, b"w" * 32) as link:
+    async with open_link(server.url, GATE, StoredSigner(b"w" * 32)) as link:
         with pytest.raises(LinkRefusedError):
             await link.assignment()
         with pytest.raises(LinkRefusedError):

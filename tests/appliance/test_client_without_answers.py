@@ -10,7 +10,7 @@ import pytest
 from appliance.errors import LinkError
 from appliance.transport import client
 from appliance.transport.client import open_link
-from signed_server import BATCH, GATE, KEY
+from signed_server import BATCH, GATE, SIGNER
 from talking_server import Talk, talking
 
 
@@ -99,7 +99,7 @@ async def test_a_server_that_talks_nonsense_is_a_link_error(how: str):
 
 
 async def expect_link_errors(talk: Talk, told: str) -> None:
-    async with talking(talk) as url, open_link(url, GATE, KEY) as link, asyncio.timeout(4):
+    async with talking(talk) as url, open_link(url, GATE, SIGNER) as link, asyncio.timeout(4):
         with pytest.raises(LinkError, match=told):
             await link.upload(BATCH)
         with pytest.raises(LinkError):
@@ -117,13 +117,13 @@ async def expect_link_errors(talk: Talk, told: str) -> None:
     ],
 )
 async def test_a_snapshot_that_does_not_come_is_given_up(tmp_path: Path, talk: Talk, told: str):
-    async with talking(talk) as url, open_link(url, GATE, KEY) as link, asyncio.timeout(5):
+    async with talking(talk) as url, open_link(url, GATE, SIGNER) as link, asyncio.timeout(5):
         with pytest.raises(LinkError, match=told):
             await link.download("show", "digest", 500, tmp_path / "list")
 
 
 async def test_a_snapshot_that_breaks_off_is_told(tmp_path: Path):
-    async with talking(half_a_body) as url, open_link(url, GATE, KEY) as link:
+    async with talking(half_a_body) as url, open_link(url, GATE, SIGNER) as link:
         with pytest.raises(LinkError, match="snapshot broke off"):
             await link.download("show", "digest", 500, tmp_path / "list")
 
@@ -139,7 +139,7 @@ async def test_a_long_snapshot_is_not_given_up_while_it_comes(
             writer.write(b"s" * 500)
             await asyncio.sleep(0.01)  # more in all than a whole request may take
 
-    async with talking(steadily) as url, open_link(url, GATE, KEY) as link:
+    async with talking(steadily) as url, open_link(url, GATE, SIGNER) as link:
         await link.download("show", "digest", 10_000, tmp_path / "list")
     assert (tmp_path / "list").stat().st_size == 10_000
 
@@ -148,7 +148,7 @@ async def test_a_server_that_is_not_there_is_told():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens here
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        async with open_link(url, GATE, KEY) as link:
+        async with open_link(url, GATE, SIGNER) as link:
             with pytest.raises(LinkError, match=r"GET /sync/v1/assignment: Cannot connect"):
                 await link.assignment()
             with pytest.raises(LinkError, match="live: Cannot connect"):
@@ -165,7 +165,7 @@ async def test_a_server_that_does_not_even_accept_is_given_up():
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
-        async with open_link(url, GATE, KEY) as link, asyncio.timeout(5):
+        async with open_link(url, GATE, SIGNER) as link, asyncio.timeout(5):
             with pytest.raises(LinkError, match=r"[Tt]imeout|in time"):
                 await link.assignment()
 
@@ -175,7 +175,7 @@ async def test_a_name_that_does_not_resolve_is_told(monkeypatch: pytest.MonkeyPa
         raise socket.gaierror(-2, f"Name or service not known: {host}")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
-    async with open_link("https://gate.invalid", GATE, KEY) as link:
+    async with open_link("https://gate.invalid", GATE, SIGNER) as link:
         with pytest.raises(LinkError, match=r"gate\.invalid.*Name or service not known"):
             await link.assignment()
         with pytest.raises(LinkError, match=r"live: .*gate\.invalid"):
@@ -186,7 +186,7 @@ async def test_a_name_that_does_not_resolve_is_told(monkeypatch: pytest.MonkeyPa
 async def test_a_server_that_speaks_in_clear_is_no_https_server():
     async with (
         talking(no_http) as url,
-        open_link(url.replace("http:", "https:"), GATE, KEY) as link,
+        open_link(url.replace("http:", "https:"), GATE, SIGNER) as link,
     ):
         with pytest.raises(LinkError, match=r"[Cc]annot connect|SSL"):
             await link.assignment()
@@ -199,7 +199,7 @@ async def test_a_certificate_that_nobody_signed_is_not_trusted(tmp_path: Path):
     listening = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=context)
     async with listening:
         url = f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-        async with open_link(url, GATE, KEY) as link:
+        async with open_link(url, GATE, SIGNER) as link:
             with pytest.raises(LinkError, match=r"certificate verify failed|CERTIFICATE_VERIFY"):
                 await link.assignment()
 
@@ -235,7 +235,7 @@ def make_certificate(folder: Path) -> Path:
 
 
 async def test_cancelling_a_request_leaves_nothing_behind():
-    async with talking(nothing) as url, open_link(url, GATE, KEY) as link:
+    async with talking(nothing) as url, open_link(url, GATE, SIGNER) as link:
         task = asyncio.create_task(link.assignment())
         await asyncio.sleep(0.005)
         task.cancel()

@@ -1,5 +1,7 @@
 """Becoming a gate of a server: one code, one identity, told in plain words when it fails."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +14,10 @@ from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string, public_key
 from admission.trust.sealing import agreement_public_key
 from appliance.config import Config, load_config
+from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
-from appliance.main import IDENTITY_FILE, enrol_gate, run_gate
-from appliance.storage.identity_file import read_identity
+from appliance.main import run_gate
+from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
 
 LIST_KEY = b"l" * 32
 
@@ -49,11 +52,18 @@ async def desk() -> AsyncIterator[Desk]:
     await runner.cleanup()
 
 
+async def enrol_gate(config: Config, code: str) -> tuple[Identity, str]:
+    """Enrol by a typed code."""
+    welcome = await enrol(config, link_of(config, code))
+    return welcome.identity, welcome.check
+
+
 def configured(folder: Path, server: str) -> Config:
     path = folder / "gate.toml"
     path.write_text(
-        f'data = "{folder / "data"}"\nserver = "{server}"\n'
-        f'[[readers]]\nkind = "folder"\nfolder = "{folder / "pictures"}"\n'
+        f'data = "{folder / "data"}"\n'
+        + (f'server = "{server}"\n' if server else "")
+        + f'[[readers]]\nkind = "folder"\nfolder = "{folder / "pictures"}"\n'
     )
     return load_config(path)
 
@@ -65,7 +75,7 @@ async def test_a_gate_makes_its_keys_and_keeps_what_the_server_says(desk: Desk, 
     assert asked.code == "CODE-1"
     assert asked.public_key == public_key(identity.private_key)
     assert asked.agreement_key == agreement_public_key(identity.agreement_key)
-    assert check == check_string(asked.public_key, LIST_KEY)
+    assert check == check_string(asked.public_key, asked.agreement_key, LIST_KEY, b"", b"")
     kept = read_identity(tmp_path / "data" / IDENTITY_FILE)
     assert kept == identity
     assert (kept.gate, kept.gate_name, kept.list_keys) == ("gate-a", "Porte A", (LIST_KEY,))
@@ -108,3 +118,69 @@ async def test_a_gate_that_was_never_enrolled_does_not_start_and_says_what_to_do
     config = configured(tmp_path, "https://tickets.example.org")
     with pytest.raises(ConfigError, match=r"not enrolled; run: portillon gate enrol --config .*"):
         await run_gate(config, "1.2.3")
+
+
+async def test_a_link_says_where_the_server_is_and_the_file_need_not(desk: Desk, tmp_path: Path):
+    config = configured(tmp_path, "")
+    welcome = await enrol_by_text(config, f"portillon:enrol?v=1&server={desk.url}&code=CODE-1")
+    assert (desk.asked[0].code, welcome.identity.server) == ("CODE-1", desk.url)
+    assert desk.asked[0].name  # what the machine calls itself
+
+
+async def test_the_next_address_of_a_link_is_tried_where_the_first_does_not_answer(
+    desk: Desk, tmp_path: Path, unused_tcp_port: int
+):
+    nobody = f"http://127.0.0.1:{unused_tcp_port}"
+    link = f"portillon:enrol?v=1&server={nobody}&server={desk.url}&code=CODE-1"
+    welcome = await enrol_by_text(configured(tmp_path, ""), link)
+    assert welcome.identity.server == desk.url
+
+
+async def test_a_server_that_refuses_is_not_asked_again_at_its_other_address(
+    desk: Desk, tmp_path: Path
+):
+    desk.status, desk.said = 403, "this code was used"
+    link = f"portillon:enrol?v=1&server={desk.url}&server={desk.url}&code=CODE-1"
+    with pytest.raises(LinkRefusedError):
+        await enrol_by_text(configured(tmp_path, ""), link)
+    assert len(desk.asked) == 1
+
+
+async def test_the_digits_are_others_where_the_root_is_another(desk: Desk, tmp_path: Path):
+    link = f"portillon:enrol?v=1&server={desk.url}&code=CODE-1&root={'A' * 43}"
+    welcome = await enrol_by_text(configured(tmp_path, ""), link)
+    (asked,) = desk.asked
+    parts = (asked.public_key, asked.agreement_key, LIST_KEY, b"")
+    assert welcome.check == check_string(*parts, bytes(32)) != check_string(*parts, b"")
+
+
+async def test_nobody_is_enrolled_in_clear_over_a_network_unless_the_risk_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def unknown(host: str, *_: object, **__: object) -> None:
+        raise socket.gaierror(-2, f"Name or service not known: {host}")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    link = "portillon:enrol?v=1&server=http://tickets.invalid&code=CODE-1"
+    config = configured(tmp_path, "")
+    with pytest.raises(ConfigError, match=r"in clear.*risk_of_plain_http = true"):
+        await enrol_by_text(config, link)
+    config.path.write_text("risk_of_plain_http = true\n" + config.path.read_text())
+    with pytest.raises(LinkError, match=r"tickets\.invalid"):  # it would have been asked
+        await enrol_by_text(load_config(config.path), link)
+
+
+async def test_a_code_without_a_server_or_with_an_impossible_pin_is_told(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"server: is missing; .* or enrol by --link"):
+        link_of(configured(tmp_path, ""), "CODE-1")
+    config = configured(tmp_path, "https://tickets.example.org")
+    for pin in ("zz", "AA:BB"):
+        with pytest.raises(ConfigError, match="--code or --pin"):
+            link_of(config, "CODE-1", pin)
+    assert link_of(config, "code-1", ":".join(["AB"] * 32)).pins == (b"\xab" * 32,)
+
+
+async def test_what_is_no_link_is_told_without_repeating_the_code(tmp_path: Path):
+    with pytest.raises(ConfigError, match="enrolment link") as caught:
+        await enrol_by_text(configured(tmp_path, ""), "portillon:enrol?v=2&code=SECRET-CODE")
+    assert "SECRET" not in str(caught.value)

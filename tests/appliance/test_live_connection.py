@@ -11,7 +11,7 @@ from admission.sync.messages import Beat, Subscribe
 from appliance.errors import LinkAnswerError, LinkError, LinkRefusedError
 from appliance.transport import client
 from appliance.transport.client import HttpLink, open_link
-from signed_server import ACK, GATE, KEY, Server
+from signed_server import ACK, GATE, SIGNER, Server
 from talking_server import talking
 
 
@@ -158,7 +158,7 @@ async def test_a_good_bye_that_nobody_answers_holds_nobody_up(monkeypatch: pytes
     async with (
         asyncio.timeout(5),
         talking(upgrade) as url,
-        open_link(url, GATE, KEY) as link,
+        open_link(url, GATE, SIGNER) as link,
         link.live() as connection,
     ):
         with pytest.raises(LinkError, match="silent"):

@@ -14,8 +14,10 @@ from admission.sync.request_signing import (
     read_authorization,
 )
 from admission.trust.keys import public_key
+from appliance.storage.stored_signer import StoredSigner
 
 KEY = b"k" * 32
+SIGNER = StoredSigner(KEY)
 GATE = "gate-a"
 BATCH = Batch("journal-a", 1, bytes(32), [b"blob"], Moment(1, 2, b"boot"))
 ACK = Ack("journal-a", 1, b"c" * 32, 5)

@@ -18,6 +18,7 @@ from admission.ticketlist.packed import PackedList
 from admission.trust.keys import check_string, public_key
 from admission.trust.sealing import agreement_public_key, unseal
 from appliance.errors import LinkError
+from appliance.storage.stored_signer import StoredSigner
 from appliance.transport.client import open_link
 
 AGREEMENT = b"x" * 32
@@ -33,15 +34,15 @@ class TrialGate:
         self.list_keys = []
 
     async def enrol(self, code):
-        async with open_link(self.address, "", self.private_key) as link:
+        async with open_link(self.address, "", StoredSigner(self.private_key)) as link:
             agreement = agreement_public_key(AGREEMENT)
             own = public_key(self.private_key)
             answer = await link.enrol(Enrol(code, own, agreement))
-        assert answer.check == check_string(own, answer.list_keys[0])
+        assert answer.check == check_string(own, agreement, answer.list_keys[0], b"", b"")
         self.id, self.list_keys = answer.gate, answer.list_keys
 
     def link(self):
-        return open_link(self.address, self.id, self.private_key)
+        return open_link(self.address, self.id, StoredSigner(self.private_key))
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ class Raw:
         if header is None:
             values = {"gate": self.gate.id, "nonce": self.nonce, "counter": 1} | changes
             header = authorization(
-                self.gate.private_key,
+                StoredSigner(self.gate.private_key).sign,
                 method,
                 target,
                 body if signed_body is None else signed_body,

@@ -35,7 +35,7 @@ async def test_the_code_makes_the_machine_the_gate(enrollment, venue, master, cl
     assert re.fullmatch(r"([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}", made.code)
     answer = await enrollment.enrol(Enrol(made.code, KEY, AGREEMENT), "192.0.2.1")
     assert (answer.gate, answer.gate_name, answer.list_keys) == ("g0", "Gate A", [LIST_KEY])
-    assert answer.check == check_string(KEY, LIST_KEY)
+    assert answer.check == check_string(KEY, AGREEMENT, LIST_KEY, b"", b"")
     assert re.fullmatch(r"[0-9]{6}", answer.check)
     gate = await _gate(venue)
     assert (gate.public_key, gate.agreement_key) == (KEY, AGREEMENT)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_server.config import ServerConfig, load_config
+from sync_server.config import ServerConfig, Tls, load_config
 from sync_server.errors import ConfigError
 from sync_server.keys import make_key, read_key
 
@@ -24,8 +24,8 @@ def test_without_a_file_the_server_listens_on_this_machine_only():
 
 def test_a_file_may_say_everything(tmp_path):
     path = tmp_path / "server.toml"
-    path.write_text('data = "/srv/p"\nhost = "0.0.0.0"\nport = 9000\ntls = true\n')
-    assert load_config(path) == ServerConfig(Path("/srv/p"), "0.0.0.0", 9000, tls=True)
+    path.write_text('data = "/srv/p"\nhost = "0.0.0.0"\nport = 9000\ntls = "proxy"\n')
+    assert load_config(path) == ServerConfig(Path("/srv/p"), "0.0.0.0", 9000, Tls.PROXY)
 
 
 def test_an_empty_file_is_the_defaults(tmp_path):
@@ -35,9 +35,12 @@ def test_an_empty_file_is_the_defaults(tmp_path):
 
 
 PORT = "port: must be a whole number from 1 to 65535, such as port = 8080; got "
+TLS = 'tls: must be one of "off", "proxy", "own", such as tls = "own"; got '
+ADDRESSES = 'addresses: must be a list of addresses, such as addresses = ["https://10.0.0.5:8080"]'
+NO_ADDRESS = "addresses: '{}' is no address that gates can use; write https://HOST[:PORT]"
 OPEN = (
-    "host: 0.0.0.0 is open to the network, where nothing may travel in clear; put a web server"
-    " with TLS before it and say tls = true, or listen on 127.0.0.1"
+    "host: 0.0.0.0 is open to the network, where nothing may travel in clear; say tls ="
+    ' "own", or put a web server with TLS before it and say tls = "proxy", or listen on 127.0.0.1'
 )
 
 
@@ -50,7 +53,17 @@ OPEN = (
         ("port = true", PORT + "True"),
         ("port = 0", PORT + "0"),
         ("port = 65536", PORT + "65536"),
-        ("tls = 1", "tls: must be true or false, such as tls = true; got 1"),
+        ("tls = 1", TLS + "1"),
+        ('tls = "yes"', TLS + "'yes'"),
+        ("addresses = 1", ADDRESSES + "; got 1"),
+        ('tls = "own"\naddresses = ["http://a"]', NO_ADDRESS.format("http://a")),
+        ('tls = "own"\naddresses = ["https://a/b"]', NO_ADDRESS.format("https://a/b")),
+        ('tls = "own"\naddresses = ["https://é"]', NO_ADDRESS.format("https://é")),
+        ('addresses = ["https://a"]', NO_ADDRESS.format("https://a")),
+        (
+            f'tls = "own"\naddresses = {["https://a"] * 5}',
+            "addresses: more than 4; keep the nearest ones",
+        ),
         (
             'host = "x"',
             "host: must be an IP address in quotes, such as host = \"127.0.0.1\"; got 'x'",

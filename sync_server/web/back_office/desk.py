@@ -83,10 +83,12 @@ class NewCode:
     Attributes:
         code: what is typed on the gate.
         expires_ms: first instant at which it is void.
+        link: says to a machine all that it needs: server, pin, code.
     """
 
     code: str
     expires_ms: int
+    link: str
 
 
 class BackOfficeDesk(LiveReports, Protocol):
@@ -128,8 +130,14 @@ class BackOfficeDesk(LiveReports, Protocol):
         """Make a gate; give its id."""
         ...
 
-    async def new_code(self, user: User, gate_id: str) -> NewCode:
-        """Make the code that enrols a gate's appliance; earlier ones are void."""
+    async def new_code(self, user: User, gate_id: str, reached_by: str) -> NewCode:
+        """Make the code that enrols a gate's appliance; earlier ones are void.
+
+        Args:
+            user: who asks.
+            gate_id: of the gate.
+            reached_by: base address under which the user's browser reached the server.
+        """
         ...
 
     def check_string(self, gate: Gate) -> str:

@@ -19,7 +19,12 @@ from sync_server.web.statics import own_statics
 
 
 def add_back_office(
-    app: web.Application, *, accounts: Accounts, desk: BackOfficeDesk, tls: bool
+    app: web.Application,
+    *,
+    accounts: Accounts,
+    desk: BackOfficeDesk,
+    tls: bool,
+    proxied: bool = False,
 ) -> LiveBoard:
     """Serve the operators' pages.
 
@@ -28,6 +33,8 @@ def add_back_office(
         accounts: who may sign in.
         desk: the services.
         tls: whether browsers reach the server by HTTPS only.
+        proxied: whether they do so through a web server before this one, which is then believed
+            about whom it speaks for, and whose certificate browsers trust.
 
     Returns:
         The board, to be told whenever something has changed.
@@ -40,11 +47,11 @@ def add_back_office(
     app[PAGES] = pages
     app[live.BOARD] = board
     app[set_up.DESK] = desk
-    if tls:
+    if proxied:
         app.middlewares.append(believe_own_proxy)
     app.middlewares.append(tell_people)
     app.middlewares.append(refuse_foreign_origins)
-    add_security_headers(app, tls=tls)
+    add_security_headers(app, strict_transport=proxied)
     statics.add_routes(app)
     sign_in.add_routes(app)
     live.add_routes(app)

@@ -15,8 +15,9 @@ from sync_server.web.back_office.desk import BackOfficeDesk, Catalogue
 from sync_server.web.back_office.drafts import Check, Draft
 from sync_server.web.back_office.forms import Form, read_own_form
 from sync_server.web.back_office.frame import Flash, show, words_of
+from sync_server.web.qr import qr_svg
 from sync_server.web.rendering import Words
-from sync_server.web.sessions import require_user
+from sync_server.web.sessions import reached_by, require_user
 
 DESK: Final[web.AppKey[BackOfficeDesk]] = web.AppKey("desk")
 UNPROCESSABLE: Final = 422
@@ -172,8 +173,15 @@ async def new_code(request: web.Request) -> web.StreamResponse:
     )
     if gate is None:
         raise NotFoundError("gate")
-    code = await request.config_dict[DESK].new_code(current.user, gate.id)
-    context = {"venue": venue, "gate": gate, "code": code, "zone": ZoneInfo(venue.timezone)}
+    code = await request.config_dict[DESK].new_code(current.user, gate.id, reached_by(request))
+    words = await words_of(request)
+    context = {
+        "venue": venue,
+        "gate": gate,
+        "code": code,
+        "qr": qr_svg(code.link, words("Enrolment link of %(gate)s", gate=gate.name)),
+        "zone": ZoneInfo(venue.timezone),
+    }
     path = f"/set-up/venues/{venue.id}"
     return await show(request, current, "code.html", "set_up", context, path=path)
 

@@ -5,7 +5,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    const told = document.querySelector("[data-copied]");
+    const told = button.parentElement.querySelector("[data-copied]");
     told.textContent = told.dataset.copied;
   });
 }

@@ -252,9 +252,11 @@ class FakeDesk(FakeReports):
         self._ask("gate", checkpoint_id, name, direction)
         return "g2"
 
-    async def new_code(self, user: User, gate_id: str) -> NewCode:
+    async def new_code(self, user: User, gate_id: str, reached_by: str) -> NewCode:
         self._ask("code", gate_id)
-        return NewCode("K7QM-2XVD-94BT-HW3F", START_MS + 900_000)
+        code = "K7QM-2XVD-94BT-HW3F"
+        link = f"portillon:enrol?v=1&server={reached_by}&code={code}"
+        return NewCode(code, START_MS + 900_000, link)
 
     def check_string(self, gate: Gate) -> str:
         return "" if gate.enrolled_ms is None else "4821 0937"

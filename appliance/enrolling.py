@@ -1,0 +1,144 @@
+"""Makes a machine a gate: its keys, a code handed in, and whom it believes from then on.
+
+Called by `portillon gate enrol`, and with what a reader has read by whoever starts a machine for
+the first time. What the server says is kept only when all of it is in order.
+"""
+
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from admission.errors import ProtocolError
+from admission.sync.enrolment_link import EnrolmentLink, read_link
+from admission.sync.messages import Enrol, Enrolled
+from admission.trust.keys import check_string
+from admission.trust.sealing import agreement_public_key
+from appliance.config import Config, is_in_clear
+from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
+from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity, write_identity
+from appliance.storage.stored_signer import StoredSigner
+from appliance.transport.client import open_link
+
+_KEY_BYTES: Final = 32
+_NAME_CHARACTERS_MAX: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """How an enrolment ended.
+
+    Attributes:
+        identity: who the gate is now.
+        check: six digits that the operator's page must show too.
+        is_pending: whether the gate gets nothing until an operator has compared them.
+    """
+
+    identity: Identity
+    check: str
+    is_pending: bool
+
+
+def link_of(config: Config, code: str, pin: str = "") -> EnrolmentLink:
+    """Give the link that a typed code stands for: the configured server's.
+
+    Args:
+        config: names the server.
+        code: as the operator was shown it.
+        pin: SHA-256 of the server's certificate, hexadecimal, with or without colons; "" trusts
+            the machine's own store.
+
+    Raises:
+        ConfigError: if no server is configured, or code or pin cannot be one.
+    """
+    if not config.server:
+        raise ConfigError(
+            f'{config.path}: server: is missing; add server = "https://…", or enrol by --link'
+        )
+    try:
+        pins = (bytes.fromhex(pin.replace(":", "")),) if pin else ()
+        return EnrolmentLink((config.server,), "-".join(code.upper().split()), pins)
+    except ValueError as exc:
+        raise ConfigError(f"--code or --pin: {exc}") from None
+
+
+async def enrol_by_text(config: Config, text: str) -> Welcome:
+    """Enrol by the text of a link, typed or read by the gate's own reader.
+
+    Raises:
+        ConfigError: if it is no link, or as `enrol`.
+        LinkError: as `enrol`.
+        StorageError: as `enrol`.
+    """
+    try:
+        link = read_link(text)
+    except ProtocolError as exc:
+        raise ConfigError(str(exc)) from None
+    return await enrol(config, link)
+
+
+async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
+    """Make the gate's keys, hand their public halves in, keep the answer.
+
+    Args:
+        config: names the data folder, and what risk is taken.
+        link: where the server is, how to know it, and the code.
+
+    Raises:
+        ConfigError: if this gate is enrolled already, or would have to speak in clear.
+        LinkError: if the server cannot be reached, refuses the code, or names no list key.
+        StorageError: if the identity cannot be written.
+    """
+    path = config.data / IDENTITY_FILE
+    _require_new(path)
+    for server in link.servers:
+        if is_in_clear(server) and not config.risk_of_plain_http:
+            raise ConfigError(
+                f"{config.path}: {server} would be spoken to in clear, where anybody on the way"
+                " may read and alter; use https, or take the risk: risk_of_plain_http = true"
+            )
+    private_key, agreement_key = secrets.token_bytes(_KEY_BYTES), secrets.token_bytes(_KEY_BYTES)
+    signer = StoredSigner(private_key)
+    agreement = agreement_public_key(agreement_key)
+    name = socket.gethostname()[:_NAME_CHARACTERS_MAX]
+    server, answer = await _ask(link, signer, Enrol(link.code, signer.public_key, agreement, name))
+    if not answer.list_keys:
+        raise LinkError(f"{server}: names no key that signs lists; look at the server")
+    identity = Identity(
+        gate=answer.gate,
+        gate_name=answer.gate_name,
+        server=server,
+        private_key=private_key,
+        agreement_key=agreement_key,
+        list_keys=tuple(answer.list_keys),
+        pins=link.pins,
+    )
+    write_identity(path, identity)
+    check = check_string(
+        signer.public_key,
+        agreement,
+        answer.list_keys[0],
+        link.pins[0] if link.pins else b"",
+        bytes.fromhex(link.root_digest),
+    )
+    return Welcome(identity, check, answer.pending)
+
+
+def _require_new(path: Path) -> None:
+    if read_identity(path) is not None:
+        raise ConfigError(f"{path}: this gate is enrolled already; remove the file to enrol anew")
+
+
+async def _ask(link: EnrolmentLink, signer: StoredSigner, request: Enrol) -> tuple[str, Enrolled]:
+    """Ask the servers of a link in turn; one that answers ends it, whatever it answers."""
+    unreached: LinkError | None = None
+    for server in link.servers:
+        try:
+            async with open_link(server, "", signer, link.pins) as opened:
+                return server, await opened.enrol(request)
+        except (LinkRefusedError, LinkAnswerError):
+            raise
+        except LinkError as exc:
+            unreached = unreached or exc
+    raise unreached or LinkError("the link names no server")
