@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from admission import ticket as judged
 from admission.rules import ExitPolicy
 from admission.scan import Direction
+from admission.ticketlist.guessability import Guessability
+from admission.ticketlist.key_storage import KeyStorage, storage_in_force
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
@@ -78,6 +80,9 @@ class Performance:
         day_starts_at: "HH:MM" on the venue's clock face.
         list_key: keys the identifiers of its tickets; secret, never rotated.
         published_version: of its newest list; 0 before the first.
+        guessability: of its numbers, as measured after the last import; None before the first.
+        key_storage: where its gates shall keep the list key, as an operator chose.
+        key_storage_reason: why that was chosen though the numbers are guessable; "" if it was not.
     """
 
     id: str
@@ -92,6 +97,16 @@ class Performance:
     canceled: bool
     list_key: bytes = field(repr=False)
     published_version: int = 0
+    guessability: Guessability | None = None
+    key_storage: KeyStorage = KeyStorage.SEALED
+    key_storage_reason: str = ""
+
+    @property
+    def key_storage_in_force(self) -> KeyStorage:
+        """What its gates are told, whatever was chosen."""
+        return storage_in_force(
+            self.key_storage, self.guessability, is_overridden=bool(self.key_storage_reason)
+        )
 
     def judged(self) -> judged.Performance:
         """Give it as the rules see it."""
@@ -189,7 +204,11 @@ class ImportMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One run of an import, counted."""
+    """One run of an import, counted.
+
+    Attributes:
+        guessability: of all the numbers of the performance, as they were then.
+    """
 
     id: str
     source_id: int
@@ -204,6 +223,7 @@ class Import:
     conflicts: int
     refused: int
     problems: tuple[Mapping[str, JsonValue], ...]
+    guessability: Guessability | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ file is applied unless all of it could be read.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Protocol
 
 from admission.ticket import TicketClass, TicketState
+from admission.ticketlist.guessability import Guessability, guessability
 from admission.ticketlist.identifiers import identifier_maker
 from sync_server.account_ports import User
 from sync_server.branches import find_performance
@@ -66,6 +67,7 @@ class ImportReport:
         refused: rows that could not be read.
         problems: the first of both, by line.
         notes: what a person should look at.
+        guessability: of all the performance's numbers, as they are now.
     """
 
     id: str
@@ -78,6 +80,7 @@ class ImportReport:
     refused: int
     problems: tuple[Problem, ...]
     notes: tuple[FileNote, ...]
+    guessability: Guessability | None = None
 
 
 class Refold(Protocol):
@@ -157,7 +160,10 @@ class Importing:
                 )
                 await self._check_collisions(transaction, performance)
                 await self._refold(transaction, performance_id, merged.touched)
-                report = self._report(source, tally, merged, withheld)
+                measured = await _measure(transaction, performance_id)
+                report = replace(
+                    self._report(source, tally, merged, withheld), guessability=measured
+                )
                 await self._record(transaction, report, source, filename, mode, user)
         self._news.report_changed()
         return report
@@ -259,11 +265,20 @@ class Importing:
                 conflicts=report.conflicts,
                 refused=report.refused,
                 problems=problems,
+                guessability=report.guessability,
             )
         )
         await self._ledger.note(
             transaction, user.id, "tickets_imported", source.performance_id, **counts
         )
+
+
+async def _measure(transaction: Transaction, performance_id: str) -> Guessability | None:
+    """Measure how guessable a performance's numbers are, whoever brought them, and note it."""
+    sample, listed = await transaction.tickets.number_sample(performance_id)
+    measured = await asyncio.to_thread(guessability, sample, listed)
+    await transaction.performances.note_guessability(performance_id, measured)
+    return measured
 
 
 async def check_collisions(

@@ -5,10 +5,11 @@ from typing import Final
 
 from admission.scan import Direction
 from admission.ticket import TicketState
+from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.branches import find_performance
 from sync_server.entities import Gate, ListVersion
-from sync_server.planning import CheckpointChange
+from sync_server.planning import CheckpointChange, KeyStorageChoice
 from sync_server.ports import Store
 from sync_server.reporting import LiveReport
 from sync_server.web.back_office.desk import Catalogue, ImportRun, NewCode, Taken, Upload
@@ -120,6 +121,13 @@ class OperatorDesk:
     async def publish(self, user: User, performance_id: str) -> int:
         """Sign a performance's list and have its gates fetch it; give the version."""
         return await self._publishing.publish(user, performance_id)
+
+    async def choose_key_storage(
+        self, user: User, performance_id: str, storage: KeyStorage, reason: str
+    ) -> None:
+        """Choose where gates keep a performance's list key."""
+        choice = KeyStorageChoice(storage, reason)
+        await self._planning.choose_key_storage(user, performance_id, choice)
 
     async def set_state(
         self, user: User, performance_id: str, number: str, state: TicketState

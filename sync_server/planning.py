@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from admission.limits import LIST_KEY_BYTES
 from admission.rules import ExitPolicy
 from admission.scan import Direction
+from admission.ticketlist.key_storage import KeyStorage, is_risky
 from sync_server.account_ports import User
 from sync_server.branches import (
     find_checkpoint,
@@ -30,7 +31,7 @@ from sync_server.entities import (
     Performance,
     Venue,
 )
-from sync_server.errors import InvalidError
+from sync_server.errors import ConflictError, InvalidError
 from sync_server.importing import check_collisions
 from sync_server.ledger import Ledger
 from sync_server.ports import News, Store, Transaction
@@ -62,6 +63,19 @@ class PerformanceChange:
     admits_from_us: int | Keep | None = KEEP
     admits_until_us: int | Keep | None = KEEP
     canceled: bool | Keep = KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStorageChoice:
+    """Where a performance's gates shall keep its list key.
+
+    Attributes:
+        storage: the choice.
+        reason: why, where the numbers are guessable and the choice is risky; "" is none.
+    """
+
+    storage: KeyStorage
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +241,46 @@ class Planning:
             performance = _changed_performance(known, change)
             await transaction.performances.save_performance(performance)
             await self._note(transaction, user, "performance_changed", performance.id)
+        self._news.report_changed()
+        return performance
+
+    async def choose_key_storage(
+        self, user: User, performance_id: str, choice: KeyStorageChoice
+    ) -> Performance:
+        """Choose where gates keep the list key; they learn of it with the next published list.
+
+        Raises:
+            ConflictError: if guessable numbers would lie open on every memory card, and no reason
+                is given.
+            InvalidError: for a reason that cannot be.
+            NotFoundError: if the performance is out of reach.
+        """
+        reason = choice.reason.strip()
+        if len(reason) > NAME_CHARACTERS_MAX or not reason.isprintable():
+            message = f"a reason has at most {NAME_CHARACTERS_MAX} printable characters"
+            raise InvalidError("key_storage_reason", message)
+        async with self._store.write() as transaction:
+            known = await find_performance(transaction, user, performance_id)
+            risky = is_risky(choice.storage, known.guessability)
+            if risky and not reason:
+                raise ConflictError(
+                    "key_storage_risky",
+                    "the numbers are guessable: with the key in a file, whoever steals a gate's"
+                    " memory card can work them out; choose sealed or memory, or give a reason",
+                )
+            performance = replace(
+                known, key_storage=choice.storage, key_storage_reason=reason if risky else ""
+            )
+            await transaction.performances.save_performance(performance)
+            await self._ledger.note(
+                transaction,
+                user.id,
+                "key_storage_chosen",
+                performance.id,
+                key_storage=choice.storage.value,
+                strength=known.guessability.strength.value if known.guessability else None,
+                reason=performance.key_storage_reason,
+            )
         self._news.report_changed()
         return performance
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
+from admission.ticketlist.guessability import Guessability
 from sync_server.entities import (
     AuditEntry,
     Checkpoint,
@@ -134,7 +135,7 @@ class Performances(Protocol):
         ...
 
     async def save_performance(self, performance: Performance) -> None:
-        """Replace what is kept of one, its list key and published version excepted."""
+        """Replace what is kept of one, except its list key, published version and measure."""
         ...
 
     async def performance(self, performance_id: str) -> Performance | None:
@@ -159,6 +160,10 @@ class Performances(Protocol):
 
     async def note_published(self, performance_id: str, version: int) -> None:
         """Note the version of a performance's newest list."""
+        ...
+
+    async def note_guessability(self, performance_id: str, measured: Guessability | None) -> None:
+        """Note how guessable a performance's numbers are now."""
         ...
 
     async def add_list_version(self, version: ListVersion) -> None:

@@ -235,6 +235,7 @@ class Publishing:
             classes=draft.classes,
             showing=_showing(draft),
             published_at=instant(at_us),
+            key_storage=performance.key_storage_in_force,
         )
         try:
             signed = seal_envelope(MANIFEST_TYPE, encode_manifest(manifest), [self._private_key])

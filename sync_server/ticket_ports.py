@@ -186,6 +186,13 @@ class Tickets(Protocol):
         """Give pairs of performances that hold one same number."""
         ...
 
+    async def number_sample(self, performance_id: str) -> tuple[Sequence[str], Mapping[int, int]]:
+        """Give some numbers of each length, chosen by their identifiers, and how many there are.
+
+        `admission.ticketlist.guessability` says how many are worth having.
+        """
+        ...
+
     async def count(self, performance_id: str) -> int:
         """Give how many tickets a performance lists."""
         ...

@@ -15,6 +15,7 @@ from admission.errors import JournalError, ListFormatError
 from admission.journal import class_of
 from admission.limits import CLASSES_MAX, SNAPSHOT_ENTRIES_MAX
 from admission.ticket import Performance, TicketClass
+from admission.ticketlist.key_storage import KeyStorage
 from admission.ticketlist.packed import ENTRY_BYTES, HEADER_BYTES
 
 IDENTIFIER_ALGORITHM: Final = "hmac-sha256-128"
@@ -96,6 +97,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         refresh_by: aware; afterwards the list is stale: it admits, and says so.
         not_after: aware; afterwards it does not admit.
         firmware_min: least version of the gate's software, "" is any.
+        key_storage: where the gate may keep the list key; it never keeps more than that.
     """
 
     performance: Name
@@ -112,6 +114,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     refresh_by: datetime | None = None
     not_after: datetime | None = None
     firmware_min: str = ""
+    key_storage: KeyStorage = KeyStorage.SEALED
 
 
 _decoder: Final = msgspec.json.Decoder(Manifest)

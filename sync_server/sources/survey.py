@@ -1,4 +1,4 @@
-"""What a whole file's numbers look like: digits lost on the way, and how easily one is guessed."""
+"""What a whole file's numbers look like: digits that were lost on the way."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ from sync_server.ticket_ports import FileNote
 SPREADSHEET_DIGITS: Final = 15  # a spreadsheet's number holds no more
 LONG_NUMBERS_MIN: Final = 3  # so many that end in zeros by chance: one in a billion
 USUAL_SHARE: Final = 0.9
-GUESSES_SAFE: Final = 100_000  # fewer tries than this to hit some ticket are too few
 
 
 class Survey:
@@ -22,8 +21,6 @@ class Survey:
         self._with_zero = 0
         self._long = 0
         self._long_cut = 0
-        self._least = -1
-        self._greatest = -1
 
     def add(self, number: str) -> None:
         """Take a number in."""
@@ -34,11 +31,6 @@ class Survey:
         self._lengths[length] += 1
         if number[0] == "0":
             self._with_zero += 1
-        value = int(number) if length <= 4 * SPREADSHEET_DIGITS else 0
-        if value > self._greatest:
-            self._greatest = value
-        if self._least < 0 or value < self._least:
-            self._least = value
         if length > SPREADSHEET_DIGITS:
             self._long += 1
             self._long_cut += not number[SPREADSHEET_DIGITS:].strip("0")
@@ -64,11 +56,4 @@ class Survey:
                 "zeros_lost",
                 f"{shorter} ticket numbers are shorter than the other {often}: a spreadsheet may"
                 " have removed zeros at their beginning",
-            )
-        tries = (self._greatest - self._least + 1) // self._count
-        if self._count > 1 and tries < GUESSES_SAFE:
-            yield FileNote(
-                "numbers_guessable",
-                f"one guess in {max(1, tries)} is a ticket number: whoever steals a gate's list"
-                " and its key can work the numbers out",
             )

@@ -6,7 +6,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from admission.ticketlist.guessability import Guessability
+from admission.ticketlist.key_storage import KeyStorage
 from sync_server.entities import ListVersion, Performance, SigningKey
+from sync_server.storage.measures import document_of, measured_of
 from sync_server.storage.tables import events, list_versions, performances, signing_keys
 
 
@@ -24,12 +27,13 @@ class SqlPerformances:
                 event_id=performance.event_id,
                 list_key=performance.list_key,
                 published_version=performance.published_version,
+                guessability=document_of(performance.guessability),
                 **_changeable(performance),
             )
         )
 
     async def save_performance(self, performance: Performance) -> None:
-        """Replace what is kept of one, its list key and published version excepted."""
+        """Replace what is kept of one, except its list key, published version and measure."""
         await self._connection.execute(
             update(performances)
             .where(performances.c.id == performance.id)
@@ -84,6 +88,14 @@ class SqlPerformances:
             update(performances)
             .where(performances.c.id == performance_id)
             .values(published_version=version)
+        )
+
+    async def note_guessability(self, performance_id: str, measured: Guessability | None) -> None:
+        """Note how guessable a performance's numbers are now."""
+        await self._connection.execute(
+            update(performances)
+            .where(performances.c.id == performance_id)
+            .values(guessability=document_of(measured))
         )
 
     async def add_list_version(self, version: ListVersion) -> None:
@@ -159,11 +171,15 @@ def _changeable(performance: Performance) -> Mapping[str, Any]:
         "admits_from_us": performance.admits_from_us,
         "admits_until_us": performance.admits_until_us,
         "canceled": performance.canceled,
+        "key_storage": performance.key_storage.value,
+        "key_storage_reason": performance.key_storage_reason,
     }
 
 
 def _performance(row: RowMapping) -> Performance:
     values = dict(row)
     values["excluded_categories"] = tuple(values["excluded_categories"])
+    values["guessability"] = measured_of(values["guessability"])
+    values["key_storage"] = KeyStorage(values["key_storage"])
     del values["listed"]  # for reports, which read it themselves
     return Performance(**values)

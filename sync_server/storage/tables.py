@@ -121,6 +121,9 @@ performances: Final = Table(
     Column("list_key", LargeBinary, nullable=False, unique=True),  # never rotated
     Column("published_version", BigInteger, nullable=False, server_default="0"),
     Column("listed", BigInteger, nullable=False, server_default="0"),  # tickets: none ever leaves
+    Column("guessability", JSON(none_as_null=True)),  # of its numbers; null before an import
+    Column("key_storage", Text, nullable=False, server_default="sealed"),  # file, sealed, memory
+    Column("key_storage_reason", Text, nullable=False, server_default=""),
     CheckConstraint("length(list_key) = 32", name="list_key"),
 )
 
@@ -198,6 +201,7 @@ imports: Final = Table(
     Column("conflicts", BigInteger, nullable=False),
     Column("refused", BigInteger, nullable=False),
     Column("problems", JSON, nullable=False),  # the first row errors: line, field, code; no numbers
+    Column("guessability", JSON(none_as_null=True)),  # of all the performance's, as it was then
     CheckConstraint("mode IN ('add', 'replace')", name="mode"),
 )
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from sqlalchemy import ScalarSelect, func, insert, select
+from sqlalchemy import RowMapping, ScalarSelect, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.journal import class_code, class_of
@@ -13,7 +13,9 @@ from admission.reconcile import ListedTicket, StateChange
 from admission.ticket import TicketClass, TicketState
 from admission.ticketlist.packed import Entry
 from sync_server.entities import Import, ImportMode, Source, instant
+from sync_server.storage.measures import document_of, measured_of
 from sync_server.storage.merging import Merge
+from sync_server.storage.number_sample import NumberSample
 from sync_server.storage.tables import imports, sources, ticket_classes, ticket_states, tickets
 from sync_server.ticket_ports import MergeResult
 
@@ -65,7 +67,11 @@ class SqlTickets:
 
     async def add_import(self, run: Import) -> None:
         """Keep the record of one run."""
-        values = asdict(run) | {"mode": run.mode.value, "problems": list(run.problems)}
+        values = asdict(run) | {
+            "mode": run.mode.value,
+            "problems": list(run.problems),
+            "guessability": document_of(run.guessability),
+        }
         await self._connection.execute(insert(imports).values(values))
 
     async def imports(self, performance_id: str, limit: int) -> list[Import]:
@@ -77,12 +83,7 @@ class SqlTickets:
             .order_by(imports.c.at_ms.desc(), imports.c.id.desc())
             .limit(limit)
         )
-        return [
-            Import(
-                **dict(row) | {"mode": ImportMode(row["mode"]), "problems": tuple(row["problems"])}
-            )
-            for row in rows.mappings()
-        ]
+        return [_import(row) for row in rows.mappings()]
 
     async def class_keys(self, performance_id: str, wanted: Sequence[TicketClass]) -> Sequence[int]:
         """Give the key of each class, keeping those first that are new."""
@@ -233,6 +234,10 @@ class SqlTickets:
         found = await self._connection.scalar(mine.intersect(theirs).limit(1))
         return found is not None
 
+    async def number_sample(self, performance_id: str) -> tuple[Sequence[str], Mapping[int, int]]:
+        """Give some numbers of each length, chosen by their identifiers, and how many there are."""
+        return await NumberSample(self._connection, _classes_of(performance_id)).take()
+
     async def count(self, performance_id: str) -> int:
         """Give how many tickets a performance lists."""
         counted = await self._connection.scalar(
@@ -241,6 +246,14 @@ class SqlTickets:
             .where(tickets.c.class_id.in_(_classes_of(performance_id)))
         )
         return int(counted or 0)
+
+
+def _import(row: RowMapping) -> Import:
+    values = dict(row)
+    values["mode"] = ImportMode(values["mode"])
+    values["problems"] = tuple(values["problems"])
+    values["guessability"] = measured_of(values["guessability"])
+    return Import(**values)
 
 
 def _classes_of(performance_id: str) -> ScalarSelect[int]:

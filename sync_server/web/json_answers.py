@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from admission.ticketlist.guessability import Guessability
 from sync_server.entities import Checkpoint, Gate, Performance, instant
 from sync_server.errors import (
     ConflictError,
@@ -103,6 +104,24 @@ def performance_document(performance: Performance) -> dict[str, object]:
         "admits_until": instant_text(performance.admits_until_us),
         "canceled": performance.canceled,
         "published_version": performance.published_version,
+        "guessability": guessability_document(performance.guessability),
+        "key_storage": performance.key_storage.value,
+        "key_storage_in_force": performance.key_storage_in_force.value,
+    }
+
+
+def guessability_document(measured: Guessability | None) -> dict[str, object] | None:
+    """Give what a program is told of how guessable numbers are; None where there are none."""
+    if measured is None:
+        return None
+    return {
+        "strength": measured.strength.value,
+        "bits_per_number": round(measured.bits_per_number, 1),
+        "bits_per_ticket": round(measured.bits_per_ticket, 1),
+        "bits_for_all": round(measured.bits_for_all, 1),
+        "reasons": [reason.value for reason in measured.reasons],
+        "numbers": measured.numbers,
+        "easiest": measured.easiest,
     }
 
 
@@ -130,4 +149,7 @@ def gate_document(gate: Gate, check_string: str) -> dict[str, object]:
 
 def import_document(report: ImportReport) -> dict[str, object]:
     """Give what a program is told of an import."""
-    return asdict(report) | {"notes": [note._asdict() for note in report.notes]}
+    return asdict(report) | {
+        "notes": [note._asdict() for note in report.notes],
+        "guessability": guessability_document(report.guessability),
+    }

@@ -13,6 +13,7 @@ from aiohttp import web
 from admission.rules import ExitPolicy
 from admission.scan import Direction
 from admission.ticket import TicketState
+from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.accounts import Refused, Right, SignedIn
 from sync_server.enrollment import Enrollment
@@ -23,6 +24,7 @@ from sync_server.planning import (
     KEEP,
     CheckpointChange,
     Keep,
+    KeyStorageChoice,
     PerformanceChange,
     Plan,
     Planning,
@@ -84,6 +86,7 @@ def add_public_api(app: web.Application, services: Services) -> None:
     routes.add_patch(PREFIX + "gates/{id}", _move_gate)
     routes.add_post(PREFIX + "performances/{id}/imports", _import)
     routes.add_post(PREFIX + "performances/{id}/publish", _publish)
+    routes.add_post(PREFIX + "performances/{id}/key-storage", _choose_key_storage)
     routes.add_post(PREFIX + "performances/{id}/tickets/state", _set_state)
     routes.add_post(PREFIX + "checkpoints/{id}/resets", _reset)
     routes.add_post(PREFIX + "gates/{id}/enrolment-code", _new_code)
@@ -289,6 +292,16 @@ async def _publish(request: web.Request) -> web.StreamResponse:
     user, services = await _changing(request, Right.BACK_OFFICE)
     version = await services.publishing.publish(user, request.match_info["id"])
     return web.json_response({"version": version})
+
+
+async def _choose_key_storage(request: web.Request) -> web.StreamResponse:
+    user, services = await _changing(request, Right.SET_UP)
+    body = await read_body(request)
+    choice = KeyStorageChoice(body.choice("key_storage", KeyStorage), body.text("reason", ""))
+    body.finish()
+    performance_id = request.match_info["id"]
+    changed = await services.planning.choose_key_storage(user, performance_id, choice)
+    return web.json_response(performance_document(changed))
 
 
 async def _set_state(request: web.Request) -> web.StreamResponse:

@@ -26,7 +26,17 @@ def _schema(connection):
 
 
 def _parts(sql):
-    return None if sql is None else sorted(re.split(r",?\s*\n\s*", sql.strip()))
+    """Give the columns and constraints, in no order: a column that is added comes last."""
+    if sql is None:
+        return None
+    parts, depth = [""], 0
+    for token in re.split(r"([(),])", " ".join(sql.split())):
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if (token, depth) in ((",", 1), ("(", 1), (")", 0)):
+            parts.append("")
+        else:
+            parts[-1] += token
+    return sorted(part.strip() for part in parts)
 
 
 def test_the_steps_make_exactly_the_tables_described():

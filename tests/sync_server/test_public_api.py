@@ -55,6 +55,9 @@ async def test_what_was_set_up_is_listed(operator, house):
         "admits_until": None,
         "canceled": False,
         "published_version": 0,
+        "guessability": None,
+        "key_storage": "sealed",
+        "key_storage_in_force": "sealed",
     }
     _, (checkpoint,), _ = await operator.call("GET", "checkpoints")
     assert (checkpoint["capacity"], checkpoint["allowed_categories"]) == (5, None)

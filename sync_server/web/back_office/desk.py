@@ -9,6 +9,7 @@ from typing import Protocol
 
 from admission.scan import Direction
 from admission.ticket import TicketState
+from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.entities import (
     Checkpoint,
@@ -162,6 +163,16 @@ class BackOfficeDesk(LiveReports, Protocol):
 
     async def publish(self, user: User, performance_id: str) -> int:
         """Sign a performance's list and have its gates fetch it; give the version."""
+        ...
+
+    async def choose_key_storage(
+        self, user: User, performance_id: str, storage: KeyStorage, reason: str
+    ) -> None:
+        """Choose where gates keep a performance's list key.
+
+        Raises:
+            ConflictError: if it is risky and no reason is given.
+        """
         ...
 
     async def set_state(

@@ -15,10 +15,11 @@ from sync_server.errors import NotFoundError, ServerError, TicketFileError
 from sync_server.web.back_office.desk import ImportRun, Taken, Upload
 from sync_server.web.back_office.drafts import NAME_CHARACTERS_MAX, Check
 from sync_server.web.back_office.forms import Form
-from sync_server.web.back_office.frame import show, words_of
+from sync_server.web.back_office.frame import language_of, show, words_of
 from sync_server.web.back_office.live import BOARD
 from sync_server.web.back_office.performances import Shown, find, show_performance
 from sync_server.web.back_office.set_up import DESK, UNPROCESSABLE
+from sync_server.web.number_risk import number_risk
 from sync_server.web.rendering import Words
 from sync_server.web.sessions import CSRF_FIELD, CSRF_HEADER, check_csrf, require_user
 
@@ -92,6 +93,7 @@ async def result_page(request: web.Request) -> web.StreamResponse:
         "run": one.run,
         "source": one.source,
         "notes": [note for note in notes if note],
+        "risk": number_risk(words, await language_of(request), one.run.guessability),
     }
     return await show(request, current, "import.html", "performances", context)
 

@@ -8,16 +8,18 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from admission.ticket import TicketState
+from admission.ticketlist.key_storage import KeyStorage
 from sync_server.accounts import Current, Right
-from sync_server.entities import Checkpoint, Event, Performance, Venue
-from sync_server.errors import NotFoundError, ServerError
+from sync_server.entities import Checkpoint, Event, Gate, Performance, Venue
+from sync_server.errors import ConflictError, NotFoundError, ServerError
 from sync_server.reporting import LiveReport, PerformanceLine
 from sync_server.web.back_office.desk import Catalogue
 from sync_server.web.back_office.drafts import Check, Draft
 from sync_server.web.back_office.forms import read_own_form
-from sync_server.web.back_office.frame import Flash, show, words_of
+from sync_server.web.back_office.frame import Flash, language_of, show, words_of
 from sync_server.web.back_office.live import BOARD
 from sync_server.web.back_office.set_up import DESK, UNPROCESSABLE
+from sync_server.web.number_risk import kept_keys, number_risk
 from sync_server.web.rendering import Words
 from sync_server.web.sessions import require_user
 
@@ -35,6 +37,7 @@ class Shown:
         zone: in which its times are shown.
         line: its figures, or None while it is too new for the report.
         checkpoints: those that control it.
+        gates: those of its venue.
     """
 
     performance: Performance
@@ -43,6 +46,7 @@ class Shown:
     zone: ZoneInfo
     line: PerformanceLine | None
     checkpoints: tuple[Checkpoint, ...]
+    gates: tuple[Gate, ...]
 
 
 def add_routes(app: web.Application) -> None:
@@ -52,6 +56,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/performances/{performance}/publish", publish)
     app.router.add_post("/performances/{performance}/state", set_state)
     app.router.add_post("/performances/{performance}/reset", reset)
+    app.router.add_post("/performances/{performance}/key-storage", choose_key_storage)
 
 
 async def performances_page(request: web.Request) -> web.StreamResponse:
@@ -131,6 +136,29 @@ async def reset(request: web.Request) -> web.StreamResponse:
     return await show_performance(request, current, shown, check.draft)
 
 
+async def choose_key_storage(request: web.Request) -> web.StreamResponse:
+    """Choose where gates keep the performance's list key."""
+    current, form = await read_own_form(request, Right.SET_UP)
+    shown = await find(request, current)
+    words = await words_of(request)
+    check = Check("key", form, words)
+    storage, reason = form.text("key_storage"), form.text("key_storage_reason")
+    if storage not in list(KeyStorage):
+        check.wrong("key_storage", words("Choose one of the ways."))
+    if check.is_good:
+        try:
+            await request.config_dict[DESK].choose_key_storage(
+                current.user, shown.performance.id, KeyStorage(storage), reason
+            )
+        except ConflictError as exc:
+            check.wrong("key_storage_reason", words.known("error", exc.code) or exc.message)
+        except ServerError as exc:
+            check.refused(exc)
+        else:
+            raise web.HTTPSeeOther(f"/performances/{shown.performance.id}?done=key")
+    return await show_performance(request, current, shown, check.draft)
+
+
 async def find(request: web.Request, current: Current) -> Shown:
     """Give the performance that an address names.
 
@@ -154,6 +182,7 @@ async def show_performance(
 ) -> web.Response:
     """Show a performance's page, with a form that was sent and what is wrong with it."""
     desk = request.config_dict[DESK]
+    words = await words_of(request)
     versions = await desk.list_versions(current.user, shown.performance.id)
     return await show(
         request,
@@ -166,6 +195,10 @@ async def show_performance(
             "imports": await desk.imports(current.user, shown.performance.id),
             "versions": versions[:VERSIONS_SHOWN],
             "states": list(TicketState),
+            "key_storages": list(KeyStorage),
+            "risk": number_risk(words, await language_of(request), shown.performance.guessability),
+            "kept": kept_keys(words, shown.performance, shown.gates),
+            "may_set_up": current.may(Right.SET_UP),
             "draft": draft,
         },
         status=UNPROCESSABLE if draft.errors else 200,
@@ -185,6 +218,7 @@ def _shown(catalogue: Catalogue, performance: Performance, report: LiveReport) -
         checkpoints=tuple(
             one for one in catalogue.checkpoints if performance.id in one.performances
         ),
+        gates=tuple(one for one in catalogue.gates if one.venue_id == event.venue_id),
     )
 
 
@@ -199,6 +233,8 @@ def _done(words: Words, request: web.Request) -> list[Flash]:
             return [Flash("info", words("The ticket had that state already."))]
         case "reset":
             text = words("The ticket's earlier passages there are forgotten.")
+        case "key":
+            text = words("Where gates keep the list key is chosen. Publish the list to tell them.")
         case _:
             return []
     return [Flash("good", text)]

@@ -308,13 +308,6 @@ def test_numbers_that_may_have_lost_zeros_are_noted():
     assert "zeros_lost" not in notes_of(f"number\n{rows}076543210\n7654321\n")
 
 
-def test_numbers_that_are_easy_to_guess_are_noted():
-    rows = "".join(f"{n}\n" for n in range(2_000, 3_000, 10))
-    assert notes_of(f"number\n{rows}")["numbers_guessable"].startswith("one guess in 9 is a ticket")
-    assert notes_of("number\nA1\nA2\n") == {}
-    assert notes_of("number\n174839201874658392\n993847561029384756\n") == {}
-
-
 def test_no_message_ever_holds_the_number():
     secret = "SECRET77"
     data = f"number;status;rule\n{secret};perdu;\n{secret};;double\n{secret}\x01;;\n{secret}\n"

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from admission.scan import Direction
 from admission.ticket import TicketState
+from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import Role, Session, SessionEnd, User
 from sync_server.accounts import Accounts
 from sync_server.entities import (
@@ -275,6 +276,11 @@ class FakeDesk(FakeReports):
     async def publish(self, user: User, performance_id: str) -> int:
         self._ask("publish", performance_id)
         return 8
+
+    async def choose_key_storage(
+        self, user: User, performance_id: str, storage: KeyStorage, reason: str
+    ) -> None:
+        self._ask("key", performance_id, storage, reason)
 
     async def set_state(
         self, user: User, performance_id: str, number: str, state: TicketState
