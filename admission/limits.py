@@ -10,6 +10,8 @@ LIST_KEY_BYTES: Final = 32
 ENVELOPE_BYTES_MAX: Final = 64 * 1024  # small documents only; checked before any parsing
 ENVELOPE_SIGNATURES_MAX: Final = 8
 SNAPSHOT_ENTRIES_MAX: Final = 20_000_000  # ten times the largest stadium season
+SEGMENTS_MAX: Final = 64  # a piece each to fetch and to name; then a snapshot is the better way
+SEGMENT_ENTRIES_MAX: Final = 200_000  # of all segments: a tenth of a large list, 4 MB in memory
 CLASSES_MAX: Final = 65_535  # the class column is two bytes wide
 
 NAME_CHARACTERS_MAX: Final = 200  # ids and categories, wherever they travel

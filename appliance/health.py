@@ -137,7 +137,7 @@ class Health:
             return Screen(Look.OUT_OF_SERVICE, self._direction, degraded=degraded, fault=fault)
         checkpoint = self.checkpoint
         if checkpoint is None or not any(
-            name in self._holdings.performances for name in checkpoint.performances
+            name in self._holdings.versions for name in checkpoint.performances
         ):
             return Screen(Look.WAITING_LIST, self._direction, degraded=degraded)
         held = [self._holdings.get(name) for name in checkpoint.performances]

@@ -1,17 +1,20 @@
-"""The lists that a gate holds, ready to be judged by. Filled by the uplink, asked by the gate.
+"""The lists that a gate holds, ready to be judged by. Filled by the list keeper, asked by the gate.
 
 Implements `admission.ticket.Holdings` over packed lists. Knows no file and no clock.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
 from admission.ticket import Performance, Ticket, TicketClass
+from admission.ticketlist.acceptance import check_segments
+from admission.ticketlist.columns import Buffer
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import Manifest, classes_of, performance_of
-from admission.ticketlist.packed import Buffer, PackedList
+from admission.ticketlist.overlay import NO_CHANGES, Entries, Overlay, layered
+from admission.ticketlist.packed import PackedList, pack
 from admission.verdict import Answer
 
 
@@ -23,30 +26,84 @@ class HeldList:
         manifest: what was signed.
         performance: as the rules see it.
         classes: what class indexes point to.
-        entries: the packed list.
+        packed: the snapshot.
+        overlay: what the segments changed.
+        entries: both together.
         list_key: makes identifiers.
+        instead_of: version of the damaged list in whose place this older one stands; 0 is none.
+        is_trusted: whether the tickets are there; if not, nobody is judged by them.
     """
 
     manifest: Manifest
     performance: Performance
     classes: Sequence[TicketClass]
-    entries: PackedList
+    packed: PackedList
+    overlay: Overlay
+    entries: Entries
     list_key: bytes
+    instead_of: int = 0
+    is_trusted: bool = True
 
 
-def open_list(manifest: Manifest, snapshot: Buffer, list_key: bytes) -> HeldList:
-    """Open a checked snapshot.
+def open_list(
+    manifest: Manifest,
+    snapshot: Buffer | PackedList,
+    list_key: bytes,
+    segments: Sequence[bytes] = (),
+    under: Overlay = NO_CHANGES,
+) -> HeldList:
+    """Open checked pieces. Takes a while where the snapshot is new: it goes over every ticket.
+
+    Args:
+        manifest: names the pieces.
+        snapshot: the file; the opened list where it was gone over before.
+        list_key: the performance's.
+        segments: the last of the manifest's segments; digests are checked here.
+        under: what the segments before them came to.
 
     Raises:
-        ListError: if the snapshot or the manifest is not what it should be.
+        ListError: if a piece or the manifest is not what it should be.
     """
+    classes = classes_of(manifest)
+    if isinstance(snapshot, PackedList):
+        packed = snapshot
+    else:
+        packed = PackedList(snapshot, manifest.performance)
+        packed.check_columns(len(classes))  # a bad ticket must not come up at the door
+    overlay = under
+    if segments:
+        before = len(manifest.segments) - len(segments)
+        overlay = under.under(check_segments(manifest, segments, before))
+        overlay.check_columns(len(classes))
     return HeldList(
-        manifest,
-        performance_of(manifest),
-        classes_of(manifest),
-        PackedList(snapshot, manifest.performance),
-        list_key,
+        manifest=manifest,
+        performance=performance_of(manifest),
+        classes=classes,
+        packed=packed,
+        overlay=overlay,
+        entries=layered(packed, overlay),
+        list_key=list_key,
     )
+
+
+def untrusted_list(manifest: Manifest, list_key: bytes) -> HeldList:
+    """Hold a performance whose tickets are not there: whoever is inside can still go out.
+
+    Raises:
+        ListError: if the manifest is not what it should be.
+    """
+    empty = pack(manifest.performance, ())
+    bare = PackedList(empty, manifest.performance)
+    held = HeldList(
+        manifest=manifest,
+        performance=performance_of(manifest),
+        classes=classes_of(manifest),
+        packed=bare,
+        overlay=NO_CHANGES,
+        entries=bare,
+        list_key=list_key,
+    )
+    return replace(held, is_trusted=False)
 
 
 class GateHoldings:
@@ -65,18 +122,20 @@ class GateHoldings:
 
     @property
     def versions(self) -> dict[str, int]:
-        """List version by performance."""
-        return {name: held.manifest.version for name, held in self._lists.items()}
+        """List version by performance, those left out whose tickets are not there."""
+        return {
+            name: held.manifest.version for name, held in self._lists.items() if held.is_trusted
+        }
 
     def version(self, performance: str) -> int:
         """Give the version of a performance's list, 0 where none is held."""
         held = self._lists.get(performance)
-        return 0 if held is None else held.manifest.version
+        return held.manifest.version if held is not None and held.is_trusted else 0
 
     @property
-    def manifests(self) -> list[Manifest]:
-        """The manifest of every list."""
-        return [held.manifest for held in self._lists.values()]
+    def lists(self) -> list[HeldList]:
+        """Every list."""
+        return list(self._lists.values())
 
     def get(self, performance: str) -> HeldList | None:
         """Give a performance's list, or None."""
@@ -105,17 +164,19 @@ class GateHoldings:
 
     def faults(self, now: datetime) -> dict[str, Answer]:
         """Give the performances whose list must not admit now."""
-        return {
-            name: Answer.LIST_EXPIRED
-            for name, held in self._lists.items()
-            if held.manifest.not_after is not None and now >= held.manifest.not_after
-        }
+        found: dict[str, Answer] = {}
+        for name, held in self._lists.items():
+            if not held.is_trusted:
+                found[name] = Answer.LIST_UNTRUSTED
+            elif held.manifest.not_after is not None and now >= held.manifest.not_after:
+                found[name] = Answer.LIST_EXPIRED
+        return found
 
     def is_stale(self, performance: str, now: datetime) -> bool:
-        """Tell whether a list is past its `refresh_by`: it still admits, and says so."""
+        """Tell whether a list still admits and says so: past its `refresh_by`, or a stand-in."""
         held = self._lists.get(performance)
-        return (
-            held is not None
-            and held.manifest.refresh_by is not None
-            and now >= held.manifest.refresh_by
-        )
+        if held is None:
+            return False
+        if held.instead_of:
+            return True
+        return held.manifest.refresh_by is not None and now >= held.manifest.refresh_by

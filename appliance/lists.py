@@ -1,21 +1,26 @@
 """Fetching, believing and installing lists, and loading them at start. Called by the uplink.
 
 Every refusal is journalled and leaves the list that was there. A list that was installed once is
-never replaced by an older one, over restarts and new downloads alike.
+never replaced by an older one from outside, over restarts and new downloads alike; where its own
+files are damaged, the one that was in use before stands in until it was fetched again.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from admission.errors import AdmissionError, ListError, RollbackError
 from admission.journal import Kind
 from admission.sync.assignment import Assignment, accept_assignment
 from admission.ticketlist.acceptance import Installed, accept_manifest, check_list_key
-from admission.ticketlist.manifest import Manifest
+from admission.ticketlist.manifest import Manifest, pieces_of
 from admission.trust.sealing import unseal
 from appliance.errors import LinkAnswerError, StorageError
-from appliance.holdings import GateHoldings, HeldList, open_list
+from appliance.holdings import GateHoldings, untrusted_list
+from appliance.list_store import Damage, ListStore
 from appliance.ports import Memory, ServerLink, StoredList
 from appliance.recording import Recorder
 
@@ -61,14 +66,20 @@ class ListKeeper:
         self._holdings = holdings
         self._recorder = recorder
         self._now = now
+        self._store = ListStore(memory)
+        self._changing = asyncio.Lock()  # one list at a time takes another's place
         self._installed: dict[str, StoredList] = {}
+        self._newest: dict[str, Manifest] = {}  # of what is installed, damaged or not
+        self._before: dict[str, Manifest] = {}  # of what was in use before that
+        self._damaged: set[str] = set()
         self._refusals: dict[str, tuple[str, str]] = {}
         self.assignment: Assignment | None = None
 
     async def load(self) -> None:
         """Open what was installed before; every list is verified again on the way.
 
-        What fails is left out and journalled; a list's version still never goes down.
+        What fails is journalled, and the list that was in use before stands in, if there is one;
+        the version that is accepted from outside still never goes down.
 
         Raises:
             StorageError: if the disk cannot be read or written.
@@ -80,12 +91,98 @@ class ListKeeper:
             except AdmissionError as exc:  # written for who this gate was before it enrolled anew
                 await self._refuse(_ASSIGNMENT, exc)
         for stored in await self._memory.lists():
-            self._installed[stored.performance] = stored
+            await self._load_list(stored)
+        await self._sweep()
+
+    async def _load_list(self, stored: StoredList) -> None:
+        performance = stored.performance
+        self._installed[performance] = stored
+        if stored.before is not None:
             try:
-                self._holdings.install(await self._load_list(stored))
-            except (ListError, StorageError) as exc:
-                await self._refuse(stored.performance, exc)
-        await self._memory.sweep(self._holdings.manifests)
+                self._before[performance] = self._believe(performance, stored.before)
+            except ListError as exc:
+                log.warning("no list to fall back on", extra={"reason": str(exc)})
+        try:
+            manifest = self._believe(performance, stored.manifest)
+            self._newest[performance] = manifest
+            self._holdings.install(await self._store.open(manifest, stored.list_key))
+        except (ListError, StorageError) as exc:
+            await self._fall_back(performance, exc)
+
+    async def check_again(self) -> bool:
+        """Read the files of every list in use again; a list that was altered is used no more.
+
+        Returns:
+            Whether everything is as it was signed.
+
+        Raises:
+            StorageError: if the journal cannot be written.
+        """
+        is_good = True
+        for held in self._holdings.lists:
+            damage = await self._store.find_damage(held.manifest) if held.is_trusted else None
+            if damage is not None:
+                is_good = False
+                async with self._changing:
+                    await self._take_damage(held.manifest.performance, damage)
+        return is_good
+
+    async def _take_damage(self, performance: str, damage: Damage) -> None:
+        held = self._holdings.get(performance)
+        if held is None or not held.is_trusted:
+            return
+        if damage.ref in [ref for _, ref in pieces_of(held.manifest)]:  # also of a newer version
+            await self._store.set_aside(damage.ref)
+            await self._fall_back(performance, damage.reason)
+
+    @property
+    def damaged(self) -> frozenset[str]:
+        """The performances whose installed list is damaged and was not fetched again yet."""
+        return frozenset(self._damaged)
+
+    async def _fall_back(self, performance: str, exc: Exception) -> None:
+        """Use a damaged list no more: the one in use before stands in, else nobody is judged."""
+        stored = self._installed[performance]
+        self._damaged.add(performance)
+        held, newest = self._holdings.get(performance), self._newest.get(performance)
+        if newest is not None:
+            try:
+                self._holdings.install(untrusted_list(newest, stored.list_key))
+            except ListError as bare:  # then the gate holds nothing of that performance
+                log.warning("no list", extra={"reason": str(bare)})
+        await self._refuse(performance, exc)
+        before = self._before.get(performance)
+        if before is None or (held is not None and held.instead_of):
+            return
+        try:
+            stand_in = await self._store.open(before, stored.list_key)
+        except (ListError, StorageError) as further:
+            await self._refuse(performance, further)
+            return
+        self._holdings.install(replace(stand_in, instead_of=stored.version))
+        log.warning(
+            "older list in use", extra={"performance": performance, "version": before.version}
+        )
+        await self._recorder.note(
+            Kind.LIST_ACTIVATED,
+            performance=performance,
+            list_version=before.version,
+            detail={"instead_of": stored.version},
+        )
+
+    def _believe(self, performance: str, envelope: bytes) -> Manifest:
+        """Check again a manifest that was accepted before."""
+        return accept_manifest(
+            envelope,
+            performance=performance,
+            trusted_keys=self._trusted_keys,
+            installed=None,
+            now=None,
+        )
+
+    async def _sweep(self) -> None:
+        in_use = [held.manifest for held in self._holdings.lists]
+        await self._store.sweep([*in_use, *self._newest.values(), *self._before.values()])
 
     async def refresh(self, link: ServerLink) -> bool:
         """Fetch the assignment and every list it names, as far as they have changed.
@@ -103,17 +200,6 @@ class ListKeeper:
         for performance in self.assignment.performances:
             is_complete = await self._refresh_list(performance, link) and is_complete
         return is_complete
-
-    async def _load_list(self, stored: StoredList) -> HeldList:
-        manifest = accept_manifest(
-            stored.manifest,
-            performance=stored.performance,
-            trusted_keys=self._trusted_keys,
-            installed=None,
-            now=None,
-        )
-        snapshot = await self._memory.open_snapshot(manifest)
-        return open_list(manifest, snapshot, stored.list_key)
 
     async def _refresh_assignment(self, link: ServerLink) -> bool:
         try:
@@ -137,6 +223,8 @@ class ListKeeper:
         return True
 
     async def _refresh_list(self, performance: str, link: ServerLink) -> bool:
+        if performance in self._damaged:
+            link.forget(performance)  # also where the server has nothing newer
         try:
             raw = await link.manifest(performance)
             if raw is not None:
@@ -164,41 +252,50 @@ class ListKeeper:
             installed=None if known is None else Installed(known.version, known.chain),
             now=self._now(),
         )
-        held = self._holdings.get(performance)
-        if held is not None and held.manifest.version == manifest.version:
-            if held.manifest != manifest:
+        newest = self._newest.get(performance)
+        if newest is not None and newest.version == manifest.version:
+            if newest != manifest:
                 raise RollbackError(f"version {manifest.version} came again with other words")
-            return
+            if performance not in self._damaged:
+                return
         list_key = await self._list_key(manifest, known, link)
-        stored = StoredList(performance, manifest.version, manifest.chain, raw, list_key)
-        if held is not None and held.manifest.snapshot.sha256 == manifest.snapshot.sha256:
-            snapshot = await self._memory.open_snapshot(manifest)
-            new = open_list(manifest, snapshot, list_key)
-            await self._memory.install(stored, manifest, None)
-        else:
-            new = await self._install_download(stored, manifest, link)
-        self._installed[performance] = stored
-        self._holdings.install(new)
+        stored = StoredList(
+            performance=performance,
+            version=manifest.version,
+            chain=manifest.chain,
+            manifest=raw,
+            list_key=list_key,
+        )
+        async with self._store.fetched(manifest, link) as downloads, self._changing:
+            await self._put(stored, manifest, downloads)
         await self._recorder.note(
             Kind.LIST_ACTIVATED, performance=performance, list_version=manifest.version
         )
         log.info("list installed", extra={"performance": performance, "version": manifest.version})
-        await self._memory.sweep(self._holdings.manifests)
+        await self._sweep()
 
-    async def _install_download(
-        self, stored: StoredList, manifest: Manifest, link: ServerLink
-    ) -> HeldList:
-        """Fetch a snapshot; nothing of it counts before all of it was opened and believed."""
-        ref = manifest.snapshot
-        download = self._memory.new_download()
-        try:
-            await link.download(stored.performance, ref.sha256, ref.size, download)
-            snapshot = await self._memory.open_download(manifest, download)
-            new = open_list(manifest, snapshot, stored.list_key)
-            await self._memory.install(stored, manifest, download)
-        finally:
-            download.unlink(missing_ok=True)
-        return new
+    async def _put(
+        self, bare: StoredList, manifest: Manifest, downloads: Mapping[str, Path]
+    ) -> None:
+        """Make a list whose pieces are there the installed one; remember what was in use till now.
+
+        Args:
+            bare: what to remember of it by itself.
+            manifest: the one in it, read.
+            downloads: by digest, its pieces that are not kept yet.
+        """
+        performance, known = bare.performance, self._installed.get(bare.performance)
+        held = self._holdings.get(performance)
+        stored = bare
+        if held is not None and known is not None and held.is_trusted:
+            stored = replace(bare, before=known.before if held.instead_of else known.manifest)
+            self._before[performance] = held.manifest
+        new = await self._store.open(manifest, stored.list_key, held, downloads)
+        await self._memory.install(stored, downloads)
+        self._installed[performance] = stored
+        self._newest[performance] = manifest
+        self._damaged.discard(performance)
+        self._holdings.install(new)
 
     async def _list_key(
         self, manifest: Manifest, known: StoredList | None, link: ServerLink

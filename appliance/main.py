@@ -23,6 +23,7 @@ from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
+from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
 from appliance.ports import Clock, Task, Turnstile
 from appliance.recording import Recorder
@@ -84,7 +85,8 @@ async def run_gate(config: Config, software: str) -> None:
         gate = _gate(parts, health, parts.drivers.open_turnstile())
         readers = parts.drivers.open_readers()
         spare_the_collector()
-        services = [gate.run(readers), uplink.run(), parts.announcer.run()]
+        recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
+        services = [gate.run(readers), uplink.run(), parts.announcer.run(), recheck.run()]
         log.info("gate ready", extra={"gate": identity.gate_name})
         await _run_until(stop, [*services, *parts.drivers.tasks])
     log.info("gate stopped")

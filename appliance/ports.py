@@ -4,7 +4,7 @@ Knows no driver and no outside library. The same contract tests run on every imp
 the simulator's and the hardware's alike (tests/contracts).
 """
 
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +16,8 @@ from admission.journal import Record
 from admission.scan import Direction
 from admission.sync.gate_side import Row
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, FeedItem, Live
-from admission.ticketlist.manifest import Manifest
-from admission.ticketlist.packed import Buffer
+from admission.ticketlist.columns import Buffer
+from admission.ticketlist.pieces import PieceRef
 from admission.verdict import Answer
 
 Task = Coroutine[Any, Any, None]  # something that runs until it is cancelled
@@ -251,6 +251,7 @@ class StoredList:
         chain: of that version.
         manifest: its envelope.
         list_key: the performance's key.
+        before: envelope of the list that was in use before, kept should this one be damaged.
     """
 
     performance: str
@@ -258,55 +259,81 @@ class StoredList:
     chain: str
     manifest: bytes
     list_key: bytes
+    before: bytes | None = None
+
+
+class ListFiles(Protocol):
+    """The pieces of lists on disk, each named by its digest. Implemented in `storage`."""
+
+    async def missing(self, refs: Iterable[PieceRef]) -> set[str]:
+        """Give the digests of those that are not there whole."""
+        ...
+
+    def new_download(self) -> Path:
+        """Name a temporary file for a piece; leftovers are removed at the next start."""
+        ...
+
+    async def open(self, what: str, ref: PieceRef, download: Path | None = None) -> Buffer:
+        """Map a piece, checked against its manifest; it stays good when it is kept or removed.
+
+        Args:
+            what: which piece, for messages.
+            ref: what the manifest says of it.
+            download: where it lies; None where it is kept already.
+
+        Raises:
+            DigestError: if the file is not what was signed.
+            StorageError: if it is not there or cannot be read.
+        """
+        ...
+
+    async def check(self, what: str, ref: PieceRef) -> None:
+        """Read a kept piece again, from the card where that can be had, and check it.
+
+        Raises:
+            DigestError: if the file is not what was signed any more.
+            StorageError: if it is not there or cannot be read.
+        """
+        ...
+
+    async def set_aside(self, sha256: str) -> None:
+        """Put a damaged piece where it is used no more, as evidence; only the last few are kept.
+
+        Raises:
+            StorageError: if it cannot be moved.
+        """
+        ...
+
+    async def sweep(self, wanted: Collection[str]) -> None:
+        """Remove every kept piece but those of these digests.
+
+        Raises:
+            StorageError: if one cannot be removed.
+        """
+        ...
 
 
 class Memory(Protocol):
     """What else the gate remembers over a restart. Implemented in `storage`."""
 
+    @property
+    def files(self) -> ListFiles:
+        """The pieces of its lists."""
+        ...
+
     async def lists(self) -> list[StoredList]:
         """Give what was installed."""
         ...
 
-    async def open_snapshot(self, manifest: Manifest) -> Buffer:
-        """Map an installed snapshot, checked against its manifest.
-
-        Raises:
-            ListError: if the file is not what was signed, or no list that can be searched.
-            StorageError: if it is not there.
-        """
-        ...
-
-    def new_download(self) -> Path:
-        """Name a temporary file for a snapshot; leftovers are removed at the next start."""
-        ...
-
-    async def open_download(self, manifest: Manifest, download: Path) -> Buffer:
-        """Map a downloaded snapshot, checked against its manifest; it stays good when installed.
-
-        Raises:
-            ListError: if the file is not what was signed, or no list that can be searched.
-            StorageError: if it cannot be read.
-        """
-        ...
-
-    async def install(self, stored: StoredList, manifest: Manifest, download: Path | None) -> None:
-        """Make a checked snapshot and its manifest the installed ones, atomically.
+    async def install(self, stored: StoredList, downloads: Mapping[str, Path]) -> None:
+        """Make a checked list the installed one, atomically.
 
         Args:
-            stored: what to remember.
-            manifest: the one in `stored`, read.
-            download: the file; None where the snapshot is already there.
+            stored: what to remember; its version is never less than the one before.
+            downloads: by digest, the checked pieces that were not there yet.
 
         Raises:
             StorageError: if it cannot be written; what was installed stays.
-        """
-        ...
-
-    async def sweep(self, manifests: Sequence[Manifest]) -> None:
-        """Remove the snapshots that none of these name.
-
-        Raises:
-            StorageError: if one cannot be removed.
         """
         ...
 
@@ -388,7 +415,7 @@ class ServerLink(Protocol):
         ...
 
     async def download(self, performance: str, sha256: str, size: int, to: Path) -> None:
-        """Fetch a snapshot into a file; never writes more than `size` bytes."""
+        """Fetch a piece of a list into a file; never writes more than `size` bytes."""
         ...
 
     async def upload(self, batch: Batch) -> Ack:

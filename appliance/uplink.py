@@ -31,6 +31,7 @@ RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 30.0  # a gate is back at the latest this long after its server
 STATUS_S: Final = 5.0
 LISTS_RETRY_S: Final = 60.0  # a list that was refused or not there yet is asked for again
+LIST_FAULT: Final = "GT-LST"  # an installed list is damaged: an older one is in use, or none
 _FAILURES: Final = (LinkError, StorageError, AdmissionError)
 
 
@@ -116,6 +117,12 @@ class Uplink:
                 self._upload(),
                 self._report(connection),
             )
+
+    def lists_wanted(self) -> None:
+        """Have the lists fetched again as soon as there is contact: one is not good any more."""
+        self._offered.set()
+        self._status_due.set()
+        self._changed()
 
     def _follow(self) -> bool:
         """Follow the streams of the assignment; tell whether they are others than before."""
@@ -214,7 +221,7 @@ class Uplink:
             lists=self._holdings.versions,
             sent=self._moment(),
             software=self._software,
-            faults=["GT-FORK"] if forked else [],
+            faults=["GT-FORK"] * forked + [LIST_FAULT] * bool(self._keeper.damaged),
         )
 
     def situation(self) -> Situation:

@@ -21,8 +21,9 @@ from scan_to_journal import LIST_KEY, PERFORMANCE, compose, number
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.identifiers import identify
-from admission.ticketlist.manifest import ClassRow, FileRef, Manifest, Showing, list_key_id
+from admission.ticketlist.manifest import ClassRow, Manifest, Showing, list_key_id
 from admission.ticketlist.packed import Entry, pack
+from admission.ticketlist.pieces import FileRef
 from appliance import drivers  # noqa: F401 (what the daemon imports counts)
 from appliance.holdings import GateHoldings, open_list
 from appliance.ports import Payload

@@ -32,8 +32,9 @@ from admission.sync.assignment import Assignment, CheckpointRow
 from admission.sync.gate_side import Row
 from admission.ticket import TicketState
 from admission.ticketlist.identifiers import identify
-from admission.ticketlist.manifest import ClassRow, FileRef, Manifest, Showing, list_key_id
+from admission.ticketlist.manifest import ClassRow, Manifest, Showing, list_key_id
 from admission.ticketlist.packed import Entry, pack
+from admission.ticketlist.pieces import FileRef
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.gate import Gate

@@ -16,13 +16,13 @@ from admission.sync.assignment import Assignment, CheckpointRow, encode_assignme
 from admission.sync.messages import Lists
 from admission.ticketlist.manifest import (
     ClassRow,
-    FileRef,
     Manifest,
     Showing,
     encode_manifest,
     list_key_id,
 )
 from admission.ticketlist.packed import Entry, pack
+from admission.ticketlist.pieces import FileRef
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.trust.sealing import seal
 from sync_server.account_ports import User

@@ -4,8 +4,7 @@ Called by the installer. Each refusal is an error of its own, so that the gate c
 failed. What was installed stays installed: these functions change nothing.
 """
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +14,10 @@ from admission.errors import (
     ListExpiredError,
     RollbackError,
 )
+from admission.ticketlist.columns import Buffer
 from admission.ticketlist.manifest import Manifest, decode_manifest, list_key_id
-from admission.ticketlist.packed import Buffer
+from admission.ticketlist.pieces import bases, check_piece
+from admission.ticketlist.segment import Columns, read_segment
 from admission.trust.envelope import MANIFEST_TYPE, open_envelope
 
 
@@ -90,14 +91,33 @@ def check_list_key(manifest: Manifest, list_key: bytes) -> None:
 
 
 def check_snapshot(manifest: Manifest, snapshot: Buffer) -> None:
-    """Make sure that a file is the one the manifest answers for: loading is verifying.
+    """Make sure that a file is the snapshot that the manifest answers for.
 
     Raises:
         DigestError: if it was cut off or altered.
     """
-    if len(snapshot) != manifest.snapshot.size:
-        raise DigestError(
-            f"snapshot has {len(snapshot)} bytes, the manifest says {manifest.snapshot.size}"
-        )
-    if hashlib.sha256(snapshot).hexdigest() != manifest.snapshot.sha256:  # type: ignore[arg-type]
-        raise DigestError("snapshot is not the one that was signed: its digest differs")
+    check_piece("snapshot", manifest.snapshot, snapshot)
+
+
+def check_segments(manifest: Manifest, raw: Sequence[bytes], after: int = 0) -> list[Columns]:
+    """Make sure that files are the last segments the manifest answers for, and read them.
+
+    Args:
+        manifest: names them.
+        raw: the files, in order.
+        after: how many of the manifest's segments come before them, and were checked before.
+
+    Raises:
+        DigestError: if one is missing, was cut off or altered.
+        ListFormatError: if one is no segment, or follows another piece.
+        ForeignListError: if one belongs to another performance.
+    """
+    refs = manifest.segments[after:]
+    if len(raw) != len(refs):
+        raise DigestError(f"{len(raw)} segments are there, the manifest names {len(refs)}")
+    before = list(bases(manifest.snapshot, manifest.segments))[after:]
+    read = []
+    for ref, base, file in zip(refs, before, raw, strict=False):
+        check_piece(f"segment {ref.version}", ref, file)
+        read.append(read_segment(file, manifest.performance, base))
+    return read

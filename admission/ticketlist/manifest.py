@@ -13,33 +13,13 @@ import msgspec
 
 from admission.errors import JournalError, ListFormatError
 from admission.journal import class_of
-from admission.limits import CLASSES_MAX, SNAPSHOT_ENTRIES_MAX
+from admission.limits import CLASSES_MAX
 from admission.ticket import Performance, TicketClass
 from admission.ticketlist.key_storage import KeyStorage
-from admission.ticketlist.packed import ENTRY_BYTES, HEADER_BYTES
+from admission.ticketlist.pieces import Digest, FileRef, PieceRef, Segments, Version, check_pieces
 
 IDENTIFIER_ALGORITHM: Final = "hmac-sha256-128"
-_SNAPSHOT_BYTES_MAX: Final = HEADER_BYTES + SNAPSHOT_ENTRIES_MAX * ENTRY_BYTES
-
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Version = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-
-
-class FileRef(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that the manifest answers for.
-
-    Attributes:
-        version: list version that it brings.
-        size: bytes.
-        sha256: hexadecimal digest.
-        count: tickets in it.
-    """
-
-    version: Version
-    size: Annotated[int, msgspec.Meta(ge=HEADER_BYTES, le=_SNAPSHOT_BYTES_MAX)]
-    sha256: Digest
-    count: Annotated[int, msgspec.Meta(ge=0, le=SNAPSHOT_ENTRIES_MAX)]
 
 
 class Showing(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +67,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         version: strictly rising.
         chain: SHA-256 chain over snapshot and segments; with no segment, the snapshot's digest.
         snapshot: the packed file.
-        segments: later changes, in order; none yet are written.
+        segments: what has changed since, in order.
         identifier_algorithm: how identifiers are made.
         list_key_id: names the list key, so that a foreign one is noticed.
         classes: what class indexes point to.
@@ -104,7 +84,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     version: Version
     chain: Digest
     snapshot: FileRef
-    segments: tuple[FileRef, ...] = ()
+    segments: Segments = ()
     identifier_algorithm: str = IDENTIFIER_ALGORITHM
     list_key_id: str
     classes: Annotated[tuple[ClassRow, ...], msgspec.Meta(max_length=CLASSES_MAX)]
@@ -139,10 +119,7 @@ def decode_manifest(body: bytes) -> Manifest:
         raise ListFormatError(
             f"manifest: identifier_algorithm {manifest.identifier_algorithm[:40]!r} is unknown"
         )
-    if manifest.segments:
-        raise ListFormatError("manifest: segments of changes are not of this format")
-    if manifest.chain != manifest.snapshot.sha256:
-        raise ListFormatError("manifest: chain is not the snapshot's digest")
+    check_pieces(manifest.version, manifest.chain, manifest.snapshot, manifest.segments)
     for name in ("published_at", "not_before", "refresh_by", "not_after"):
         _require_aware(name, getattr(manifest, name))
     for name in ("starts_at", "admits_from", "admits_until"):
@@ -153,6 +130,12 @@ def decode_manifest(body: bytes) -> Manifest:
 def _require_aware(name: str, at: datetime | None) -> None:
     if at is not None and at.tzinfo is None:
         raise ListFormatError(f"manifest: {name} has no offset")
+
+
+def pieces_of(manifest: Manifest) -> list[tuple[str, PieceRef]]:
+    """Give every file that a manifest answers for, each with its name for people."""
+    named: list[tuple[str, PieceRef]] = [("snapshot", manifest.snapshot)]
+    return named + [(f"segment {ref.version}", ref) for ref in manifest.segments]
 
 
 def performance_of(manifest: Manifest) -> Performance:

@@ -8,36 +8,20 @@ u8. 19 bytes a ticket. Opening it parses nothing: whoever opens it has checked i
 
 import hashlib
 import struct
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from admission.errors import ForeignListError, ListFormatError
 from admission.limits import CLASSES_MAX, IDENTIFIER_BYTES, SNAPSHOT_ENTRIES_MAX
 from admission.ticket import TicketState
+from admission.ticketlist.columns import Buffer, IdentifierColumn
 
 MAGIC: Final = b"TGL1"
 _HEADER: Final = struct.Struct(">4sHHIQ32s12x")
 HEADER_BYTES: Final = _HEADER.size
-_SPREAD_BYTES: Final = 8  # enough to tell places in any list apart
-_SPREAD: Final = 1 << 8 * _SPREAD_BYTES
-_LOOKS_MAX: Final = 8
-_NEAR: Final = 4
 ENTRY_BYTES: Final = IDENTIFIER_BYTES + 3
 STATES: Final = tuple(TicketState)  # a state's place here is its number in the file: append only
-_STATE_NUMBERS: Final = {state: number for number, state in enumerate(STATES)}
-
-
-class Buffer(Protocol):
-    """Bytes that are somewhere: a mapped file, or plain bytes."""
-
-    def __len__(self) -> int:
-        """Give the number of bytes."""
-        ...
-
-    def __getitem__(self, key: slice, /) -> bytes:
-        """Give some of them, copied."""
-        ...
+STATE_NUMBERS: Final = {state: number for number, state in enumerate(STATES)}
 
 
 class Entry(NamedTuple):
@@ -80,7 +64,7 @@ def pack(performance: str, entries: Iterable[Entry]) -> bytes:
             header,
             b"".join([entry[0] for entry in ordered]),
             struct.pack(f">{len(ordered)}H", *[entry[1] for entry in ordered]),
-            bytes([_STATE_NUMBERS[entry[2]] for entry in ordered]),
+            bytes([STATE_NUMBERS[entry[2]] for entry in ordered]),
         )
     )
 
@@ -124,6 +108,7 @@ class PackedList:
         self._count: int = count
         self._classes = HEADER_BYTES + count * IDENTIFIER_BYTES
         self._states = self._classes + 2 * count
+        self._identifiers = IdentifierColumn(buffer, HEADER_BYTES, count)
 
     def __len__(self) -> int:
         """Give the number of tickets."""
@@ -131,42 +116,16 @@ class PackedList:
 
     def __getitem__(self, place: int) -> bytes:
         """Give the identifier at a place of the sorted column."""
-        start = HEADER_BYTES + place * IDENTIFIER_BYTES
-        return self._buffer[start : start + IDENTIFIER_BYTES]
+        return self._identifiers[place]
 
     def find(self, identifier: bytes) -> Entry | None:
-        """Look a ticket up, near the place where chance would put it.
-
-        Keyed identifiers are evenly spread: each look at the place where one should be halves the
-        digits of what is still unknown. What is left is bisected, whatever the spread.
+        """Look a ticket up.
 
         Raises:
             ListFormatError: if its state is none that this program knows.
         """
-        low, high = self._between(identifier)
-        place = bisect_left(self, identifier, low, high)
-        if place == self._count or self[place] != identifier:
-            return None
-        return self._entry(place, identifier)
-
-    def _between(self, identifier: bytes) -> tuple[int, int]:
-        """Give bounds of the place of an identifier, a few apart where they are evenly spread."""
-        low, high = 0, self._count
-        wanted = int.from_bytes(identifier[:_SPREAD_BYTES], "big")
-        least, most = 0, _SPREAD
-        for _ in range(_LOOKS_MAX):
-            if high - low <= _NEAR:
-                break
-            guess = low + (wanted - least) * (high - low - 1) // (most - least)
-            found = self[guess]
-            value = int.from_bytes(found[:_SPREAD_BYTES], "big")
-            if found < identifier:
-                low, least = guess + 1, value
-            else:
-                high, most = guess, value + 1
-            if not least <= wanted < most:
-                break
-        return low, high
+        place = self._identifiers.place_of(identifier)
+        return None if place is None else self._entry(place, identifier)
 
     def __iter__(self) -> Iterator[Entry]:
         """Go over all tickets, by identifier."""

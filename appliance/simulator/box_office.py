@@ -15,13 +15,14 @@ from admission.ticket import TicketState
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import (
     ClassRow,
-    FileRef,
     Manifest,
     Showing,
     encode_manifest,
     list_key_id,
 )
 from admission.ticketlist.packed import Entry, pack
+from admission.ticketlist.pieces import FileRef, SegmentRef, bases, chain_of
+from admission.ticketlist.segment import Change, pack_segment
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.trust.keys import public_key
 
@@ -59,12 +60,25 @@ class SignedList:
         envelope: the same, signed.
         snapshot: the packed file.
         list_key: what its identifiers were made with.
+        segments: files of what has changed since, in order.
     """
 
     manifest: Manifest
     envelope: bytes
     snapshot: bytes
     list_key: bytes
+    segments: tuple[bytes, ...] = ()
+
+    def piece(self, sha256: str) -> bytes:
+        """Give the file that is handed out for a digest; it need not be the one of that digest.
+
+        Raises:
+            KeyError: if the manifest names none such.
+        """
+        if sha256 == self.manifest.snapshot.sha256:
+            return self.snapshot
+        named = zip(self.manifest.segments, self.segments, strict=False)
+        return {ref.sha256: raw for ref, raw in named}[sha256]
 
 
 class BoxOffice:
@@ -122,6 +136,51 @@ class BoxOffice:
         }
         manifest = Manifest(**plain | fields)
         return SignedList(manifest, self.sign(manifest), snapshot, key)
+
+    def update(
+        self,
+        known: SignedList,
+        tickets: Iterable[ListedNumber | str] = (),
+        removed: Iterable[str] = (),
+        version: int | None = None,
+        **fields: Any,
+    ) -> SignedList:
+        """Sign the next version of a list, which differs by one more segment.
+
+        Args:
+            known: the version before.
+            tickets: new ones, and listed ones as they are now.
+            removed: numbers that are on the list no more.
+            version: of the list; None is the next one.
+            fields: further ones of the manifest, or others than would be.
+        """
+        old, key = known.manifest, known.list_key
+        listed = [one if isinstance(one, ListedNumber) else ListedNumber(one) for one in tickets]
+        rows = list(dict.fromkeys([*old.classes, *(one.row for one in listed)]))
+        changes = [
+            Change(identify(key, one.number), rows.index(one.row), one.state) for one in listed
+        ]
+        changes += [Change(identify(key, number), 0, None) for number in removed]
+        *_, base = bases(old.snapshot, old.segments)
+        raw = pack_segment(old.performance, base, changes)
+        number = version or old.version + 1
+        ref = SegmentRef(
+            version=number,
+            size=len(raw),
+            sha256=hashlib.sha256(raw).hexdigest(),
+            count=len(changes),
+        )
+        segments = (*old.segments, ref)
+        plain: dict[str, Any] = {name: getattr(old, name) for name in old.__struct_fields__}
+        plain |= {
+            "version": number,
+            "chain": chain_of(old.snapshot, segments),
+            "segments": segments,
+            "classes": tuple(rows),
+        }
+        manifest = Manifest(**plain | fields)
+        envelope = self.sign(manifest)
+        return SignedList(manifest, envelope, known.snapshot, key, (*known.segments, raw))
 
     def sign(self, manifest: Manifest) -> bytes:
         """Sign a manifest."""

@@ -11,8 +11,9 @@ from admission.passage import FreeCrossing, History, Passage, Reset
 from admission.rules import ORDINARY, judge
 from admission.scan import Direction
 from admission.ticket import Checkpoint, Performance, Single, Ticket, TicketClass, TicketState
-from admission.ticketlist.manifest import ClassRow, FileRef, Manifest, Showing, list_key_id
+from admission.ticketlist.manifest import ClassRow, Manifest, Showing, list_key_id
 from admission.ticketlist.packed import ENTRY_BYTES, HEADER_BYTES
+from admission.ticketlist.pieces import FileRef
 from portillon.conformance import PlainHoldings, as_identifier
 
 NOON = datetime(2026, 7, 14, 12, 0, tzinfo=UTC)

@@ -4,7 +4,6 @@ import json
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -157,14 +156,6 @@ def test_an_instant_without_an_offset_is_no_instant(new_manifest, path):
 def test_the_chain_of_a_list_without_segments_is_the_snapshots_digest(new_manifest):
     with pytest.raises(ListFormatError, match="chain"):
         decode_manifest(encode_manifest(new_manifest(chain="0" * 64)))
-
-
-def test_segments_that_this_format_does_not_have_are_not_passed_over(new_manifest):
-    manifest = new_manifest()
-    with pytest.raises(ListFormatError, match="segments"):
-        decode_manifest(
-            encode_manifest(msgspec.structs.replace(manifest, segments=(manifest.snapshot,)))
-        )
 
 
 @pytest.mark.parametrize(

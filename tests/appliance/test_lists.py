@@ -9,6 +9,7 @@ import pytest
 
 from admission.journal import Kind
 from admission.ticketlist.manifest import Showing, encode_manifest
+from admission.verdict import Answer
 from appliance.errors import LinkAnswerError, LinkError, StorageError
 from list_shelf import FORGER, GATE, NOW, OFFICE, V1, V2, V3, admits, listed, offer, open_shelf
 
@@ -34,14 +35,17 @@ async def test_what_was_installed_is_there_after_a_restart_without_any_link(tmp_
         assert await shelf.noted() == []
 
 
-async def test_a_newer_list_takes_the_place_of_the_older_one_and_its_file_goes(tmp_path: Path):
+async def test_a_newer_list_takes_the_place_and_only_the_one_before_stays_to_fall_back_on(
+    tmp_path: Path,
+):
     async with open_shelf(tmp_path) as shelf:
         for signed in (V1, V2, V3):
             assert await offer(shelf, signed)
         assert admits(shelf, "T3")
-        assert [path.stem for path in (tmp_path / "lists").iterdir()] == [
-            V3.manifest.snapshot.sha256
-        ]
+        assert {path.stem for path in (tmp_path / "lists").iterdir()} == {
+            V2.manifest.snapshot.sha256,
+            V3.manifest.snapshot.sha256,
+        }
 
 
 async def test_what_has_not_changed_is_not_fetched_again(tmp_path: Path):
@@ -208,6 +212,7 @@ async def test_a_list_whose_file_is_lost_is_fetched_again_but_no_older_one(tmp_p
     async with open_shelf(tmp_path) as shelf:
         assert await shelf.refusals() == ["show: StorageError"]
         assert shelf.holdings.versions == {}
+        assert shelf.holdings.faults(NOW) == {"show": Answer.LIST_UNTRUSTED}
         assert not await offer(shelf, V1)
         assert shelf.holdings.versions == {}
         assert await offer(shelf, V2)
