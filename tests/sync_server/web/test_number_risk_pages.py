@@ -80,7 +80,7 @@ async def test_a_performance_page_says_what_a_stolen_card_gives_away(signed_in, 
 
 async def test_before_an_import_there_is_nothing_to_say(signed_in, desk):
     _, text = await signed_in.get("/performances/p1")
-    assert "Mesuré à l’import des tickets." in text
+    assert "Mesuré à l’import des billets." in text
 
 
 async def test_an_import_says_it_too(signed_in, desk):
@@ -117,7 +117,7 @@ async def test_an_operator_sees_the_choice_and_cannot_change_it(browser, account
     )
     await browser.sign_in("paul@theatre.example")
     _, text = await browser.get("/performances/p1")
-    assert "Scellée sur le portillon" in text
+    assert "Scellée sur la porte" in text
     assert "key-storage" not in text
     status, _ = await browser.post("/performances/p1/key-storage", {"key_storage": "file"})
     assert status == 403
