@@ -8,8 +8,8 @@ fold's result has the whole report by folding again only what a new fact touches
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from admission.passage import (
@@ -25,7 +25,7 @@ from admission.passage import (
     step,
 )
 from admission.rules import leaves_inside, refusal_by_state, refusal_by_use
-from admission.ticket import PassRule, Performance, TicketState
+from admission.ticket import EntryExit, PassRule, Performance, TicketClass, TicketState
 from admission.verdict import Answer
 
 
@@ -49,10 +49,13 @@ class ListedTicket:
     Attributes:
         rule: as it is known now.
         states: its changes of state, in order of time; of two at one instant the later counts.
+        is_listed: False for a number that is blocked, but that no list holds and nobody has
+            proven while it was not: it is no ticket.
     """
 
     rule: PassRule
     states: tuple[StateChange, ...] = ()
+    is_listed: bool = True
 
     def state_at(self, at: datetime) -> TicketState:
         """Give the state that held at an instant: `valid` before the first change."""
@@ -120,11 +123,42 @@ def _judge_again(
 ) -> Answer | None:
     if ticket is None or performance is None:
         return Answer.UNKNOWN_TICKET
+    if not ticket.is_listed:
+        return refusal_by_state(ticket.state_at(passage.at)) or Answer.UNKNOWN_TICKET
     if leaves_inside(ticket.rule, use, passage.direction):
         return None
     return refusal_by_state(ticket.state_at(passage.at)) or refusal_by_use(
         ticket.rule, use, passage.direction, performance, passage.at
     )
+
+
+def unlisted_ticket(
+    facts: Iterable[TicketFact],
+    believed: Collection[TicketClass],
+    blocks: Sequence[StateChange] = (),
+) -> ListedTicket | None:
+    """Give what a number that no list holds is, after all that is known of it.
+
+    A passage whose gate says that the ticket proved itself is believed for a class that the
+    performance accepts from an issuer. Of several classes the one that passed last counts.
+
+    Args:
+        facts: all of the number's in its performance, at whatever checkpoint, in any order.
+        believed: classes that the performance accepts from issuers.
+        blocks: when the number was blocked and released, in order of time.
+    """
+    proofs = [
+        fact
+        for fact in facts
+        if isinstance(fact, Passage) and fact.proven and fact.ticket_class in believed
+    ]
+    if not proofs:
+        return ListedTicket(EntryExit(), tuple(blocks), is_listed=False) if blocks else None
+    newest = max(proofs, key=fold_key).ticket_class
+    rule = EntryExit() if newest is None else newest.rule  # it is none of them: it was believed
+    ticket = ListedTicket(rule, tuple(blocks))
+    counted = any(ticket.state_at(fact.at) is TicketState.VALID for fact in proofs)
+    return replace(ticket, is_listed=counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +215,7 @@ def reconcile(
         fold = fold_ticket(own, performance, ticket)
         anomalies += fold.anomalies
         occupancy[key.checkpoint] = occupancy.get(key.checkpoint, 0) + fold.occupancy
-        if fold.is_used and ticket is not None and performance is not None:
+        if fold.is_used and ticket is not None and ticket.is_listed and performance is not None:
             used.add((performance.id, key.identifier))
     attendance = dict.fromkeys(performances, 0)
     for name, _ in used:

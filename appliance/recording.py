@@ -105,6 +105,8 @@ class Recorder:
     ) -> Record:
         """Make the record of what became of a scan; its moment is the scan's."""
         ticket = verdict.ticket
+        if ticket is not None and ticket.proven:
+            flags |= Flag.PROVEN
         return Record(
             kind=int(kind),
             sequence=0,
