@@ -96,9 +96,7 @@ def write_ticket(private_key: bytes, performance: str, ticket: CompactTicket) ->
     Raises:
         ValueError: if the number is not of `number_of`, or a field does not fit.
     """
-    random = base64.b32decode(ticket.number)
-    if len(random) != NUMBER_BYTES or number_of(random) != ticket.number:
-        raise ValueError(f"a number of {8 * NUMBER_BYTES} bits in base 32 is needed")
+    random = _random(ticket.number)
     if not 0 <= ticket.class_code <= CLASS_CODE_MAX:
         raise ValueError(f"class_code must be 0 to {CLASS_CODE_MAX}, got {ticket.class_code}")
     bounds = ((_FROM, ticket.valid_from), (_UNTIL, ticket.valid_until))
@@ -131,6 +129,16 @@ def ticket_number(text: str) -> str:
     """Give the number that lists and journals know a text by; any other text is its own number."""
     read = read_ticket(text)
     return text if read is None else read.ticket.number
+
+
+def _random(number: str) -> bytes:
+    try:
+        random = base64.b32decode(number)
+    except ValueError:
+        random = b""
+    if len(random) != NUMBER_BYTES:
+        raise ValueError(f"a number of {8 * NUMBER_BYTES} bits in base 32 is needed")
+    return random
 
 
 def _digest(performance: str) -> bytes:
