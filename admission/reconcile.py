@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
 
 from admission.passage import (
     Fact,
@@ -27,6 +29,8 @@ from admission.passage import (
 from admission.rules import leaves_inside, refusal_by_state, refusal_by_use
 from admission.ticket import EntryExit, PassRule, Performance, TicketClass, TicketState
 from admission.verdict import Answer
+
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,9 @@ def reconcile(
     checkpoints: Sequence[str],
     tickets: Mapping[tuple[str, bytes], ListedTicket],
     facts: Iterable[Fact],
+    *,
+    believed: Mapping[str, Collection[TicketClass]] = _NOTHING,
+    blocks: Mapping[tuple[str, bytes], Sequence[StateChange]] = _NOTHING,
 ) -> Report:
     """Fold every known fact, from scratch.
 
@@ -199,6 +206,8 @@ def reconcile(
         checkpoints: ids; each gets its occupancy.
         tickets: by performance and identifier.
         facts: in any order, each any number of times.
+        believed: by performance, classes of tickets that may have proven themselves.
+        blocks: by performance and identifier, of numbers that no list holds.
     """
     occupancy = dict.fromkeys(checkpoints, 0)
     used: set[tuple[str, bytes]] = set()
@@ -209,8 +218,12 @@ def reconcile(
             occupancy[fact.checkpoint] = occupancy.get(fact.checkpoint, 0) + step(fact.direction)
         else:
             by_key[key_of(fact)].append(fact)
+    proven = _unlisted_tickets(by_key, tickets, believed, blocks)
     for key, own in by_key.items():
-        ticket = None if key.performance is None else tickets.get((key.performance, key.identifier))
+        ticket = None
+        if key.performance is not None:
+            of_list = tickets.get((key.performance, key.identifier))
+            ticket = of_list or proven.get((key.performance, key.identifier))
         performance = None if key.performance is None else performances.get(key.performance)
         fold = fold_ticket(own, performance, ticket)
         anomalies += fold.anomalies
@@ -224,3 +237,19 @@ def reconcile(
     unlisted = sorted(occupancy.keys() - set(checkpoints))  # theirs was the order of arrival
     occupancy = {name: occupancy[name] for name in (*checkpoints, *unlisted)}
     return Report(tuple(anomalies), occupancy, attendance)
+
+
+def _unlisted_tickets(
+    by_key: Mapping[TicketKey, list[Passage | Reset]],
+    tickets: Mapping[tuple[str, bytes], ListedTicket],
+    believed: Mapping[str, Collection[TicketClass]],
+    blocks: Mapping[tuple[str, bytes], Sequence[StateChange]],
+) -> dict[tuple[str, bytes], ListedTicket | None]:
+    facts: defaultdict[tuple[str, bytes], list[TicketFact]] = defaultdict(list)
+    for key, own in by_key.items():
+        if key.performance is not None and (key.performance, key.identifier) not in tickets:
+            facts[key.performance, key.identifier] += own
+    return {
+        name: unlisted_ticket(own, believed.get(name[0], ()), blocks.get(name, ()))
+        for name, own in facts.items()
+    }
