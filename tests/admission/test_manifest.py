@@ -4,6 +4,7 @@ import json
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
