@@ -21,6 +21,7 @@ DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
 LANGUAGES: Final = ("fr", "en")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
+_BATTERIES: Final = {"ask": None, "yes": True, "no": False}
 _I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
 
 
@@ -148,6 +149,18 @@ class PageConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockConfig:
+    """What the machine's own clock is worth.
+
+    Attributes:
+        has_battery: whether one with a battery set it at the machine's start; None asks the
+            kernel, which does not know of clocks that a unit of its own reads.
+    """
+
+    has_battery: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file.
 
@@ -163,6 +176,7 @@ class Config:
         display: the display.
         signals: light and sound.
         page: the gate's own page.
+        clock: the machine's.
     """
 
     path: Path
@@ -175,6 +189,7 @@ class Config:
     signals: SignalsConfig = field(default_factory=SignalsConfig)
     page: PageConfig = field(default_factory=PageConfig)
     risk_of_plain_http: bool = False
+    clock: ClockConfig = field(default_factory=ClockConfig)
 
 
 def load_config(path: Path) -> Config:
@@ -203,6 +218,7 @@ def load_config(path: Path) -> Config:
         display=_display(root.section("display")),
         signals=_signals(root.section("signals")),
         page=_page(root.section("page")),
+        clock=_clock(root.section("clock")),
     )
     root.finish()
     _check_readers(root, config)
@@ -329,6 +345,12 @@ def _page(section: Section) -> PageConfig:
     )
     section.finish()
     return config
+
+
+def _clock(section: Section) -> ClockConfig:
+    battery = section.choice("battery", tuple(_BATTERIES), "ask")
+    section.finish()
+    return ClockConfig(has_battery=_BATTERIES[battery])
 
 
 def _check_readers(root: Section, config: Config) -> None:
