@@ -237,9 +237,37 @@ class SigningKey:
     retired_ms: int | None = None
 
 
+@unique
+class FileKind(StrEnum):
+    """What a file of a published list is."""
+
+    SNAPSHOT = "snapshot"
+    SEGMENT = "segment"
+    ATTRIBUTES = "attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class ListFile:
+    """A file of published lists, from the version on that brought it; named by its digest."""
+
+    performance_id: str
+    version: int
+    kind: FileKind
+    sha256: bytes
+    size_bytes: int
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class ListVersion:
-    """One published list of a performance; its snapshot is a file named by its digest."""
+    """One published list of a performance.
+
+    Attributes:
+        manifest: the signed envelope.
+        snapshot_sha256: digest of its snapshot.
+        size_bytes: of all its files together.
+        count: tickets on the list.
+    """
 
     performance_id: str
     version: int
