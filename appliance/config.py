@@ -19,9 +19,9 @@ READER_KINDS: Final = ("camera", "folder", "serial")
 TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
+BATTERIES: Final = ("ask", "yes", "no")
 LANGUAGES: Final = ("fr", "en")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
-_BATTERIES: Final = {"ask": None, "yes": True, "no": False}
 _I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
 
 
@@ -153,11 +153,16 @@ class ClockConfig:
     """What the machine's own clock is worth.
 
     Attributes:
-        has_battery: whether one with a battery set it at the machine's start; None asks the
-            kernel, which does not know of clocks that a unit of its own reads.
+        battery: one of BATTERIES: whether a clock with a battery set it at the machine's start;
+            "ask" the kernel, which does not know of clocks that a unit of its own reads.
     """
 
-    has_battery: bool | None = None
+    battery: str = "ask"
+
+    @property
+    def has_battery(self) -> bool | None:
+        """Whether one set it; None where the kernel is asked."""
+        return {"yes": True, "no": False}.get(self.battery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,9 +353,9 @@ def _page(section: Section) -> PageConfig:
 
 
 def _clock(section: Section) -> ClockConfig:
-    battery = section.choice("battery", tuple(_BATTERIES), "ask")
+    config = ClockConfig(battery=section.choice("battery", BATTERIES, "ask"))
     section.finish()
-    return ClockConfig(has_battery=_BATTERIES[battery])
+    return config
 
 
 def _check_readers(root: Section, config: Config) -> None:

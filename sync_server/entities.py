@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from admission import ticket as judged
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from admission.ticketlist.guessability import Guessability
 from admission.ticketlist.key_storage import KeyStorage, storage_in_force
@@ -154,6 +154,7 @@ class Gate:
         agreement_key: X25519, raw 32 bytes; the list keys are sealed for it.
         last_status: what it last said of itself, as it was sent.
         exit_policy: when an exit opens on a refusal.
+        clock_policy: what rules with a time in them do while it has no trusted time.
         assignment_version: of the last assignment it was given; 0 before the first.
         assignment_sha256: digest of what that assignment says.
     """
@@ -170,6 +171,7 @@ class Gate:
     last_seen_ms: int | None = None
     last_status: Mapping[str, JsonValue] | None = None
     exit_policy: ExitPolicy = ExitPolicy.LISTED
+    clock_policy: ClockPolicy = ClockPolicy.ADMIT
     assignment_version: int = 0
     assignment_sha256: bytes | None = None
 

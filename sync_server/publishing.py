@@ -333,6 +333,7 @@ def _assignment(gate: Gate, checkpoint: Checkpoint, published: list[Performance]
         ),
         held=tuple(others[:HELD_MAX]),
         exit_policy=gate.exit_policy,
+        clock_policy=gate.clock_policy,
     )
 
 
@@ -348,4 +349,5 @@ def _numbered(bare: Assignment, version: int) -> Assignment:
         checkpoint=bare.checkpoint,
         held=bare.held,
         exit_policy=bare.exit_policy,
+        clock_policy=bare.clock_policy,
     )

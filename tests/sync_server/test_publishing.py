@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from admission.sync.assignment import accept_assignment
 from admission.ticket import EntryExit, Multi, Single, TicketClass, TicketState
@@ -199,9 +199,12 @@ async def test_an_assignment_names_what_is_published_and_rises_with_every_change
             replace(checkpoint, capacity=7, allowed_categories=("vip",), performances=("p1",))
         )
         gate = await transaction.gates.gate("g0")
-        await transaction.gates.save_gate(replace(gate, exit_policy=ExitPolicy.ANY))
+        await transaction.gates.save_gate(
+            replace(gate, exit_policy=ExitPolicy.ANY, clock_policy=ClockPolicy.REFUSE)
+        )
     third = await _assigned(publishing, version=2)
     assert (third.version, third.exit_policy) == (3, ExitPolicy.ANY)
+    assert third.clock_policy is ClockPolicy.REFUSE
     assert (third.checkpoint.capacity, third.checkpoint.allowed_categories) == (7, ("vip",))
     assert (third.checkpoint.performances, third.held) == ((), ("p0",))
     assert (await publishing.lists("g0")).assignment == 3

@@ -66,3 +66,7 @@ def upgrade() -> None:
         ["performance_id"],
         unique=False,
     )
+    # what a gate does while it has no trusted time
+    op.add_column(
+        "gates", sa.Column("clock_policy", sa.Text(), server_default="admit", nullable=False)
+    )
