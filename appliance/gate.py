@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from admission import journal
 from admission.errors import PayloadError
 from admission.journal import Flag, Kind
 from admission.passage import History, Passage, TicketKey
@@ -23,10 +22,9 @@ from appliance.errors import StorageError
 from appliance.health import Health
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import DISK_FAULT, LaneKeeper
-from appliance.ports import Payload, Reader
+from appliance.ports import Clock, Payload, Reader
 from appliance.recording import Recorder
 from appliance.telling import screen_of
-from appliance.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +44,7 @@ class Gate:
         lane: LaneKeeper,
         health: Health,
         announcer: Announcer,
-        clock: TrustedClock,
+        clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         """Take what the gate works with; `main` makes it all."""
@@ -136,16 +134,8 @@ class Gate:
         except PayloadError as exc:
             log.warning("no ticket number", extra={"reason": str(exc)})
             number = ""  # judged, and so answered, as malformed
-        now = self._clock.look()
-        return Scan(
-            id=self._new_id(),
-            number=number,
-            direction=payload.direction,
-            at=journal.instant(now.now_ms),
-            boot_ms=now.reading.boot_ms,
-            reader=payload.reader,
-            wall_ms=now.reading.wall_ms,
-        )
+        now, boot_ms = self._clock.now(), self._clock.boot_ms()
+        return Scan(self._new_id(), number, payload.direction, now, boot_ms, payload.reader)
 
     def _opens(self, direction: Direction, verdict: Verdict) -> bool:
         """Tell whether the arm opens: on a grant, and at an exit as the exit policy has it."""

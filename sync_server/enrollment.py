@@ -8,21 +8,26 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
+from admission.scan import Direction
 from admission.sync.enrolment_link import EnrolmentLink, write_link
 from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string
 from sync_server.account_ports import User
-from sync_server.branches import find_gate
-from sync_server.entities import EnrolmentCode, Gate
-from sync_server.errors import ConflictError, EnrolmentError, LockedOutError
+from sync_server.branches import find_checkpoint, find_gate
+from sync_server.entities import EnrolmentCode, Gate, GroupCode, Standing
+from sync_server.errors import ConflictError, EnrolmentError, InvalidError, LockedOutError
 from sync_server.ledger import Ledger
 from sync_server.ports import News, Store, Transaction
 from sync_server.throttling import Throttle
 
 CODE_BYTES: Final = 10
 CODE_LIFE_MS: Final = 15 * 60 * 1000
+LIFE_MS_MIN: Final = 5 * 60 * 1000
+LIFE_MS_MAX: Final = 7 * 24 * 3600 * 1000  # a delivery of machines that are set up over a week
+USES_MAX: Final = 200
+NAME_CHARACTERS_MAX: Final = 50
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _GROUP: Final = 4
 _READ_AS: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
@@ -84,19 +89,79 @@ class Enrollment:
         self._whereabouts = whereabouts
         self._throttle = Throttle()
 
-    async def new_code(self, user: User, gate_id: str) -> NewCode:
+    async def new_code(self, user: User, gate_id: str, life_ms: int = CODE_LIFE_MS) -> NewCode:
         """Make the code that enrols a gate's appliance; earlier ones are void.
 
+        Args:
+            user: who asks.
+            gate_id: of the gate.
+            life_ms: how long it is good.
+
         Raises:
+            InvalidError: if the life is out of bounds.
             NotFoundError: if the gate is out of reach.
         """
+        expires_ms = self._expiry(life_ms)
         code = write_code(self._ledger.random(CODE_BYTES))
-        expires_ms = self._ledger.now_ms() + CODE_LIFE_MS
         async with self._store.write() as transaction:
             gate = await find_gate(transaction, user, gate_id)
             await transaction.gates.add_code(EnrolmentCode(_digest(code), gate.id, expires_ms))
             await self._ledger.note(transaction, user.id, "enrolment_code_made", gate.id)
         return NewCode(code, expires_ms)
+
+    async def new_group_code(
+        self, user: User, checkpoint_id: str, direction: Direction, uses: int, life_ms: int
+    ) -> NewCode:
+        """Make a code with which several machines become new gates of a checkpoint.
+
+        Each gets nothing until an operator has compared its digits: whoever has seen the code
+        could be among them.
+
+        Args:
+            user: who asks.
+            checkpoint_id: where the gates stand.
+            direction: the way they let people go.
+            uses: how many gates it makes.
+            life_ms: how long it is good.
+
+        Raises:
+            InvalidError: if uses or life are out of bounds.
+            NotFoundError: if the checkpoint is out of reach.
+        """
+        if not 1 <= uses <= USES_MAX:
+            raise InvalidError("uses", f"uses must be from 1 to {USES_MAX}")
+        expires_ms = self._expiry(life_ms)
+        code = write_code(self._ledger.random(CODE_BYTES))
+        async with self._store.write() as transaction:
+            checkpoint = await find_checkpoint(transaction, user, checkpoint_id)
+            made = GroupCode(_digest(code), checkpoint.id, direction, uses, expires_ms)
+            await transaction.gates.add_group_code(made)
+            await self._ledger.note(
+                transaction, user.id, "group_code_made", checkpoint.id, uses=uses
+            )
+        return NewCode(code, expires_ms)
+
+    async def confirm(self, user: User, gate_id: str) -> None:
+        """Take a machine that waits in: an operator has compared its digits.
+
+        Raises:
+            ConflictError: if it does not wait.
+            NotFoundError: if the gate is out of reach.
+        """
+        async with self._store.write() as transaction:
+            gate = await find_gate(transaction, user, gate_id)
+            if gate.standing is not Standing.PENDING or gate.revoked_ms is not None:
+                raise ConflictError("not_pending", "this gate does not wait to be confirmed")
+            await transaction.gates.save_gate(replace(gate, pending_ms=None))
+            await self._ledger.note(transaction, user.id, "gate_confirmed", gate.id)
+        self._news.lists_changed()
+        self._news.report_changed()
+
+    def _expiry(self, life_ms: int) -> int:
+        if not LIFE_MS_MIN <= life_ms <= LIFE_MS_MAX:
+            bounds = f"{LIFE_MS_MIN // 60_000} to {LIFE_MS_MAX // 60_000}"
+            raise InvalidError("minutes", f"minutes must be from {bounds}")
+        return self._ledger.now_ms() + life_ms
 
     async def enrol(self, request: Enrol, address: str) -> Enrolled:
         """Spend a code: the machine that knows it is the gate from now on.
@@ -127,6 +192,7 @@ class Enrollment:
             self._list_keys,
             self.check_string(gate),
             now_ms,
+            pending=gate.pending_ms is not None,
         )
 
     def link(self, code: str, reached_by: str) -> str:
@@ -179,13 +245,15 @@ class Enrollment:
 
     async def _spend(self, transaction: Transaction, request: Enrol, now_ms: int) -> Gate:
         digest = _digest(request.code)
-        match = None
-        for code in await transaction.gates.codes():  # all of them: the time tells nothing
-            if hmac.compare_digest(code.code_hash, digest) and now_ms < code.expires_ms:
-                match = code
-        if match is None or not await transaction.gates.spend_code(digest, now_ms):
-            raise EnrolmentError
-        gate = await transaction.gates.gate(match.gate_id)
+        single = _match(digest, await transaction.gates.codes(), now_ms)
+        group = _match(digest, await transaction.gates.group_codes(), now_ms)
+        if single is not None and await transaction.gates.spend_code(digest, now_ms):
+            gate = await transaction.gates.gate(single.gate_id)
+            gate = gate and replace(gate, pending_ms=None)  # the code was made for this very gate
+        elif group is not None and await transaction.gates.spend_group_code(digest):
+            gate = await self._new_gate(transaction, group, request.name, now_ms)
+        else:
+            gate = None
         if gate is None:
             raise EnrolmentError
         enrolled = replace(
@@ -198,6 +266,38 @@ class Enrollment:
         await transaction.gates.save_gate(enrolled)
         await self._ledger.note(transaction, None, "gate_enrolled", gate.id)
         return enrolled
+
+    async def _new_gate(
+        self, transaction: Transaction, code: GroupCode, name: str, now_ms: int
+    ) -> Gate | None:
+        """Make the gate of a machine that nobody has prepared; it waits to be confirmed."""
+        checkpoint = await transaction.checkpoints.checkpoint(code.checkpoint_id)
+        if checkpoint is None:
+            return None
+        gate_id = self._ledger.new_id()
+        called = "".join(letter for letter in name if letter.isprintable()).strip()
+        gate = Gate(
+            gate_id,
+            checkpoint.venue_id,
+            called[:NAME_CHARACTERS_MAX] or gate_id[-6:],
+            checkpoint.id,
+            code.direction,
+            pending_ms=now_ms,
+        )
+        await transaction.gates.add_gate(gate)
+        return gate
+
+
+_Code = TypeVar("_Code", EnrolmentCode, GroupCode)
+
+
+def _match(digest: bytes, codes: Sequence[_Code], now_ms: int) -> _Code | None:
+    """Find the code that a digest is of, if it is still good."""
+    match = None
+    for code in codes:  # all of them: the time tells nothing
+        if hmac.compare_digest(code.code_hash, digest) and now_ms < code.expires_ms:
+            match = code
+    return match
 
 
 def write_code(secret: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from admission import ticket as judged
-from admission.rules import ClockPolicy, ExitPolicy
+from admission.rules import ExitPolicy
 from admission.scan import Direction
 from admission.ticketlist.guessability import Guessability
 from admission.ticketlist.key_storage import KeyStorage, storage_in_force
@@ -145,6 +145,20 @@ class Checkpoint:
         )
 
 
+@unique
+class Standing(StrEnum):
+    """What a gate is to the server.
+
+    `unknown`: no machine is this gate. `pending`: one is, and nobody has confirmed it; it gets
+    nothing and is not heard. `revoked`: it gets nothing; its journal is taken, and held apart.
+    """
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    IN_FORCE = "in_force"
+    REVOKED = "revoked"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One lane and its appliance.
@@ -154,9 +168,10 @@ class Gate:
         agreement_key: X25519, raw 32 bytes; the list keys are sealed for it.
         last_status: what it last said of itself, as it was sent.
         exit_policy: when an exit opens on a refusal.
-        clock_policy: what rules with a time in them do while it has no trusted time.
         assignment_version: of the last assignment it was given; 0 before the first.
         assignment_sha256: digest of what that assignment says.
+        pending_ms: since when it waits for an operator to compare the digits; None if it does not.
+        certificate_serial: of its newest device certificate; 0 before the first.
     """
 
     id: str
@@ -171,9 +186,19 @@ class Gate:
     last_seen_ms: int | None = None
     last_status: Mapping[str, JsonValue] | None = None
     exit_policy: ExitPolicy = ExitPolicy.LISTED
-    clock_policy: ClockPolicy = ClockPolicy.ADMIT
     assignment_version: int = 0
     assignment_sha256: bytes | None = None
+    pending_ms: int | None = None
+    certificate_serial: int = 0
+
+    @property
+    def standing(self) -> "Standing":
+        """What the gate is to the server now."""
+        if self.public_key is None:
+            return Standing.UNKNOWN
+        if self.pending_ms is not None:
+            return Standing.PENDING
+        return Standing.IN_FORCE if self.revoked_ms is None else Standing.REVOKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +209,25 @@ class EnrolmentCode:
     gate_id: str
     expires_ms: int
     used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCode:
+    """A code that makes several gates, each of which waits to be confirmed.
+
+    Attributes:
+        code_hash: what it is known by.
+        checkpoint_id: where its gates stand.
+        direction: the way they let people go.
+        uses_left: how many more it makes.
+        expires_ms: first instant at which it is void.
+    """
+
+    code_hash: bytes = field(repr=False)
+    checkpoint_id: str
+    direction: Direction
+    uses_left: int
+    expires_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,37 +283,9 @@ class SigningKey:
     retired_ms: int | None = None
 
 
-@unique
-class FileKind(StrEnum):
-    """What a file of a published list is."""
-
-    SNAPSHOT = "snapshot"
-    SEGMENT = "segment"
-    ATTRIBUTES = "attributes"
-
-
-@dataclass(frozen=True, slots=True)
-class ListFile:
-    """A file of published lists, from the version on that brought it; named by its digest."""
-
-    performance_id: str
-    version: int
-    kind: FileKind
-    sha256: bytes
-    size_bytes: int
-    count: int
-
-
 @dataclass(frozen=True, slots=True)
 class ListVersion:
-    """One published list of a performance.
-
-    Attributes:
-        manifest: the signed envelope.
-        snapshot_sha256: digest of its snapshot.
-        size_bytes: of all its files together.
-        count: tickets on the list.
-    """
+    """One published list of a performance; its snapshot is a file named by its digest."""
 
     performance_id: str
     version: int

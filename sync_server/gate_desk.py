@@ -6,11 +6,12 @@ from pathlib import Path
 from admission.errors import RemoteProtocolError
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Status
 from sync_server.enrollment import Enrollment
-from sync_server.entities import Gate, JsonValue
+from sync_server.entities import Gate, JsonValue, Standing
 from sync_server.errors import ConflictError, NotFoundError
 from sync_server.ledger import Ledger
 from sync_server.ports import News, Store
 from sync_server.publishing import Publishing
+from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class GateDesk:
         enrollment: takes machines in.
         publishing: lists and duties.
         reconciling: takes journals in.
+        quarantine: takes those of revoked gates, apart.
         connected: filled with the ids of the gates whose live connection is open.
     """
 
@@ -38,6 +40,7 @@ class GateDesk:
         enrollment: Enrollment,
         publishing: Publishing,
         reconciling: Reconciling,
+        quarantine: Quarantine,
         connected: set[str],
     ) -> None:
         self._store = store
@@ -46,6 +49,7 @@ class GateDesk:
         self._enrollment = enrollment
         self._publishing = publishing
         self._reconciling = reconciling
+        self._quarantine = quarantine
         self._connected = connected
 
     async def enrol(self, request: Enrol, address: str) -> Enrolled:
@@ -54,10 +58,9 @@ class GateDesk:
         log.info("gate enrolled", extra={"gate": enrolled.gate})
         return enrolled
 
-    async def public_key(self, gate: str) -> bytes | None:
-        """Give the key that a gate signs with; None if it is unknown, not enrolled or revoked."""
-        found = await self._gate(gate)
-        return None if found is None or found.revoked_ms is not None else found.public_key
+    async def caller(self, gate: str) -> Gate | None:
+        """Give the gate that an id names, whatever its standing; None if there is none."""
+        return await self._gate(gate)
 
     async def assignment(self, gate: str) -> bytes:
         """Give the gate's signed assignment."""
@@ -67,17 +70,20 @@ class GateDesk:
         """Give the newest signed manifest of a performance that the gate holds."""
         return await self._publishing.manifest(gate, performance)
 
-    async def list_file(self, gate: str, performance: str, sha256: str) -> Path:
-        """Give a file of a published list."""
-        return await self._publishing.list_file(gate, performance, sha256)
+    async def snapshot(self, gate: str, performance: str, sha256: str) -> Path:
+        """Give the file of a published snapshot."""
+        return await self._publishing.snapshot(gate, performance, sha256)
 
     async def list_key(self, gate: str, performance: str) -> bytes:
         """Give a list key, sealed for the gate."""
         return await self._publishing.sealed_key(gate, performance)
 
     async def take(self, gate: str, batch: Batch) -> Ack:
-        """Take a batch in; durable when this returns."""
+        """Take a batch in, a revoked gate's apart from all others; durable when this returns."""
+        found = await self._gate(gate)
         try:
+            if found is None or found.standing is not Standing.IN_FORCE:
+                return await self._quarantine.take(gate, batch)
             taken = await self._reconciling.take(gate, batch)
         except ConflictError as exc:
             raise RemoteProtocolError(exc.message) from exc
@@ -112,6 +118,7 @@ class GateDesk:
             "lists": dict(status.lists),
             "software": status.software,
             "faults": list(status.faults),
+            "pins": list(status.pins),
         }
         was = await self._gate(gate)
         async with self._store.write() as transaction:
@@ -133,5 +140,6 @@ class GateDesk:
             return await transaction.gates.gate(gate)
 
     async def _require_in_force(self, gate: str) -> None:
-        if await self.public_key(gate) is None:
+        found = await self._gate(gate)
+        if found is None or found.standing is not Standing.IN_FORCE:
             raise NotFoundError("gate")

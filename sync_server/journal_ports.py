@@ -12,7 +12,7 @@ from admission.journal import Record
 from admission.passage import Fact, TicketFact, TicketKey
 from admission.reconcile import TicketFold
 from admission.sync.gate_side import Row
-from admission.sync.messages import Feed
+from admission.sync.messages import Feed, Moment
 from admission.sync.server_side import Head
 
 
@@ -67,6 +67,76 @@ class KeyFold:
     fold: TicketFold
     is_listed: bool
     variants: Mapping[TicketFact, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A record that a revoked gate handed in.
+
+    Attributes:
+        journal: which.
+        sequence: its place there.
+        previous_chain: chain value before it.
+        chain: chain value with it.
+        blob: as it came.
+        forked: whether it contradicts what is stored of the journal.
+        sent: the moment that its batch named.
+        received_ms: when it came.
+    """
+
+    journal: str
+    sequence: int
+    previous_chain: bytes
+    chain: bytes
+    blob: bytes
+    forked: bool
+    sent: Moment
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineLine:
+    """What is held of a gate.
+
+    Attributes:
+        gate_id: of the gate.
+        records: how many.
+        first_ms: when the first came.
+        last_ms: when the last came.
+    """
+
+    gate_id: str
+    records: int
+    first_ms: int
+    last_ms: int
+
+
+class QuarantineStore(Protocol):
+    """What revoked gates handed in, apart from all other evidence."""
+
+    async def head(self, journal_id: str) -> Head | None:
+        """Give how far a journal goes here, its contradictions aside; None for not at all."""
+        ...
+
+    async def chains(self, journal_id: str, first: int, last: int) -> dict[int, bytes]:
+        """Give the chain values of some sequences, contradictions aside."""
+        ...
+
+    async def keep(self, gate_id: str, held: Sequence[Quarantined]) -> None:
+        """Keep records as they came; one that is here already is left."""
+        ...
+
+    async def count(self, gate_id: str) -> int:
+        """Give how many records of a gate are held."""
+        ...
+
+    async def lines(self, gate_ids: Sequence[str]) -> list[QuarantineLine]:
+        """Give what is held of some gates."""
+        ...
+
+    async def take_out(self, gate_id: str) -> list[Quarantined]:
+        """Give everything that is held of a gate, in the order it came, and hold it no longer."""
+        ...
 
 
 class Journals(Protocol):

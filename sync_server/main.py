@@ -30,6 +30,7 @@ from sync_server.operator_desk import OperatorDesk
 from sync_server.password_hashing import Argon2id
 from sync_server.planning import Planning
 from sync_server.publishing import Publishing
+from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling, refold_tickets
 from sync_server.reporting import Reporting
 from sync_server.sources.file import read_tickets
@@ -262,6 +263,7 @@ def _services(
         importing=Importing(database, read_tickets, refold_tickets, ledger, news),
         publishing=Publishing(database, Folder(config.data / LISTS), ledger, news, private_key),
         reconciling=reconciling,
+        quarantine=Quarantine(database, ledger, news, reconciling),
         stewarding=Stewarding(database, ledger, news, reconciling),
         reporting=Reporting(database, ledger),
     )
@@ -275,6 +277,7 @@ def _gate_desk(database: Database, services: Services, ledger: Ledger, news: Bul
         enrollment=services.enrollment,
         publishing=services.publishing,
         reconciling=services.reconciling,
+        quarantine=services.quarantine,
         connected=services.reporting.connected,
     )
 

@@ -9,6 +9,7 @@ from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.branches import find_performance
 from sync_server.entities import Gate, ListVersion
+from sync_server.journal_ports import QuarantineLine
 from sync_server.planning import CheckpointChange, KeyStorageChoice
 from sync_server.ports import Store
 from sync_server.reporting import LiveReport
@@ -16,6 +17,7 @@ from sync_server.web.back_office.desk import Catalogue, ImportRun, NewCode, Take
 from sync_server.web.public_api import Services
 
 NEWEST: Final = 20
+MINUTE_MS: Final = 60_000
 
 
 class OperatorDesk:
@@ -27,6 +29,7 @@ class OperatorDesk:
         self._enrollment = services.enrollment
         self._importing = services.importing
         self._publishing = services.publishing
+        self._quarantine = services.quarantine
         self._stewarding = services.stewarding
         self._reporting = services.reporting
 
@@ -86,6 +89,38 @@ class OperatorDesk:
         made = await self._enrollment.new_code(user, gate_id)
         link = self._enrollment.link(made.code, reached_by)
         return NewCode(made.code, made.expires_ms, link)
+
+    async def new_group_code(
+        self,
+        user: User,
+        checkpoint_id: str,
+        direction: Direction,
+        uses: int,
+        minutes: int,
+        reached_by: str,
+    ) -> NewCode:
+        """Make a code with which several machines become gates that wait to be confirmed."""
+        made = await self._enrollment.new_group_code(
+            user, checkpoint_id, direction, uses, minutes * MINUTE_MS
+        )
+        link = self._enrollment.link(made.code, reached_by)
+        return NewCode(made.code, made.expires_ms, link)
+
+    async def confirm_gate(self, user: User, gate_id: str) -> None:
+        """Take a machine that waits in: its digits were compared."""
+        await self._enrollment.confirm(user, gate_id)
+
+    async def revoke_gate(self, user: User, gate_id: str) -> None:
+        """Have a gate's key mean nothing any more."""
+        await self._enrollment.revoke(user, gate_id)
+
+    async def quarantine(self, user: User) -> list[QuarantineLine]:
+        """Give what revoked gates of the user's branch have handed in."""
+        return await self._quarantine.lines(user)
+
+    async def release(self, user: User, gate_id: str) -> int:
+        """Believe what a gate has handed in; give how many records."""
+        return await self._quarantine.release(user, gate_id)
 
     def check_string(self, gate: Gate) -> str:
         """Give the digits that an enrolled gate shows too, "" before it is enrolled."""

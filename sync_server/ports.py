@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from admission.ticketlist.columns import Buffer
 from admission.ticketlist.guessability import Guessability
 from sync_server.entities import (
     AuditEntry,
@@ -17,14 +16,14 @@ from sync_server.entities import (
     EnrolmentCode,
     Event,
     Gate,
+    GroupCode,
     ListVersion,
     Organization,
     Performance,
     SigningKey,
     Venue,
 )
-from sync_server.journal_ports import Facts, Journals
-from sync_server.list_ports import Pieces
+from sync_server.journal_ports import Facts, Journals, QuarantineStore
 from sync_server.report_ports import Reports
 from sync_server.ticket_ports import IncomingTicket, Tickets
 
@@ -62,11 +61,7 @@ class News(Protocol):
 
 
 class SnapshotFiles(Protocol):
-    """The files of lists on disk, each named by its digest and never changed."""
-
-    async def open(self, sha256: str) -> Buffer | None:
-        """Map a file, None where it is not there; what is in it is not checked."""
-        ...
+    """The packed lists on disk, each named by its digest and never changed."""
 
     async def keep(self, sha256: str, data: bytes) -> None:
         """Write a file so that it survives a power cut; one that is there already is left."""
@@ -184,6 +179,10 @@ class Performances(Protocol):
         """Give the newest published lists, newest first."""
         ...
 
+    async def is_snapshot_of(self, performance_id: str, sha256: bytes) -> bool:
+        """Tell whether a snapshot of that digest was ever published for a performance."""
+        ...
+
     async def add_signing_key(self, key: SigningKey) -> None:
         """Keep the public half of a new key."""
         ...
@@ -262,6 +261,18 @@ class Gates(Protocol):
         """Mark a code used; False where it was used before."""
         ...
 
+    async def add_group_code(self, code: GroupCode) -> None:
+        """Keep a new code that makes several gates."""
+        ...
+
+    async def group_codes(self) -> list[GroupCode]:
+        """Give the codes that have uses left."""
+        ...
+
+    async def spend_group_code(self, code_hash: bytes) -> bool:
+        """Use a code once; False where none of its uses was left."""
+        ...
+
     async def organization_of_gate(self, gate_id: str) -> str | None:
         """Give the id of the organization it belongs to, or None where it does not exist."""
         ...
@@ -301,13 +312,13 @@ class Transaction(Protocol):
         ...
 
     @property
-    def pieces(self) -> Pieces:
-        """The files of published lists, and what has changed since."""
+    def journals(self) -> Journals:
+        """Journals as the gates wrote them."""
         ...
 
     @property
-    def journals(self) -> Journals:
-        """Journals as the gates wrote them."""
+    def quarantine(self) -> QuarantineStore:
+        """What revoked gates handed in."""
         ...
 
     @property

@@ -68,12 +68,28 @@ class Reconciling:
         """
         server_ms = self._clock.now_us() // 1000  # before waiting for the writer before us
         async with self._store.write() as transaction:
-            known = await _journal(transaction, gate_id, batch.journal)
-            last = batch.first + len(batch.blobs) - 1
-            chains = await transaction.journals.chains(batch.journal, batch.first - 1, last)
-            intake = take_in(batch, known.head, chains)
-            clock = await _measure_clock(transaction, batch.journal, batch.sent, server_ms)
-            streams = await _keep(transaction, known, intake, clock)
+            return await self.take_within(transaction, gate_id, batch, server_ms)
+
+    async def take_within(
+        self, transaction: Transaction, gate_id: str, batch: Batch, server_ms: int
+    ) -> Taken:
+        """Take a batch in, within the caller's transaction.
+
+        Args:
+            transaction: writes.
+            gate_id: whose journal it is.
+            batch: as it came.
+            server_ms: when it came, milliseconds since 1970.
+
+        Raises:
+            ConflictError: if the journal is another gate's.
+        """
+        known = await _journal(transaction, gate_id, batch.journal)
+        last = batch.first + len(batch.blobs) - 1
+        chains = await transaction.journals.chains(batch.journal, batch.first - 1, last)
+        intake = take_in(batch, known.head, chains)
+        clock = await _measure_clock(transaction, batch.journal, batch.sent, server_ms)
+        streams = await _keep(transaction, known, intake, clock)
         if intake.forked:
             log.error(
                 "journal forked: a gate's card was cloned or restored",

@@ -7,11 +7,11 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from admission.rules import ClockPolicy, ExitPolicy
+from admission.rules import ExitPolicy
 from admission.scan import Direction
-from sync_server.entities import EnrolmentCode, Gate
+from sync_server.entities import EnrolmentCode, Gate, GroupCode
 from sync_server.errors import ConflictError
-from sync_server.storage.tables import enrolment_codes, gates, venues
+from sync_server.storage.tables import enrolment_codes, gates, group_codes, venues
 
 
 class SqlGates:
@@ -108,6 +108,37 @@ class SqlGates:
             )
         )
 
+    async def add_group_code(self, code: GroupCode) -> None:
+        """Keep a new code that makes several gates."""
+        await self._connection.execute(
+            insert(group_codes).values(
+                code_hash=code.code_hash,
+                checkpoint_id=code.checkpoint_id,
+                direction=code.direction.value,
+                uses_left=code.uses_left,
+                expires_ms=code.expires_ms,
+            )
+        )
+
+    async def group_codes(self) -> list[GroupCode]:
+        """Give the codes that have uses left."""
+        rows = await self._connection.execute(
+            select(group_codes).where(group_codes.c.uses_left > 0)
+        )
+        return [
+            GroupCode(**(dict(row) | {"direction": Direction(row["direction"])}))
+            for row in rows.mappings()
+        ]
+
+    async def spend_group_code(self, code_hash: bytes) -> bool:
+        """Use a code once; False where none of its uses was left."""
+        spent = await self._connection.execute(
+            update(group_codes)
+            .where(group_codes.c.code_hash == code_hash, group_codes.c.uses_left > 0)
+            .values(uses_left=group_codes.c.uses_left - 1)
+        )
+        return spent.rowcount == 1
+
     async def codes(self) -> list[EnrolmentCode]:
         """Give the unused codes."""
         rows = await self._connection.execute(
@@ -131,11 +162,12 @@ def _changeable(gate: Gate) -> Mapping[str, Any]:
         "checkpoint_id": gate.checkpoint_id,
         "direction": gate.direction.value,
         "exit_policy": gate.exit_policy.value,
-        "clock_policy": gate.clock_policy.value,
         "public_key": gate.public_key,
         "agreement_key": gate.agreement_key,
         "enrolled_ms": gate.enrolled_ms,
         "revoked_ms": gate.revoked_ms,
+        "pending_ms": gate.pending_ms,
+        "certificate_serial": gate.certificate_serial,
     }
 
 
@@ -143,5 +175,4 @@ def _gate(row: RowMapping) -> Gate:
     values = dict(row)
     values["direction"] = Direction(values["direction"])
     values["exit_policy"] = ExitPolicy(values["exit_policy"])
-    values["clock_policy"] = ClockPolicy(values["clock_policy"])
     return Gate(**values)

@@ -124,7 +124,6 @@ performances: Final = Table(
     Column("guessability", JSON(none_as_null=True)),  # of its numbers; null before an import
     Column("key_storage", Text, nullable=False, server_default="sealed"),  # file, sealed, memory
     Column("key_storage_reason", Text, nullable=False, server_default=""),
-    Column("changes_logged", Boolean, nullable=False, server_default="0"),  # in ticket_changes
     CheckConstraint("length(list_key) = 32", name="list_key"),
 )
 
@@ -161,9 +160,10 @@ gates: Final = Table(
     Column("last_seen_ms", BigInteger),
     Column("last_status", JSON(none_as_null=True)),
     Column("exit_policy", Text, nullable=False, server_default="listed"),
-    Column("clock_policy", Text, nullable=False, server_default="admit"),  # or "refuse"
     Column("assignment_version", BigInteger, nullable=False, server_default="0"),
     Column("assignment_sha256", LargeBinary),  # of what that version says; null before the first
+    Column("pending_ms", BigInteger),  # since when it waits to be confirmed; null: it does not
+    Column("certificate_serial", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("direction IN ('entry', 'exit')", name="direction"),
     CheckConstraint("exit_policy IN ('listed', 'any', 'none')", name="exit_policy"),
 )
@@ -175,6 +175,17 @@ enrolment_codes: Final = Table(
     Column("gate_id", Text, ForeignKey("gates.id"), nullable=False, index=True),
     Column("expires_ms", BigInteger, nullable=False),
     Column("used_ms", BigInteger),
+)
+
+group_codes: Final = Table(  # each makes so many new gates, which wait to be confirmed
+    "group_codes",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("checkpoint_id", Text, ForeignKey("checkpoints.id"), nullable=False, index=True),
+    Column("direction", Text, nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    CheckConstraint("direction IN ('entry', 'exit')", name="direction"),
 )
 
 sources: Final = Table(
@@ -271,27 +282,6 @@ list_versions: Final = Table(
     PrimaryKeyConstraint("performance_id", "version"),
 )
 
-list_files: Final = Table(  # the pieces of published lists, each from the version that brought it
-    "list_files",
-    metadata,
-    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("sha256", LargeBinary, nullable=False, index=True),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    PrimaryKeyConstraint("performance_id", "version", "kind"),
-    CheckConstraint("kind IN ('snapshot', 'segment', 'attributes')", name="kind"),
-)
-
-ticket_changes: Final = Table(  # since the list published last; a ticket may stand here often
-    "ticket_changes",
-    metadata,
-    Column("id", _RowKey, primary_key=True),
-    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
-    Column("identifier", LargeBinary, nullable=False),
-)
-
 journals: Final = Table(
     "journals",
     metadata,
@@ -321,6 +311,24 @@ journal_forks: Final = Table(
     Column("variant", Integer, nullable=False),
     Column("blob", LargeBinary, nullable=False),
     PrimaryKeyConstraint("journal_id", "sequence", "blob_sha256"),
+)
+
+quarantined_records: Final = Table(  # what revoked gates handed in; no part of any report or feed
+    "quarantined_records",
+    metadata,
+    Column("id", _RowKey, primary_key=True),
+    Column("journal_id", Text, nullable=False),
+    Column("gate_id", Text, ForeignKey("gates.id"), nullable=False, index=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("previous_chain", LargeBinary, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    Column("forked", Boolean, nullable=False),  # contradicts what is stored of the journal
+    Column("wall_ms", BigInteger, nullable=False),  # these three: the batch's own moment
+    Column("boot_ms", BigInteger, nullable=False),
+    Column("boot_id", LargeBinary, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    UniqueConstraint("journal_id", "sequence", "chain"),
 )
 
 clock_origins: Final = Table(  # server time of a gate machine's start, as first measured

@@ -9,9 +9,9 @@ from sync_server.storage.checkpoints import SqlCheckpoints
 from sync_server.storage.facts import SqlFacts
 from sync_server.storage.gates import SqlGates
 from sync_server.storage.journals import SqlJournals
-from sync_server.storage.list_pieces import SqlPieces
 from sync_server.storage.organizations import SqlOrganizations
 from sync_server.storage.performances import SqlPerformances
+from sync_server.storage.quarantine import SqlQuarantine
 from sync_server.storage.reports import SqlReports
 from sync_server.storage.tickets import SqlTickets
 
@@ -58,14 +58,14 @@ class SqlTransaction:
         return SqlTickets(self._connection)
 
     @cached_property
-    def pieces(self) -> SqlPieces:
-        """The files of published lists, and what has changed since."""
-        return SqlPieces(self._connection)
-
-    @cached_property
     def journals(self) -> SqlJournals:
         """Journals as the gates wrote them."""
         return SqlJournals(self._connection)
+
+    @cached_property
+    def quarantine(self) -> SqlQuarantine:
+        """What revoked gates handed in."""
+        return SqlQuarantine(self._connection)
 
     @cached_property
     def facts(self) -> SqlFacts:

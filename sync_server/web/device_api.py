@@ -29,6 +29,7 @@ from admission.sync.request_signing import (
     read_authorization,
 )
 from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
+from sync_server.entities import Gate, Standing
 from sync_server.errors import EnrolmentError, LockedOutError, NotFoundError
 
 log = logging.getLogger(__name__)
@@ -51,8 +52,8 @@ class DeviceDesk(Protocol):
         """
         ...
 
-    async def public_key(self, gate: str) -> bytes | None:
-        """Give the key that a gate signs with; None if it is unknown, not enrolled or revoked."""
+    async def caller(self, gate: str) -> Gate | None:
+        """Give the gate that an id names, whatever its standing; None if there is none."""
         ...
 
     async def assignment(self, gate: str) -> bytes:
@@ -63,8 +64,8 @@ class DeviceDesk(Protocol):
         """Give the newest signed manifest of a performance that the gate holds."""
         ...
 
-    async def list_file(self, gate: str, performance: str, sha256: str) -> Path:
-        """Give a file of a published list."""
+    async def snapshot(self, gate: str, performance: str, sha256: str) -> Path:
+        """Give the file of a published snapshot."""
         ...
 
     async def list_key(self, gate: str, performance: str) -> bytes:
@@ -72,7 +73,7 @@ class DeviceDesk(Protocol):
         ...
 
     async def take(self, gate: str, batch: Batch) -> Ack:
-        """Take a batch in; durable when this returns."""
+        """Take a batch in, a revoked gate's apart from all others; durable when this returns."""
         ...
 
     async def feed(self, gate: str, stream: str, after: int) -> Feed:
@@ -179,8 +180,8 @@ def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce
     app.router.add_get("/sync/v1/assignment", _signed(_assignment))
     app.router.add_get("/sync/v1/performances/{performance}/manifest", _signed(_manifest))
     app.router.add_get("/sync/v1/performances/{performance}/key", _signed(_key))
-    app.router.add_get("/sync/v1/performances/{performance}/lists/{sha256}", _signed(_list_file))
-    app.router.add_post("/sync/v1/journals/{journal}", _signed(_upload))
+    app.router.add_get("/sync/v1/performances/{performance}/lists/{sha256}", _signed(_snapshot))
+    app.router.add_post("/sync/v1/journals/{journal}", _signed(_upload, also_revoked=True))
     app.router.add_get("/sync/v1/feed/{stream}", _signed(_feed))
     app.router.add_get("/sync/v1/live", _signed(_live))
     app.on_shutdown.append(_close_room)
@@ -190,9 +191,18 @@ async def _close_room(app: web.Application) -> None:
     app[ROOM].close()
 
 
-def _signed(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _signed(
+    handler: Handler, *, also_revoked: bool = False
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Have a handler serve gates that are in force, and no others.
+
+    Args:
+        handler: serves.
+        also_revoked: whether it serves revoked gates too: what they bring, not what they want.
+    """
+
     async def handle(request: web.Request) -> web.StreamResponse:
-        gate = await _authenticate(request)
+        gate = await _authenticate(request, also_revoked=also_revoked)
         try:
             return await handler(request, gate)
         except NotFoundError as exc:
@@ -203,14 +213,14 @@ def _signed(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamRes
     return handle
 
 
-async def _authenticate(request: web.Request) -> str:
+async def _authenticate(request: web.Request, *, also_revoked: bool) -> str:
     """Give the gate that signed a request, or refuse it with this start's nonce."""
     nonces = request.app[NONCES]
     body = await request.read() if request.can_read_body else b""
     credentials: Credentials | None = None
     try:
         credentials = read_authorization(request.headers.get("Authorization", ""))
-        await _check(request, credentials, nonces, body)
+        gate = await _check(request, credentials, nonces, body)
     except (ProtocolError, SignatureError) as exc:
         counted = 0 if credentials is None else nonces.window(credentials.gate).highest
         headers = {
@@ -219,24 +229,29 @@ async def _authenticate(request: web.Request) -> str:
             "WWW-Authenticate": "Portillon",
         }
         raise web.HTTPUnauthorized(text=str(exc), headers=headers) from None
-    return credentials.gate
+    if gate.standing is Standing.PENDING:
+        raise web.HTTPForbidden(text="an operator has to confirm this gate's check string first")
+    if gate.standing is Standing.REVOKED and not also_revoked:
+        raise web.HTTPForbidden(text="this gate was revoked: its journal is taken, nothing else")
+    return gate.id
 
 
 async def _check(
     request: web.Request, credentials: Credentials, nonces: Nonces, body: bytes
-) -> None:
-    key = await request.app[DESK].public_key(credentials.gate)
-    if key is None:
-        raise web.HTTPForbidden(text="this gate is not enrolled here, or it was revoked")
+) -> Gate:
+    gate = await request.app[DESK].caller(credentials.gate)
+    if gate is None or gate.public_key is None:
+        raise web.HTTPForbidden(text="this gate is not enrolled here")
     check_request(
         credentials,
-        public_key=key,
+        public_key=gate.public_key,
         method=request.method,
         target=request.raw_path,
         body=body,
         nonce=nonces.nonce,
         window=nonces.window(credentials.gate),
     )
+    return gate
 
 
 async def _enrol(request: web.Request) -> web.StreamResponse:
@@ -269,9 +284,9 @@ async def _key(request: web.Request, gate: str) -> web.StreamResponse:
     return web.Response(body=sealed, headers={"Cache-Control": "no-store"})
 
 
-async def _list_file(request: web.Request, gate: str) -> web.StreamResponse:
+async def _snapshot(request: web.Request, gate: str) -> web.StreamResponse:
     performance, sha256 = request.match_info["performance"], request.match_info["sha256"]
-    path = await request.app[DESK].list_file(gate, performance, sha256)
+    path = await request.app[DESK].snapshot(gate, performance, sha256)
     return web.FileResponse(path, headers={"Cache-Control": _FOREVER})
 
 

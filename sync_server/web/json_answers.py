@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from admission.ticketlist.guessability import Guessability
-from sync_server.entities import Checkpoint, Gate, Performance, instant
+from sync_server.entities import Checkpoint, Gate, Performance, Standing, instant
 from sync_server.errors import (
     ConflictError,
     ForbiddenError,
@@ -140,9 +140,9 @@ def gate_document(gate: Gate, check_string: str) -> dict[str, object]:
         "name": gate.name,
         "direction": gate.direction.value,
         "exit_policy": gate.exit_policy.value,
-        "clock_policy": gate.clock_policy.value,
         "enrolled": gate.enrolled_ms is not None,
         "revoked": gate.revoked_ms is not None,
+        "pending": gate.standing is Standing.PENDING,
         "check_string": check_string,
         "last_seen": instant_text(None if seen_ms is None else seen_ms * 1000),
     }

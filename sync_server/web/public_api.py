@@ -10,20 +10,19 @@ from typing import Final
 
 from aiohttp import web
 
-from admission.rules import ClockPolicy, ExitPolicy
+from admission.rules import ExitPolicy
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.accounts import Refused, Right, SignedIn
-from sync_server.enrollment import Enrollment
+from sync_server.enrollment import CODE_LIFE_MS, Enrollment, NewCode
 from sync_server.entities import ImportMode
 from sync_server.errors import InvalidError, LockedOutError
 from sync_server.importing import Importing
 from sync_server.planning import (
     KEEP,
     CheckpointChange,
-    GateChange,
     Keep,
     KeyStorageChoice,
     PerformanceChange,
@@ -31,6 +30,7 @@ from sync_server.planning import (
     Planning,
 )
 from sync_server.publishing import Publishing
+from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling
 from sync_server.reporting import Reporting
 from sync_server.stewarding import Stewarding
@@ -49,6 +49,7 @@ from sync_server.web.sessions import ACCOUNTS, COOKIE, check_csrf, reached_by, r
 
 TICKET_FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 PREFIX: Final = "/api/v1/"
+MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Services:
     importing: Importing
     publishing: Publishing
     reconciling: Reconciling
+    quarantine: Quarantine
     stewarding: Stewarding
     reporting: Reporting
 
@@ -84,14 +86,18 @@ def add_public_api(app: web.Application, services: Services) -> None:
     routes.add_post(PREFIX + "gates", _add_gate)
     routes.add_patch(PREFIX + "performances/{id}", _change_performance)
     routes.add_patch(PREFIX + "checkpoints/{id}", _change_checkpoint)
-    routes.add_patch(PREFIX + "gates/{id}", _change_gate)
+    routes.add_patch(PREFIX + "gates/{id}", _move_gate)
     routes.add_post(PREFIX + "performances/{id}/imports", _import)
     routes.add_post(PREFIX + "performances/{id}/publish", _publish)
     routes.add_post(PREFIX + "performances/{id}/key-storage", _choose_key_storage)
     routes.add_post(PREFIX + "performances/{id}/tickets/state", _set_state)
     routes.add_post(PREFIX + "checkpoints/{id}/resets", _reset)
     routes.add_post(PREFIX + "gates/{id}/enrolment-code", _new_code)
+    routes.add_post(PREFIX + "checkpoints/{id}/enrolment-code", _new_group_code)
+    routes.add_post(PREFIX + "gates/{id}/confirm", _confirm)
     routes.add_post(PREFIX + "gates/{id}/revoke", _revoke)
+    routes.add_get(PREFIX + "quarantine", _quarantine)
+    routes.add_post(PREFIX + "gates/{id}/release", _release)
     routes.add_get(PREFIX + "live", _live)
     routes.add_get(PREFIX + "live/events", live_events)
     routes.add_get(PREFIX + "report", _report)
@@ -257,24 +263,17 @@ async def _add_gate(request: web.Request) -> web.StreamResponse:
     checkpoint_id, name = body.text("checkpoint_id"), body.text("name")
     direction = body.choice("direction", Direction)
     exit_policy = body.choice("exit_policy", ExitPolicy, ExitPolicy.LISTED)
-    clock_policy = body.choice("clock_policy", ClockPolicy, ClockPolicy.ADMIT)
     body.finish()
-    made = await services.planning.add_gate(
-        user, checkpoint_id, name, direction, exit_policy, clock_policy
-    )
+    made = await services.planning.add_gate(user, checkpoint_id, name, direction, exit_policy)
     return _made(made)
 
 
-async def _change_gate(request: web.Request) -> web.StreamResponse:
+async def _move_gate(request: web.Request) -> web.StreamResponse:
     user, services = await _changing(request, Right.SET_UP)
     body = await read_body(request)
-    change = GateChange(
-        checkpoint_id=body.text("checkpoint_id") if body.has("checkpoint_id") else KEEP,
-        exit_policy=body.choice("exit_policy", ExitPolicy) if body.has("exit_policy") else KEEP,
-        clock_policy=body.choice("clock_policy", ClockPolicy) if body.has("clock_policy") else KEEP,
-    )
+    checkpoint_id = body.text("checkpoint_id")
     body.finish()
-    await services.planning.change_gate(user, request.match_info["id"], change)
+    await services.planning.move_gate(user, request.match_info["id"], checkpoint_id)
     return web.json_response({})
 
 
@@ -334,10 +333,48 @@ async def _reset(request: web.Request) -> web.StreamResponse:
 
 async def _new_code(request: web.Request) -> web.StreamResponse:
     user, services = await _changing(request, Right.SET_UP)
-    made = await services.enrollment.new_code(user, request.match_info["id"])
+    body = await read_body(request)
+    minutes = body.optional_integer("minutes")
+    body.finish()
+    life_ms = CODE_LIFE_MS if minutes is None else minutes * MINUTE_MS
+    made = await services.enrollment.new_code(user, request.match_info["id"], life_ms)
+    return _code(request, services, made)
+
+
+async def _new_group_code(request: web.Request) -> web.StreamResponse:
+    user, services = await _changing(request, Right.SET_UP)
+    body = await read_body(request)
+    direction = body.choice("direction", Direction, Direction.ENTRY)
+    uses, minutes = body.optional_integer("uses"), body.optional_integer("minutes")
+    body.finish()
+    made = await services.enrollment.new_group_code(
+        user, request.match_info["id"], direction, uses or 1, (minutes or 60) * MINUTE_MS
+    )
+    return _code(request, services, made)
+
+
+def _code(request: web.Request, services: Services, made: NewCode) -> web.Response:
     expires = instant_text(made.expires_ms * 1000)
     link = services.enrollment.link(made.code, reached_by(request))
     return web.json_response({"code": made.code, "expires": expires, "link": link})
+
+
+async def _confirm(request: web.Request) -> web.StreamResponse:
+    user, services = await _changing(request, Right.SET_UP)
+    await services.enrollment.confirm(user, request.match_info["id"])
+    return web.json_response({})
+
+
+async def _quarantine(request: web.Request) -> web.StreamResponse:
+    current = await require_user(request, Right.BACK_OFFICE)
+    lines = await request.config_dict[SERVICES].quarantine.lines(current.user)
+    return web.json_response([asdict(line) for line in lines])
+
+
+async def _release(request: web.Request) -> web.StreamResponse:
+    user, services = await _changing(request, Right.SET_UP)
+    released = await services.quarantine.release(user, request.match_info["id"])
+    return web.json_response({"records": released})
 
 
 async def _revoke(request: web.Request) -> web.StreamResponse:

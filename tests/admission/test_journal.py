@@ -104,7 +104,6 @@ def test_the_numbers_of_kinds_and_flags_are_final():
         "UNRESOLVED": 16,
         "NO_SENSOR": 32,
         "EXIT_POLICY": 64,
-        "PROVEN": 128,
     }
 
 

@@ -17,7 +17,7 @@ from admission.ticketlist.identifiers import identify
 from admission.ticketlist.packed import PackedList
 from admission.trust.keys import check_string, public_key
 from admission.trust.sealing import agreement_public_key, unseal
-from appliance.errors import LinkError
+from appliance.errors import LinkError, LinkRefusedError
 from appliance.storage.stored_signer import StoredSigner
 from appliance.transport.client import open_link
 
@@ -37,7 +37,7 @@ class TrialGate:
         async with open_link(self.address, "", StoredSigner(self.private_key)) as link:
             agreement = agreement_public_key(AGREEMENT)
             own = public_key(self.private_key)
-            answer = await link.enrol(Enrol(code, own, agreement))
+            answer = await link.enrol(Enrol(code, own, agreement, "unnamed machine"))
         assert answer.check == check_string(own, agreement, answer.list_keys[0], b"", b"")
         self.id, self.list_keys = answer.gate, answer.list_keys
 
@@ -183,7 +183,7 @@ async def _next(live, kind):
     return message
 
 
-async def test_a_revoked_gate_is_out_at_once(house):
+async def test_a_revoked_gate_is_out_at_once_and_may_still_bring_its_journal(house):
     gate = house.gates[0]
     async with gate.link() as link, asyncio.timeout(20):
         async with link.live() as live:
@@ -192,10 +192,48 @@ async def test_a_revoked_gate_is_out_at_once(house):
             await house.call("POST", f"gates/{gate.id}/revoke")
             with pytest.raises(LinkError):
                 await _next(live, type(None))
-        with pytest.raises(LinkError):
-            await link.upload(_batch("journal-a", _passage(house, b"i" * 16)))
-        with pytest.raises(LinkError):
-            await link.list_key(house.performance)
+        for ask in (
+            link.assignment(),
+            link.manifest(house.performance),
+            link.list_key(house.performance),
+            link.feed(house.performance, 0),
+        ):
+            with pytest.raises(LinkRefusedError, match="revoked: its journal is taken"):
+                await ask
+        with pytest.raises(LinkRefusedError):
+            async with link.live():
+                pass
+        ack = await link.upload(_batch("journal-a", _passage(house, b"i" * 16)))
+        assert (ack.head, ack.conflict) == (1, False)
+    async with house.gates[1].link() as link:
+        assert (await link.feed(house.performance, 0)).items == []
+    _, report, _ = await house.call("GET", "report")
+    assert report["occupancy"] == {house.checkpoint: 0}
+    _, held, _ = await house.call("GET", "quarantine")
+    assert [(line["gate_id"], line["records"]) for line in held] == [(gate.id, 1)]
+    await house.call("POST", f"gates/{gate.id}/release")
+    async with house.gates[1].link() as link:
+        assert len((await link.feed(house.performance, 0)).items) == 1
+    _, report, _ = await house.call("GET", "report")
+    assert report["occupancy"] == {house.checkpoint: 1}
+
+
+async def test_a_machine_that_came_by_a_group_code_gets_nothing_before_it_is_confirmed(house):
+    path = f"checkpoints/{house.checkpoint}/enrolment-code"
+    _, made, _ = await house.call("POST", path, json={"uses": 2, "minutes": 30})
+    assert made["link"] == f"portillon:enrol?v=1&server={house.address}&code={made['code']}"
+    gate = TrialGate(house.address, "new", b"n")
+    await gate.enrol(made["code"])
+    async with gate.link() as link:
+        for ask in (link.assignment(), link.upload(_batch("journal-n"))):
+            with pytest.raises(LinkRefusedError, match="has to confirm"):
+                await ask
+        _, gates, _ = await house.call("GET", "gates")
+        (line,) = [one for one in gates if one["pending"]]
+        assert (line["id"], line["name"]) == (gate.id, "unnamed machine")
+        assert (await house.call("POST", f"gates/{gate.id}/confirm"))[0] == 200
+        assert await link.assignment()
+    assert (await house.call("POST", f"gates/{gate.id}/confirm"))[0] == 409
 
 
 async def test_a_journal_belongs_to_the_gate_that_began_it(house):

@@ -4,11 +4,28 @@ import re
 
 import pytest
 
+from admission.scan import Direction
+from admission.sync.enrolment_link import EnrolmentLink, read_link
 from admission.sync.messages import Enrol
 from admission.trust.keys import check_string
 from sync_server.account_ports import Role, User
-from sync_server.enrollment import CODE_LIFE_MS, Enrollment, write_code
-from sync_server.errors import EnrolmentError, LockedOutError, NotFoundError
+from sync_server.enrollment import (
+    CODE_LIFE_MS,
+    LIFE_MS_MAX,
+    LIFE_MS_MIN,
+    USES_MAX,
+    Enrollment,
+    Whereabouts,
+    write_code,
+)
+from sync_server.entities import Standing
+from sync_server.errors import (
+    ConflictError,
+    EnrolmentError,
+    InvalidError,
+    LockedOutError,
+    NotFoundError,
+)
 
 LIST_KEY = b"L" * 32
 KEY, OTHER_KEY, AGREEMENT = b"k" * 32, b"o" * 32, b"a" * 32
@@ -129,3 +146,120 @@ async def test_a_gate_of_another_branch_gets_no_code(enrollment, venue, master):
 
 async def test_before_it_is_enrolled_a_gate_has_no_digits_to_compare(enrollment, venue):
     assert enrollment.check_string(await _gate(venue)) == ""
+
+
+HOUR_MS = 3600 * 1000
+
+
+async def _group(enrollment, master, uses=2, life_ms=HOUR_MS):
+    made = await enrollment.new_group_code(master, "c0", Direction.EXIT, uses, life_ms)
+    return made.code
+
+
+async def test_a_group_code_makes_gates_that_wait_to_be_confirmed(enrollment, venue, master, news):
+    code = await _group(enrollment, master)
+    answer = await enrollment.enrol(Enrol(code, KEY, AGREEMENT, "pi-7"), "")
+    assert answer.pending
+    gate = await _gate(venue, answer.gate)
+    assert (gate.name, gate.checkpoint_id, gate.venue_id) == ("pi-7", "c0", "venue")
+    assert (gate.direction, gate.standing) == (Direction.EXIT, Standing.PENDING)
+    assert enrollment.check_string(gate) == answer.check
+    await enrollment.confirm(master, gate.id)
+    assert (await _gate(venue, gate.id)).standing is Standing.IN_FORCE
+    assert news.lists == 1
+    with pytest.raises(ConflictError, match="does not wait"):
+        await enrollment.confirm(master, gate.id)
+
+
+async def test_a_group_code_is_good_so_often_and_no_more(enrollment, master):
+    code = await _group(enrollment, master)
+    for key in (KEY, OTHER_KEY):
+        await enrollment.enrol(Enrol(code, key, AGREEMENT), "")
+    with pytest.raises(EnrolmentError):
+        await enrollment.enrol(Enrol(code, b"3" * 32, AGREEMENT), "")
+
+
+async def test_a_group_code_ends_with_its_time(enrollment, master, clock):
+    code = await _group(enrollment, master)
+    clock.advance(3600)
+    with pytest.raises(EnrolmentError):
+        await enrollment.enrol(Enrol(code, KEY, AGREEMENT), "")
+
+
+async def test_a_machine_that_is_refused_is_neither_heard_nor_confirmed_later(
+    enrollment, venue, master
+):
+    code = await _group(enrollment, master)
+    answer = await enrollment.enrol(Enrol(code, KEY, AGREEMENT), "")
+    await enrollment.revoke(master, answer.gate)
+    assert (await _gate(venue, answer.gate)).standing is Standing.PENDING
+    with pytest.raises(ConflictError):
+        await enrollment.confirm(master, answer.gate)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n\x1b", "\u202e"])
+async def test_a_machine_without_a_printable_name_gets_one(enrollment, venue, master, name):
+    code = await _group(enrollment, master)
+    answer = await enrollment.enrol(Enrol(code, KEY, AGREEMENT, name), "")
+    assert re.fullmatch(r"[0-9a-f]{6}", answer.gate_name)
+    assert (await _gate(venue, answer.gate)).name == answer.gate_name
+
+
+@pytest.mark.parametrize(
+    ("uses", "life_ms", "field"),
+    [
+        (0, HOUR_MS, "uses"),
+        (USES_MAX + 1, HOUR_MS, "uses"),
+        (1, LIFE_MS_MIN - 1, "minutes"),
+        (1, LIFE_MS_MAX + 1, "minutes"),
+    ],
+)
+async def test_a_group_code_has_bounds(enrollment, master, uses, life_ms, field):
+    with pytest.raises(InvalidError) as caught:
+        await _group(enrollment, master, uses, life_ms)
+    assert caught.value.field == field
+
+
+async def test_a_single_code_may_live_longer_within_bounds(enrollment, master, clock):
+    made = await enrollment.new_code(master, "g0", LIFE_MS_MAX)
+    clock.advance(6 * 24 * 3600)
+    assert (await enrollment.enrol(Enrol(made.code, KEY, AGREEMENT), "")).gate == "g0"
+    for life_ms in (LIFE_MS_MIN - 1, LIFE_MS_MAX + 1):
+        with pytest.raises(InvalidError):
+            await enrollment.new_code(master, "g0", life_ms)
+
+
+async def test_nobody_makes_a_group_code_for_a_checkpoint_of_another_branch(enrollment):
+    stranger = User("x", "nowhere", "x", "X", "", Role.MASTER, "fr")
+    with pytest.raises(NotFoundError):
+        await _group(enrollment, stranger)
+
+
+def test_the_link_says_where_the_server_is_how_to_know_it_and_the_code(venue, ledger, news):
+    pins, root = (b"p" * 32, b"n" * 32), "ab" * 32
+    here = Whereabouts(("https://10.0.0.5:8443",), pins, root)
+    service = Enrollment(venue, ledger, news, [LIST_KEY], here)
+    link = read_link(service.link("ABCD-EFGH", "https://elsewhere"))
+    assert link == EnrolmentLink(("https://10.0.0.5:8443",), "ABCD-EFGH", pins, root)
+
+
+def test_without_a_configured_address_the_link_leads_where_the_browser_was(enrollment):
+    assert read_link(enrollment.link("ABCD", "http://127.0.0.1:8080")).servers == (
+        "http://127.0.0.1:8080",
+    )
+    with pytest.raises(ConflictError, match="addresses = "):
+        enrollment.link("ABCD", "http://evil host&code=X")
+
+
+async def test_the_digits_tell_another_pin_and_another_root(venue, ledger, news, enrollment):
+    gate = (await _gate(venue)).__class__(
+        "g0", "venue", "A", "c0", Direction.ENTRY, public_key=KEY, agreement_key=AGREEMENT
+    )
+    shown = {enrollment.check_string(gate)}
+    for here in (
+        Whereabouts((), (b"p" * 32,)),
+        Whereabouts((), (b"q" * 32,)),
+        Whereabouts((), (), "ab" * 32),
+    ):
+        shown.add(Enrollment(venue, ledger, news, [LIST_KEY], here).check_string(gate))
+    assert len(shown) == 4

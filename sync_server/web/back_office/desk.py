@@ -21,6 +21,7 @@ from sync_server.entities import (
     Performance,
     Venue,
 )
+from sync_server.journal_ports import QuarantineLine
 from sync_server.web.back_office.live_board import LiveReports
 
 
@@ -139,6 +140,34 @@ class BackOfficeDesk(LiveReports, Protocol):
             gate_id: of the gate.
             reached_by: base address under which the user's browser reached the server.
         """
+        ...
+
+    async def new_group_code(
+        self,
+        user: User,
+        checkpoint_id: str,
+        direction: Direction,
+        uses: int,
+        minutes: int,
+        reached_by: str,
+    ) -> NewCode:
+        """Make a code with which several machines become gates that wait to be confirmed."""
+        ...
+
+    async def confirm_gate(self, user: User, gate_id: str) -> None:
+        """Take a machine that waits in: its digits were compared."""
+        ...
+
+    async def revoke_gate(self, user: User, gate_id: str) -> None:
+        """Have a gate's key mean nothing any more."""
+        ...
+
+    async def quarantine(self, user: User) -> list[QuarantineLine]:
+        """Give what revoked gates of the user's branch have handed in."""
+        ...
+
+    async def release(self, user: User, gate_id: str) -> int:
+        """Believe what a gate has handed in; give how many records."""
         ...
 
     def check_string(self, gate: Gate) -> str:

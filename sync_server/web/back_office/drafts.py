@@ -132,6 +132,16 @@ class Check:
             return None
         return int(text[:9])
 
+    def count(self, field_name: str, most: int) -> int:
+        """Read a whole number from 1."""
+        text = self._form.text(field_name)
+        if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= most:
+            self.wrong(
+                field_name, self._words("Enter a whole number from 1 to %(most)s.", most=most)
+            )
+            return 1
+        return int(text[:9])
+
     def start(self, field_name: str, timezone: str) -> int | None:
         """Read a date and time on the venue's clock; empty is open-dated.
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from sync_server.accounts import Accounts
-from sync_server.web.back_office import imports, live, performances, set_up, sign_in
+from sync_server.web.back_office import gate_pages, imports, live, performances, set_up, sign_in
 from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.faults import tell_people
 from sync_server.web.back_office.frame import PAGES
@@ -58,4 +58,5 @@ def add_back_office(
     performances.add_routes(app)
     imports.add_routes(app)
     set_up.add_routes(app)
+    gate_pages.add_routes(app)
     return board

@@ -15,9 +15,8 @@ from sync_server.web.back_office.desk import BackOfficeDesk, Catalogue
 from sync_server.web.back_office.drafts import Check, Draft
 from sync_server.web.back_office.forms import Form, read_own_form
 from sync_server.web.back_office.frame import Flash, show, words_of
-from sync_server.web.qr import qr_svg
 from sync_server.web.rendering import Words
-from sync_server.web.sessions import reached_by, require_user
+from sync_server.web.sessions import require_user
 
 DESK: Final[web.AppKey[BackOfficeDesk]] = web.AppKey("desk")
 UNPROCESSABLE: Final = 422
@@ -36,7 +35,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/set-up/venues/{venue}/checkpoints", add_checkpoint)
     app.router.add_post("/set-up/venues/{venue}/checkpoints/{checkpoint}", change_checkpoint)
     app.router.add_post("/set-up/venues/{venue}/gates", add_gate)
-    app.router.add_post("/set-up/venues/{venue}/gates/{gate}/code", new_code)
 
 
 async def venues_page(request: web.Request) -> web.StreamResponse:
@@ -63,8 +61,8 @@ async def add_venue(request: web.Request) -> web.StreamResponse:
 async def venue_page(request: web.Request) -> web.StreamResponse:
     """Show a venue: its shows, its doors, and the forms that make more of them."""
     current = await require_user(request, Right.SET_UP)
-    catalogue, venue = await _venue(request, current)
-    return await _show_venue(request, current, catalogue, venue, Draft())
+    catalogue, venue = await venue_of(request, current)
+    return await show_venue(request, current, catalogue, venue, Draft())
 
 
 class _OfVenue(Protocol):
@@ -78,7 +76,7 @@ class _OfVenue(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class Sent:
     """A form of the venue's page."""
 
     current: Current
@@ -91,22 +89,22 @@ class _Sent:
 
 async def add_event(request: web.Request) -> web.StreamResponse:
     """Make an event."""
-    sent = await _sent(request, "event")
+    sent = await read_sent(request, "event")
     name = sent.check.name("name")
-    return await _finish(
+    return await finish(
         request, sent, lambda: sent.desk.add_event(sent.current.user, sent.venue.id, name)
     )
 
 
 async def add_performance(request: web.Request) -> web.StreamResponse:
     """Make a performance of an event."""
-    sent = await _sent(request, "performance")
+    sent = await read_sent(request, "performance")
     name = sent.check.name("name")
     starts_ms = sent.check.start("starts", sent.venue.timezone)
     event = sent.form.text("event")
-    if not _is_among(event, sent.catalogue.events, sent.venue):
+    if not is_among(event, sent.catalogue.events, sent.venue):
         sent.check.wrong("event", (await words_of(request))("Choose an event."))
-    return await _finish(
+    return await finish(
         request,
         sent,
         lambda: sent.desk.add_performance(sent.current.user, event, name, starts_ms),
@@ -115,10 +113,10 @@ async def add_performance(request: web.Request) -> web.StreamResponse:
 
 async def add_checkpoint(request: web.Request) -> web.StreamResponse:
     """Make a checkpoint."""
-    sent = await _sent(request, "checkpoint")
+    sent = await read_sent(request, "checkpoint")
     name, capacity = sent.check.name("name"), sent.check.capacity("capacity")
     performances = sent.form.every("performances")
-    return await _finish(
+    return await finish(
         request,
         sent,
         lambda: sent.desk.add_checkpoint(
@@ -130,12 +128,12 @@ async def add_checkpoint(request: web.Request) -> web.StreamResponse:
 async def change_checkpoint(request: web.Request) -> web.StreamResponse:
     """Change what a checkpoint controls, and how many people it holds."""
     checkpoint = request.match_info["checkpoint"]
-    sent = await _sent(request, f"checkpoint-{checkpoint}")
-    if not _is_among(checkpoint, sent.catalogue.checkpoints, sent.venue):
+    sent = await read_sent(request, f"checkpoint-{checkpoint}")
+    if not is_among(checkpoint, sent.catalogue.checkpoints, sent.venue):
         raise NotFoundError("checkpoint")
     capacity = sent.check.capacity("capacity")
     performances = sent.form.every("performances")
-    return await _finish(
+    return await finish(
         request,
         sent,
         lambda: sent.desk.change_checkpoint(sent.current.user, checkpoint, capacity, performances),
@@ -144,57 +142,35 @@ async def change_checkpoint(request: web.Request) -> web.StreamResponse:
 
 async def add_gate(request: web.Request) -> web.StreamResponse:
     """Make a gate at a checkpoint."""
-    sent = await _sent(request, "gate")
+    sent = await read_sent(request, "gate")
     words = await words_of(request)
     name = sent.check.name("name")
     checkpoint, direction = sent.form.text("checkpoint"), sent.form.text("direction")
-    if not _is_among(checkpoint, sent.catalogue.checkpoints, sent.venue):
+    if not is_among(checkpoint, sent.catalogue.checkpoints, sent.venue):
         sent.check.wrong("checkpoint", words("Choose a checkpoint."))
     if direction not in list(Direction):
         sent.check.wrong("direction", words("Choose a direction."))
-    return await _finish(
+    return await finish(
         request,
         sent,
         lambda: sent.desk.add_gate(sent.current.user, checkpoint, name, Direction(direction)),
     )
 
 
-async def new_code(request: web.Request) -> web.StreamResponse:
-    """Make a gate's enrolment code and show it, this once."""
-    current, _ = await read_own_form(request, Right.SET_UP)
-    catalogue, venue = await _venue(request, current)
-    gate = next(
-        (
-            gate
-            for gate in catalogue.gates
-            if gate.id == request.match_info["gate"] and gate.venue_id == venue.id
-        ),
-        None,
-    )
-    if gate is None:
-        raise NotFoundError("gate")
-    code = await request.config_dict[DESK].new_code(current.user, gate.id, reached_by(request))
-    words = await words_of(request)
-    context = {
-        "venue": venue,
-        "gate": gate,
-        "code": code,
-        "qr": qr_svg(code.link, words("Enrolment link of %(gate)s", gate=gate.name)),
-        "zone": ZoneInfo(venue.timezone),
-    }
-    path = f"/set-up/venues/{venue.id}"
-    return await show(request, current, "code.html", "set_up", context, path=path)
+async def read_sent(request: web.Request, form_name: str) -> Sent:
+    """Read a form of a venue's page.
 
-
-async def _sent(request: web.Request, form_name: str) -> _Sent:
+    Raises:
+        NotFoundError: if the venue is out of reach.
+    """
     current, form = await read_own_form(request, Right.SET_UP)
-    catalogue, venue = await _venue(request, current)
+    catalogue, venue = await venue_of(request, current)
     check = Check(form_name, form, await words_of(request))
-    return _Sent(current, catalogue, venue, form, check, request.config_dict[DESK])
+    return Sent(current, catalogue, venue, form, check, request.config_dict[DESK])
 
 
-async def _finish(
-    request: web.Request, sent: _Sent, work: Callable[[], Awaitable[object]]
+async def finish(
+    request: web.Request, sent: Sent, work: Callable[[], Awaitable[object]]
 ) -> web.StreamResponse:
     """Do what a form asks for and show the venue anew, or the form again with what is wrong."""
     if sent.check.is_good:
@@ -207,10 +183,15 @@ async def _finish(
         else:
             done = sent.check.draft.name.partition("-")[0]
             raise web.HTTPSeeOther(f"/set-up/venues/{sent.venue.id}?done={done}")
-    return await _show_venue(request, sent.current, sent.catalogue, sent.venue, sent.check.draft)
+    return await show_venue(request, sent.current, sent.catalogue, sent.venue, sent.check.draft)
 
 
-async def _venue(request: web.Request, current: Current) -> tuple[Catalogue, Venue]:
+async def venue_of(request: web.Request, current: Current) -> tuple[Catalogue, Venue]:
+    """Give the venue of a request's address, and what is set up there.
+
+    Raises:
+        NotFoundError: if it is out of reach.
+    """
     catalogue = await request.config_dict[DESK].catalogue(current.user)
     for venue in catalogue.venues:
         if venue.id == request.match_info["venue"]:
@@ -231,9 +212,11 @@ async def _show_venues(request: web.Request, current: Current, draft: Draft) -> 
     )
 
 
-async def _show_venue(
+async def show_venue(
     request: web.Request, current: Current, catalogue: Catalogue, venue: Venue, draft: Draft
 ) -> web.Response:
+    """Show a venue's page, with a form of it as it was sent."""
+    held = await request.config_dict[DESK].quarantine(current.user)
     events = [event for event in catalogue.events if event.venue_id == venue.id]
     ids = {event.id for event in events}
     done = _done(await words_of(request), request.query.get("done", ""))
@@ -249,6 +232,7 @@ async def _show_venue(
             "performances": [one for one in catalogue.performances if one.event_id in ids],
             "checkpoints": [one for one in catalogue.checkpoints if one.venue_id == venue.id],
             "gates": [gate for gate in catalogue.gates if gate.venue_id == venue.id],
+            "quarantine": {line.gate_id: line for line in held},
             "check_string": request.config_dict[DESK].check_string,
             "draft": draft,
         },
@@ -270,9 +254,16 @@ def _done(words: Words, what: str) -> str:
             return words("The checkpoint was saved.")
         case "gate":
             return words("The gate was created. Make an enrolment code for it.")
+        case "confirmed":
+            return words("The gate was confirmed: it fetches its lists now.")
+        case "revoked":
+            return words("The gate was revoked: it gets nothing any more.")
+        case "released":
+            return words("What the gate handed in counts now.")
         case _:
             return ""
 
 
-def _is_among(wanted: str, things: Iterable[_OfVenue], venue: Venue) -> bool:
+def is_among(wanted: str, things: Iterable[_OfVenue], venue: Venue) -> bool:
+    """Tell whether an id is that of one of some things, and of this venue."""
     return any(thing.id == wanted and thing.venue_id == venue.id for thing in things)

@@ -23,6 +23,7 @@ from sync_server.entities import (
     Venue,
 )
 from sync_server.errors import ConflictError
+from sync_server.journal_ports import QuarantineLine
 from sync_server.reporting import (
     AnomalyLine,
     AnomalyPassage,
@@ -202,6 +203,7 @@ class FakeDesk(FakeReports):
         self.checkpoints = [Checkpoint("c1", "v1", "Grande salle", None, 540, ("p1",))]
         self.gates = [Gate("g1", "v1", "Porte A", "c1", Direction.ENTRY)]
         self.runs: list[ImportRun] = []
+        self.held: list[QuarantineLine] = []
         self.asked: list[tuple[object, ...]] = []
         self.refusal: Exception | None = None
 
@@ -258,6 +260,31 @@ class FakeDesk(FakeReports):
         code = "K7QM-2XVD-94BT-HW3F"
         link = f"portillon:enrol?v=1&server={reached_by}&code={code}"
         return NewCode(code, START_MS + 900_000, link)
+
+    async def new_group_code(
+        self,
+        user: User,
+        checkpoint_id: str,
+        direction: Direction,
+        uses: int,
+        minutes: int,
+        reached_by: str,
+    ) -> NewCode:
+        self._ask("group", checkpoint_id, direction, uses, minutes)
+        return await self.new_code(user, "several", reached_by)
+
+    async def confirm_gate(self, user: User, gate_id: str) -> None:
+        self._ask("confirm", gate_id)
+
+    async def revoke_gate(self, user: User, gate_id: str) -> None:
+        self._ask("revoke", gate_id)
+
+    async def quarantine(self, user: User) -> list[QuarantineLine]:
+        return self.held
+
+    async def release(self, user: User, gate_id: str) -> int:
+        self._ask("release", gate_id)
+        return 1
 
     def check_string(self, gate: Gate) -> str:
         return "" if gate.enrolled_ms is None else "4821 0937"

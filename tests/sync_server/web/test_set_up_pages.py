@@ -6,6 +6,7 @@ import pytest
 
 from admission.scan import Direction
 from sync_server.errors import ConflictError, InvalidError
+from sync_server.journal_ports import QuarantineLine
 
 HOSTILE = "<script>alert('x')</script>\"{{ 7*7 }}"
 
@@ -136,8 +137,69 @@ async def test_an_enrolment_code_is_shown_by_the_answer_and_nowhere_else(signed_
     status, text = await signed_in.post("/set-up/venues/v1/gates/g1/code", {})
     assert status == 200
     assert text.count("K7QM-2XVD-94BT-HW3F") == 2
+    assert "portillon:enrol?v=1&amp;server=http://" in text
+    assert '<svg role="img"' in text  # the link as a QR code, drawn into the page itself
     _, text = await signed_in.get("/set-up/venues/v1")
     assert "K7QM" not in text
+
+
+async def test_a_code_for_several_machines_says_that_each_waits_to_be_confirmed(signed_in, desk):
+    fields = {"checkpoint": "c1", "direction": "entry", "uses": "8", "hours": "2"}
+    status, text = await signed_in.post("/set-up/venues/v1/group-codes", fields)
+    assert status == 200
+    assert desk.asked[0] == ("group", "c1", Direction.ENTRY, 8, 120)
+    assert "K7QM-2XVD-94BT-HW3F" in text
+    assert "Elle ne reçoit rien" in text
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("uses", "0"),
+        ("uses", "201"),
+        ("uses", ""),
+        ("hours", "169"),
+        ("hours", "-1"),
+        ("checkpoint", "c9"),
+        ("direction", "up"),
+    ],
+)
+async def test_a_code_for_several_machines_has_bounds(signed_in, desk, field, value):
+    fields = {"checkpoint": "c1", "direction": "entry", "uses": "8", "hours": "2"} | {field: value}
+    status, text = await signed_in.post("/set-up/venues/v1/group-codes", fields)
+    assert status == 422
+    assert f'href="#group-{field}"' in text
+    assert desk.asked == []
+
+
+async def test_a_waiting_machine_is_confirmed_or_refused_beside_its_digits(signed_in, desk):
+    desk.gates = [replace(desk.gates[0], public_key=b"k" * 32, enrolled_ms=1, pending_ms=1)]
+    _, text = await signed_in.get("/set-up/venues/v1")
+    assert "4821 0937" in text
+    assert "à confirmer" in text
+    for what, told in (("confirm", "La porte est confirmée"), ("revoke", "La porte est révoquée")):
+        status, goal = await signed_in.post(f"/set-up/venues/v1/gates/g1/{what}", {})
+        assert status == 303
+        assert told in (await signed_in.get(goal))[1]
+    assert desk.asked == [("confirm", "g1"), ("revoke", "g1")]
+
+
+async def test_what_a_revoked_gate_handed_in_is_listed_and_released_by_a_person(signed_in, desk):
+    desk.gates = [replace(desk.gates[0], public_key=b"k" * 32, enrolled_ms=1, revoked_ms=1)]
+    desk.held = [QuarantineLine("g1", 3, 1, 2)]
+    _, text = await signed_in.get("/set-up/venues/v1")
+    assert "3 enregistrements mis à part" in text
+    status, goal = await signed_in.post("/set-up/venues/v1/gates/g1/release", {})
+    assert status == 303
+    assert "compte désormais" in (await signed_in.get(goal))[1]
+    assert desk.asked == [("release", "g1")]
+
+
+async def test_a_refusal_of_an_action_is_told_on_the_page(signed_in, desk):
+    desk.refusal = ConflictError("not_pending", "this gate does not wait to be confirmed")
+    status, text = await signed_in.post("/set-up/venues/v1/gates/g1/confirm", {})
+    assert status == 422
+    assert "this gate does not wait" in text or "n’attend pas" in text
 
 
 @pytest.mark.parametrize(
@@ -156,7 +218,17 @@ async def test_what_is_not_the_users_is_not_there(signed_in, path):
     assert "Introuvable" in text
 
 
-@pytest.mark.parametrize("path", ["/set-up/venues/v9/events", "/set-up/venues/v1/checkpoints/c9"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/set-up/venues/v9/events",
+        "/set-up/venues/v1/checkpoints/c9",
+        "/set-up/venues/v1/gates/g9/code",
+        "/set-up/venues/v1/gates/g9/confirm",
+        "/set-up/venues/v1/gates/g9/revoke",
+        "/set-up/venues/v1/gates/g9/release",
+    ],
+)
 async def test_nothing_can_be_sent_to_what_is_not_the_users(signed_in, desk, path):
     status, _ = await signed_in.post(path, {"name": "x"})
     assert status == 404
@@ -178,6 +250,10 @@ async def test_an_operator_has_no_set_up(browser, accounts):
         "/set-up",
         "/set-up/venues/v1/events",
         "/set-up/venues/v1/gates/g1/code",
+        "/set-up/venues/v1/gates/g1/confirm",
+        "/set-up/venues/v1/gates/g1/revoke",
+        "/set-up/venues/v1/gates/g1/release",
+        "/set-up/venues/v1/group-codes",
         "/performances/p1/publish",
         "/performances/p1/state",
         "/performances/p1/reset",

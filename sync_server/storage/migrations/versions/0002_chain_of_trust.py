@@ -24,49 +24,57 @@ def upgrade() -> None:
         sa.Column("key_storage_reason", sa.Text(), server_default="", nullable=False),
     )
     op.add_column("imports", sa.Column("guessability", sa.JSON(none_as_null=True), nullable=True))
-    # the pieces of published lists, and which tickets have changed since
+    _add_device_identity()
+
+
+def _add_device_identity() -> None:
+    """Codes for several gates, gates that wait, and what revoked gates hand in."""
+    op.add_column("gates", sa.Column("pending_ms", sa.BigInteger(), nullable=True))
     op.add_column(
-        "performances",
-        sa.Column("changes_logged", sa.Boolean(), server_default="0", nullable=False),
+        "gates",
+        sa.Column("certificate_serial", sa.BigInteger(), server_default="0", nullable=False),
     )
     op.create_table(
-        "list_files",
-        sa.Column("performance_id", sa.Text(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('snapshot', 'segment', 'attributes')", name=op.f("ck_list_files_kind")
-        ),
+        "group_codes",
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("checkpoint_id", sa.Text(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("uses_left", sa.Integer(), nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("direction IN ('entry', 'exit')", name=op.f("ck_group_codes_direction")),
         sa.ForeignKeyConstraint(
-            ["performance_id"],
-            ["performances.id"],
-            name=op.f("fk_list_files_performance_id"),
+            ["checkpoint_id"], ["checkpoints.id"], name=op.f("fk_group_codes_checkpoint_id")
         ),
-        sa.PrimaryKeyConstraint("performance_id", "version", "kind", name=op.f("pk_list_files")),
-    )
-    op.create_index(op.f("ix_list_files_sha256"), "list_files", ["sha256"], unique=False)
-    op.create_table(
-        "ticket_changes",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("performance_id", sa.Text(), nullable=False),
-        sa.Column("identifier", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["performance_id"],
-            ["performances.id"],
-            name=op.f("fk_ticket_changes_performance_id"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_changes")),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_group_codes")),
     )
     op.create_index(
-        op.f("ix_ticket_changes_performance_id"),
-        "ticket_changes",
-        ["performance_id"],
-        unique=False,
+        op.f("ix_group_codes_checkpoint_id"), "group_codes", ["checkpoint_id"], unique=False
     )
-    # what a gate does while it has no trusted time
-    op.add_column(
-        "gates", sa.Column("clock_policy", sa.Text(), server_default="admit", nullable=False)
+    op.create_table(
+        "quarantined_records",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("gate_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("previous_chain", sa.LargeBinary(), nullable=False),
+        sa.Column("chain", sa.LargeBinary(), nullable=False),
+        sa.Column("blob", sa.LargeBinary(), nullable=False),
+        sa.Column("forked", sa.Boolean(), nullable=False),
+        sa.Column("wall_ms", sa.BigInteger(), nullable=False),
+        sa.Column("boot_ms", sa.BigInteger(), nullable=False),
+        sa.Column("boot_id", sa.LargeBinary(), nullable=False),
+        sa.Column("received_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["gate_id"], ["gates.id"], name=op.f("fk_quarantined_records_gate_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined_records")),
+        sa.UniqueConstraint(
+            "journal_id",
+            "sequence",
+            "chain",
+            name=op.f("uq_quarantined_records_journal_id_sequence_chain"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_quarantined_records_gate_id"), "quarantined_records", ["gate_id"], unique=False
     )
