@@ -67,6 +67,7 @@ class Flag(IntFlag):
     UNRESOLVED = 16  # a grant whose end nobody knows
     NO_SENSOR = 32  # the lane cannot tell whether somebody went through
     EXIT_POLICY = 64  # refused, but the exit opened all the same
+    PROVEN = 128  # no list held the ticket: its own signature proved its class
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -331,4 +332,5 @@ def _passage(journal: str, record: Record, at: datetime) -> Passage:
         override=bool(record.flags & Flag.OVERRIDE),
         unresolved=bool(record.flags & Flag.UNRESOLVED),
         ticket_class=None if record.ticket_class is None else class_of(record.ticket_class),
+        proven=bool(record.flags & Flag.PROVEN),
     )

@@ -31,6 +31,7 @@ class Passage:
         override: a steward let the person through and said why.
         unresolved: a grant whose end nobody knows; it counts as a passage.
         ticket_class: category and rule as the gate knew them; None for an unlisted number.
+        proven: no list held the ticket: its own signature proved its class.
     """
 
     gate: str
@@ -43,6 +44,7 @@ class Passage:
     override: bool = False
     unresolved: bool = False
     ticket_class: TicketClass | None = None
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def canonical(fact: Fact) -> bytes:
         case Passage():
             parts += [fact.performance, fact.identifier, fact.direction.value]
             parts += [fact.override, fact.unresolved, fact.ticket_class]
+            parts += ["proven"] if fact.proven else []
         case Reset():
             parts += [fact.performance, fact.identifier]
         case FreeCrossing():

@@ -4,8 +4,8 @@ Called by the gate, the conformance runner and `reconcile`. Knows no clock, no s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final, assert_never
 
@@ -21,8 +21,11 @@ from admission.ticket import (
     Single,
     Ticket,
     TicketState,
+    Window,
 )
 from admission.verdict import Answer, Deny, Grant, Verdict
+
+_NO_TIME: Final = timedelta(0)
 
 
 @unique
@@ -56,12 +59,14 @@ class GateConditions:
             (`list_untrusted` or `list_expired`).
         clock_trusted: whether `now` may be relied on.
         clock_policy: what lines 12, 15 and 16 do if it may not.
+        clock_uncertainty: how far a trusted `now` may be off; widens a rotating code's time.
     """
 
     locked: bool = False
     list_faults: Mapping[str, Answer] = field(default_factory=dict)
     clock_trusted: bool = True
     clock_policy: ClockPolicy = ClockPolicy.ADMIT
+    clock_uncertainty: timedelta = _NO_TIME
 
 
 ORDINARY: Final = GateConditions()
@@ -131,15 +136,15 @@ def judge(
         history: every fact that the gate knows, pending grants included.
         conditions: what the gate adds of its own.
     """
-    number = strip(presented)
-    if not is_well_formed(number):
+    text = strip(presented)
+    if not is_well_formed(text):
         return Deny(Answer.MALFORMED)
-    leaving = _leave_of_inside(number, checkpoint, direction, holdings, history)
+    leaving = _leave_of_inside(text, checkpoint, direction, holdings, history)
     if leaving is not None:
         return leaving
-    found = locate(number, checkpoint, holdings, history)
+    found = locate(text, checkpoint, holdings, history, direction)
     if found is None:
-        return _deny_not_here(number, checkpoint, holdings, history, conditions)
+        return _deny_not_here(text, checkpoint, holdings, history, conditions)
     performance, ticket = found
     use = history.use(TicketKey(checkpoint.id, performance.id, ticket.identifier), performance)
     answer = (
@@ -148,7 +153,7 @@ def judge(
         or refusal_by_state(ticket.state)
         or _refusal_by_rule(ticket, use, direction, performance, now, conditions)
         or _refusal_by_filters(ticket, performance, checkpoint)
-        or _refusal_by_window(performance, now, conditions)
+        or _refusal_by_window(performance, ticket.windows, now, conditions)
         or _refusal_by_capacity(checkpoint, direction, history)
     )
     if answer is None:
@@ -157,45 +162,81 @@ def judge(
 
 
 def locate(
-    number: str, checkpoint: Checkpoint, holdings: Holdings, history: History
+    text: str,
+    checkpoint: Checkpoint,
+    holdings: Holdings,
+    history: History,
+    direction: Direction = Direction.EXIT,
 ) -> tuple[Performance, Ticket] | None:
-    """Find a number in the checkpoint's performances, or None.
+    """Find what was presented in the checkpoint's performances, or None.
 
     Two of them holding it is refused when they are chosen together, by the server, which knows
-    the numbers. Should it happen all the same, the first chosen counts: a gate never stops.
+    the numbers. Should it happen all the same, the first chosen counts: a gate never stops. A
+    number that some list holds is that list's, whatever a signature says.
     """
     held = holdings.performances
-    for search in (_listed, _remembered):
-        for name in checkpoint.performances:
-            if name in held:
-                ticket = search(number, name, holdings, history)
-                if ticket is not None:
-                    return held[name], ticket
+    here = [name for name in checkpoint.performances if name in held]
+    for search in (_listed, _proven, _remembered):
+        for name in here:
+            ticket = None
+            if direction is Direction.EXIT or not _is_bare(text, name, holdings):
+                ticket = search(text, name, holdings, history)
+            if ticket is None or (ticket.proven and _is_listed_elsewhere(text, name, holdings)):
+                continue
+            return held[name], ticket
     return None
 
 
-def hold(number: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
-    """Give the ticket a performance holds: by its list, else by an unforgotten passage."""
-    return _listed(number, performance, holdings, history) or _remembered(
-        number, performance, holdings, history
+def hold(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+    """Give the ticket a performance holds: by its list, else proven, else by a passage."""
+    return (
+        _listed(text, performance, holdings, history)
+        or _proven(text, performance, holdings, history)
+        or _remembered(text, performance, holdings, history)
     )
 
 
-def _listed(number: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+def _listed(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
     del history
-    return holdings.find(performance, holdings.identify(performance, number))
+    shown = holdings.present(performance, text)
+    if shown is None:
+        return holdings.find(performance, holdings.identify(performance, text))
+    ticket = holdings.find(performance, holdings.identify(performance, shown.number))
+    if ticket is None or shown.window is None:
+        return ticket
+    return replace(ticket, windows=(shown.window,))
 
 
-def _remembered(
-    number: str, performance: str, holdings: Holdings, history: History
-) -> Ticket | None:
+def _proven(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+    del history
+    shown = holdings.present(performance, text)
+    return None if shown is None else shown.proven
+
+
+def _remembered(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+    shown = holdings.present(performance, text)
+    number = text if shown is None else shown.number
     identifier = holdings.identify(performance, number)
     known = history.remembered_class(performance, identifier)
     return None if known is None else Ticket(identifier, known, TicketState.CANCELED)
 
 
+def _is_bare(text: str, performance: str, holdings: Holdings) -> bool:
+    shown = holdings.present(performance, text)
+    return shown is not None and shown.is_bare
+
+
+def _is_listed_elsewhere(text: str, performance: str, holdings: Holdings) -> bool:
+    shown = holdings.present(performance, text)
+    return shown is not None and any(
+        holdings.find(other, holdings.identify(other, shown.number)) is not None
+        for other in holdings.performances
+        if other != performance
+    )
+
+
 def _leave_of_inside(
-    number: str,
+    text: str,
     checkpoint: Checkpoint,
     direction: Direction,
     holdings: Holdings,
@@ -208,7 +249,7 @@ def _leave_of_inside(
     if direction is not Direction.EXIT:
         return None
     for name in checkpoint.performances:
-        ticket = hold(number, name, holdings, history) if name in holdings.performances else None
+        ticket = hold(text, name, holdings, history) if name in holdings.performances else None
         if ticket is not None:
             use = history.use(TicketKey(checkpoint.id, name, ticket.identifier), None)
             if leaves_inside(ticket.ticket_class.rule, use, direction):
@@ -230,7 +271,7 @@ def opens_on_refusal(policy: ExitPolicy, denied: Deny) -> bool:
 
 
 def _deny_not_here(
-    number: str,
+    text: str,
     checkpoint: Checkpoint,
     holdings: Holdings,
     history: History,
@@ -242,7 +283,7 @@ def _deny_not_here(
             (name, ticket)
             for name in sorted(holdings.performances)
             if name not in checkpoint.performances
-            and (ticket := hold(number, name, holdings, history)) is not None
+            and (ticket := hold(text, name, holdings, history)) is not None
         ),
         (None, None),
     )
@@ -293,15 +334,21 @@ def _refusal_by_filters(
 
 
 def _refusal_by_window(
-    performance: Performance, now: datetime, conditions: GateConditions
+    performance: Performance,
+    windows: tuple[Window, ...],
+    now: datetime,
+    conditions: GateConditions,
 ) -> Answer | None:
     if not conditions.clock_trusted and not _clock_refuses(conditions):
         return None
     blind = not conditions.clock_trusted
-    start, end = performance.admits_from, performance.admits_until
-    if start is not None and (blind or now < start):
+    bounds = [(performance.admits_from, performance.admits_until, _NO_TIME)]
+    for window in windows:
+        slack = conditions.clock_uncertainty if window.is_reading else _NO_TIME
+        bounds.append((window.start, window.end, slack))
+    if any(start is not None and (blind or now < start - slack) for start, _, slack in bounds):
         return Answer.NOT_YET_VALID
-    if end is not None and (blind or now >= end):
+    if any(end is not None and (blind or now >= end + slack) for _, end, slack in bounds):
         return Answer.NO_LONGER_VALID
     return None
 

@@ -33,9 +33,10 @@ class Scan:
         id: names the scan in logs, where the number must not appear.
         number: the normalised ticket number; "" where the payload was no text (it is malformed).
         direction: of the reader.
-        at: aware UTC instant of the read, the gate's clock.
+        at: aware UTC instant of the read, in the gate's trusted time.
         boot_ms: milliseconds since the machine started, at the same moment.
         reader: the reader's configured name.
+        wall_ms: the wall clock, at the same moment.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Scan:
     at: datetime
     boot_ms: int
     reader: str
+    wall_ms: int
 
 
 def normalise(payload: bytes) -> str:

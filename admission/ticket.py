@@ -64,6 +64,22 @@ class TicketClass:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """When a presented text counts, beside its performance's own bounds.
+
+    Attributes:
+        start: first instant, aware; None is no bound.
+        end: first instant at which it is over, aware; None is no bound.
+        is_reading: the bounds were read off another clock (a rotating code's), so that the gate's
+            own uncertainty widens them.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    is_reading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """One ticket of a performance.
 
@@ -72,11 +88,32 @@ class Ticket:
             `limits.IDENTIFIER_BYTES` on gates. The rules only compare it.
         ticket_class: its category and rule.
         state: as the installed list says.
+        proven: no list holds it: its own signature says what it is.
+        windows: when what was presented counts, where it says so itself.
     """
 
     identifier: bytes
     ticket_class: TicketClass
     state: TicketState
+    proven: bool = False
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a presented text is in a performance, where it is more than a plain number.
+
+    Attributes:
+        number: what lists and passages know it by.
+        proven: the ticket that it proves, where no list of the performance holds its number.
+        window: when a rotating code counts, whatever it names; None for any other text.
+        is_bare: it is no rotating code although the performance wants one at its entries.
+    """
+
+    number: str
+    proven: Ticket | None = None
+    window: Window | None = None
+    is_bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +184,8 @@ class Holdings(Protocol):
 
     def find(self, performance: str, identifier: bytes) -> Ticket | None:
         """Give the ticket that a performance's list holds under an identifier, or None."""
+        ...
+
+    def present(self, performance: str, text: str) -> Presented | None:
+        """Give what a text is in a performance; None for a plain number."""
         ...

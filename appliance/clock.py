@@ -1,6 +1,7 @@
 """The machine's clocks and its randomness for ids: the only place that reads them."""
 
 import asyncio
+import ctypes
 import secrets
 import time
 from collections.abc import Callable
@@ -10,12 +11,28 @@ from pathlib import Path
 from typing import Final
 
 from admission.ids import ID_ENTROPY_BYTES, new_id
+from admission.trust.trusted_time import TimeQuality
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_SYNCED_MARK: Final = Path("/run/systemd/timesync/synchronized")
+_CLOCKS_WITH_BATTERY: Final = Path("/sys/class/rtc")
+_EPOCH_MARK: Final = Path("/usr/lib/clock-epoch")  # its date is that of the image
+_SOFTWARE_DATE: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_TIMEX_BYTES: Final = 512  # the kernel's struct has 208 or fewer
+_TIME_ERROR: Final = 5  # adjtimex: the clock is not synchronised
 
 
 class SystemClock:
     """Implements `ports.Clock` over the machine's clocks."""
+
+    def __init__(self, has_battery: bool | None = None) -> None:
+        """Take what is known of the machine.
+
+        Args:
+            has_battery: whether a clock with a battery set the wall clock at the machine's start;
+                None asks the kernel.
+        """
+        self._has_battery = _was_set_by_battery() if has_battery is None else has_battery
 
     def now(self) -> datetime:
         """Wall-clock time, aware, UTC."""
@@ -29,9 +46,43 @@ class SystemClock:
         """Nanoseconds on a clock that never steps."""
         return time.monotonic_ns()
 
+    def wall_quality(self) -> TimeQuality:
+        """Tell how the wall clock came by its time."""
+        if _is_synchronised():
+            return TimeQuality.SYNCED
+        return TimeQuality.RTC if self._has_battery else TimeQuality.SAVED
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+def software_date() -> datetime:
+    """Give a date before which no time can be the present one: the image's, else the release's."""
+    try:
+        marked = datetime.fromtimestamp(_EPOCH_MARK.stat().st_mtime, UTC)
+    except OSError:
+        return _SOFTWARE_DATE
+    return max(marked, _SOFTWARE_DATE)
+
+
+def _is_synchronised() -> bool:
+    """Ask the kernel whether a time server keeps its clock right, or timesyncd where it may not."""
+    try:
+        state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    except AttributeError:  # another system's C library
+        state = -1
+    return 0 <= state < _TIME_ERROR or _SYNCED_MARK.exists()
+
+
+def _was_set_by_battery() -> bool:
+    try:
+        return any(
+            mark.read_text("ascii").strip() == "1"
+            for mark in _CLOCKS_WITH_BATTERY.glob("*/hctosys")
+        )
+    except OSError:
+        return False
 
 
 def boot_id() -> bytes:

@@ -19,6 +19,7 @@ READER_KINDS: Final = ("camera", "folder", "serial")
 TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
+BATTERIES: Final = ("ask", "yes", "no")
 LANGUAGES: Final = ("fr", "en")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
 _I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
@@ -148,6 +149,23 @@ class PageConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockConfig:
+    """What the machine's own clock is worth.
+
+    Attributes:
+        battery: one of BATTERIES: whether a clock with a battery set it at the machine's start;
+            "ask" the kernel, which does not know of clocks that a unit of its own reads.
+    """
+
+    battery: str = "ask"
+
+    @property
+    def has_battery(self) -> bool | None:
+        """Whether one set it; None where the kernel is asked."""
+        return {"yes": True, "no": False}.get(self.battery)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file.
 
@@ -163,6 +181,7 @@ class Config:
         display: the display.
         signals: light and sound.
         page: the gate's own page.
+        clock: the machine's.
     """
 
     path: Path
@@ -175,6 +194,7 @@ class Config:
     signals: SignalsConfig = field(default_factory=SignalsConfig)
     page: PageConfig = field(default_factory=PageConfig)
     risk_of_plain_http: bool = False
+    clock: ClockConfig = field(default_factory=ClockConfig)
 
 
 def load_config(path: Path) -> Config:
@@ -203,6 +223,7 @@ def load_config(path: Path) -> Config:
         display=_display(root.section("display")),
         signals=_signals(root.section("signals")),
         page=_page(root.section("page")),
+        clock=_clock(root.section("clock")),
     )
     root.finish()
     _check_readers(root, config)
@@ -327,6 +348,12 @@ def _page(section: Section) -> PageConfig:
         address=address,
         port=section.integer("port", 0, 0, 65_535),
     )
+    section.finish()
+    return config
+
+
+def _clock(section: Section) -> ClockConfig:
+    config = ClockConfig(battery=section.choice("battery", BATTERIES, "ask"))
     section.finish()
     return config
 

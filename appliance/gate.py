@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from admission import journal
 from admission.errors import PayloadError
 from admission.journal import Flag, Kind
 from admission.passage import History, Passage, TicketKey
@@ -22,9 +23,10 @@ from appliance.errors import StorageError
 from appliance.health import Health
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import DISK_FAULT, LaneKeeper
-from appliance.ports import Clock, Payload, Reader
+from appliance.ports import Payload, Reader
 from appliance.recording import Recorder
 from appliance.telling import screen_of
+from appliance.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Gate:
         lane: LaneKeeper,
         health: Health,
         announcer: Announcer,
-        clock: Clock,
+        clock: TrustedClock,
         new_id: Callable[[], str],
     ) -> None:
         """Take what the gate works with; `main` makes it all."""
@@ -134,8 +136,16 @@ class Gate:
         except PayloadError as exc:
             log.warning("no ticket number", extra={"reason": str(exc)})
             number = ""  # judged, and so answered, as malformed
-        now, boot_ms = self._clock.now(), self._clock.boot_ms()
-        return Scan(self._new_id(), number, payload.direction, now, boot_ms, payload.reader)
+        now = self._clock.look()
+        return Scan(
+            id=self._new_id(),
+            number=number,
+            direction=payload.direction,
+            at=journal.instant(now.now_ms),
+            boot_ms=now.reading.boot_ms,
+            reader=payload.reader,
+            wall_ms=now.reading.wall_ms,
+        )
 
     def _opens(self, direction: Direction, verdict: Verdict) -> bool:
         """Tell whether the arm opens: on a grant, and at an exit as the exit policy has it."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from admission.journal import Flag
 from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
 from admission.passage import History
-from admission.rules import ORDINARY, ExitPolicy, GateConditions
+from admission.rules import ORDINARY, ClockPolicy, ExitPolicy, GateConditions
 from admission.scan import Direction
 from admission.sync.assignment import Assignment, checkpoint_of
 from admission.ticket import Checkpoint
@@ -18,8 +18,9 @@ from admission.verdict import Answer
 from appliance.announcer import Announcer
 from appliance.holdings import GateHoldings
 from appliance.lists import ListKeeper
-from appliance.ports import Clock, Look, Screen
+from appliance.ports import Look, Screen
 from appliance.recording import Recorder
+from appliance.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Health:
         history: History,
         recorder: Recorder,
         announcer: Announcer,
-        clock: Clock,
+        clock: TrustedClock,
         direction: Direction,
     ) -> None:
         """Take what the state is made of.
@@ -51,7 +52,7 @@ class Health:
             history: gives the occupancy.
             recorder: told the circumstances of every record.
             announcer: told what to show at rest.
-            clock: the machine's.
+            clock: says whether the time is trusted.
             direction: of the lane's first reader, for the resting screen.
         """
         self._keeper = keeper
@@ -84,6 +85,12 @@ class Health:
         return ExitPolicy.LISTED if assignment is None else ExitPolicy(assignment.exit_policy)
 
     @property
+    def clock_policy(self) -> ClockPolicy:
+        """What the rules with a time in them do while there is no trusted one."""
+        assignment = self._keeper.assignment
+        return ClockPolicy.ADMIT if assignment is None else ClockPolicy(assignment.clock_policy)
+
+    @property
     def faults(self) -> tuple[str, ...]:
         """Codes of what is broken now."""
         return tuple(sorted(self._faults))
@@ -101,9 +108,12 @@ class Health:
             for name in checkpoint.performances:
                 if name not in held:
                     faults[name] = Answer.LIST_UNTRUSTED
-        if not faults:
+        is_trusted = self._clock.is_trusted
+        if not faults and is_trusted:
             return ORDINARY
-        return GateConditions(list_faults=faults)
+        return GateConditions(
+            list_faults=faults, clock_trusted=is_trusted, clock_policy=self.clock_policy
+        )
 
     def broken(self, code: str) -> None:
         """Note a fault; it is shown until it is mended."""

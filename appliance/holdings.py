@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from admission.ticket import Performance, Ticket, TicketClass
+from admission.proof.proving import Proofs
+from admission.ticket import Performance, Presented, Ticket, TicketClass
 from admission.ticketlist.acceptance import check_segments
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.identifiers import identify
+from admission.ticketlist.issuers import issuers_of, rotation_of
 from admission.ticketlist.manifest import Manifest, classes_of, performance_of
 from admission.ticketlist.overlay import NO_CHANGES, Entries, Overlay, layered
 from admission.ticketlist.packed import PackedList, pack
@@ -114,6 +116,7 @@ class GateHoldings:
         self._lists: dict[str, HeldList] = {}
         self._performances: dict[str, Performance] = {}
         self._view = MappingProxyType(self._performances)
+        self._proofs: dict[str, Proofs] = {}
 
     @property
     def performances(self) -> Mapping[str, Performance]:
@@ -145,6 +148,11 @@ class GateHoldings:
         """Put a list in the place of the one before; one step, nothing in between."""
         self._lists[held.manifest.performance] = held
         self._performances[held.manifest.performance] = held.performance
+        proofs = _proofs_of(held)
+        if proofs is None:
+            self._proofs.pop(held.manifest.performance, None)
+        else:
+            self._proofs[held.manifest.performance] = proofs
 
     def identify(self, performance: str, number: str) -> bytes:
         """Give the identifier that stands for a number in a performance held.
@@ -161,6 +169,15 @@ class GateHoldings:
         if entry is None:
             return None
         return Ticket(identifier, held.classes[entry.class_index], entry.state)
+
+    def present(self, performance: str, text: str) -> Presented | None:
+        """Give what a text is in a performance held; None for a plain number."""
+        proofs = self._proofs.get(performance)
+        if proofs is None:
+            return None
+        return proofs.present(
+            text, lambda identifier: self.find(performance, identifier) is not None
+        )
 
     def faults(self, now: datetime) -> dict[str, Answer]:
         """Give the performances whose list must not admit now."""
@@ -180,3 +197,11 @@ class GateHoldings:
         if held.instead_of:
             return True
         return held.manifest.refresh_by is not None and now >= held.manifest.refresh_by
+
+
+def _proofs_of(held: HeldList) -> Proofs | None:
+    issuers = issuers_of(held.manifest.issuers, held.classes)
+    rotation = rotation_of(held.manifest.rotating)
+    if not issuers and rotation is None:
+        return None
+    return Proofs(held.manifest.performance, issuers, rotation, held.list_key, identify)

@@ -15,7 +15,8 @@ from typing import Final
 
 from admission.passage import History
 from appliance.announcer import Announcer
-from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
+from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids, software_date
+from appliance.clock_watch import ClockWatch
 from appliance.config import Config
 from appliance.drivers import Drivers
 from appliance.errors import ConfigError
@@ -25,7 +26,7 @@ from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
 from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
-from appliance.ports import Clock, Task, Turnstile
+from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
@@ -33,6 +34,7 @@ from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identi
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.transport.client import open_link
+from appliance.trusted_clock import TrustedClock
 from appliance.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class _Parts:
     identity: Identity
     software: str
     stack: AsyncExitStack
-    clock: Clock
+    clock: TrustedClock
     boot: bytes
     recorder: Recorder
     memory: SqliteMemory
@@ -86,7 +88,14 @@ async def run_gate(config: Config, software: str) -> None:
         readers = parts.drivers.open_readers()
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
-        services = [gate.run(readers), uplink.run(), parts.announcer.run(), recheck.run()]
+        watch = ClockWatch(parts.clock, parts.recorder, health.changed)
+        services = [
+            gate.run(readers),
+            uplink.run(),
+            parts.announcer.run(),
+            recheck.run(),
+            watch.run(),
+        ]
         log.info("gate ready", extra={"gate": identity.gate_name})
         await _run_until(stop, [*services, *parts.drivers.tasks])
     log.info("gate stopped")
@@ -102,11 +111,12 @@ async def _open_parts(
             f"{config.path}: data: {config.data} cannot be made ({exc.strerror}); "
             "name a folder that this user may write to"
         ) from exc
-    clock, boot = SystemClock(), boot_id()
+    machine, boot = SystemClock(config.clock.has_battery), boot_id()
     connection = await stack.enter_async_context(open_database(config.data / DATABASE_FILE))
     journal = await SqliteJournal.open(connection, fresh_id())
-    recorder = Recorder(journal, clock, boot)
     memory = SqliteMemory(connection, config.data / LISTS_FOLDER)
+    clock = await TrustedClock.open(machine, boot, software_date(), journal, memory)
+    recorder = Recorder(journal, clock, boot)
     drivers = Drivers(config, clock, stack)
     announcer = Announcer(await drivers.open_displays(), await drivers.open_signals(), clock)
     parts = _Parts(

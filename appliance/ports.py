@@ -18,6 +18,7 @@ from admission.sync.gate_side import Row
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, FeedItem, Live
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.pieces import PieceRef
+from admission.trust.trusted_time import StoredTime, TimeQuality
 from admission.verdict import Answer
 
 Task = Coroutine[Any, Any, None]  # something that runs until it is cancelled
@@ -55,6 +56,10 @@ class Clock(Protocol):
 
     def monotonic_ns(self) -> int:
         """Nanoseconds on a clock that never steps, for durations only."""
+        ...
+
+    def wall_quality(self) -> TimeQuality:
+        """Tell how the wall clock came by its time; never SIGNED."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -343,6 +348,14 @@ class Memory(Protocol):
 
     async def remember_assignment(self, version: int, envelope: bytes) -> None:
         """Remember an assignment that was checked."""
+        ...
+
+    async def signed_time(self) -> StoredTime | None:
+        """Give what was remembered of the last signed time, or None before the first."""
+        ...
+
+    async def remember_signed_time(self, stored: StoredTime) -> None:
+        """Remember a signed time, in the place of the one before."""
         ...
 
     async def feed_items(self, stream: str) -> list[FeedItem]:

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from admission import journal
 from admission.journal import Flag, Kind, Record
 from admission.scan import Scan
+from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Verdict
-from appliance.ports import Clock, Journal
+from appliance.ports import Journal
+from appliance.trusted_clock import TrustedClock
 
 
 class Recorder:
@@ -22,12 +24,12 @@ class Recorder:
         circumstances: flags that hold for the gate as a whole now; set by the gate.
     """
 
-    def __init__(self, store: Journal, clock: Clock, boot_id: bytes) -> None:
+    def __init__(self, store: Journal, clock: TrustedClock, boot_id: bytes) -> None:
         """Take the journal and the clocks.
 
         Args:
             store: the journal.
-            clock: the machine's.
+            clock: trusted time, and what the machine's clocks say.
             boot_id: names this start of the machine.
         """
         self.journal = store
@@ -80,17 +82,19 @@ class Recorder:
         detail: Mapping[str, str | int] | None = None,
     ) -> Record:
         """Make the record of something that is no scan; its moment is now."""
+        instant = self._clock.look()
         return Record(
             kind=int(kind),
             sequence=0,
-            wall_ms=journal.wall_ms(self._clock.now()),
-            boot_ms=self._clock.boot_ms(),
+            wall_ms=instant.reading.wall_ms,
+            boot_ms=instant.reading.boot_ms,
             boot_id=self._boot_id,
-            flags=int(self.circumstances),
+            flags=int(self.circumstances | _of_clock(instant)),
             checkpoint=checkpoint,
             performance=performance,
             list_version=list_version,
             detail=dict(detail or {}),
+            trusted_ms=instant.now_ms,
         )
 
     def draft(
@@ -105,13 +109,15 @@ class Recorder:
     ) -> Record:
         """Make the record of what became of a scan; its moment is the scan's."""
         ticket = verdict.ticket
+        if ticket is not None and ticket.proven:
+            flags |= Flag.PROVEN
         return Record(
             kind=int(kind),
             sequence=0,
-            wall_ms=journal.wall_ms(scan.at),
+            wall_ms=scan.wall_ms,
             boot_ms=scan.boot_ms,
             boot_id=self._boot_id,
-            flags=int(self.circumstances) | int(flags),
+            flags=int(self.circumstances | flags | _of_clock(self._clock.look())),
             checkpoint=checkpoint,
             performance=verdict.performance or "",
             identifier=b"" if ticket is None else ticket.identifier,
@@ -120,4 +126,9 @@ class Recorder:
             list_version=list_version,
             ticket_class=None if ticket is None else journal.class_code(ticket.ticket_class),
             reader=scan.reader,
+            trusted_ms=journal.wall_ms(scan.at),
         )
+
+
+def _of_clock(instant: TrustedInstant) -> Flag:
+    return Flag(0) if instant.is_trusted else Flag.CLOCK_SUSPECT

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from admission import journal
 from admission.errors import AdmissionError
 from admission.journal import Kind
 from admission.limits import JOURNAL_BATCH_RECORDS_MAX
@@ -22,8 +21,9 @@ from appliance.errors import LinkError, StorageError
 from appliance.feed_keeper import FeedKeeper
 from appliance.holdings import GateHoldings
 from appliance.lists import ListKeeper
-from appliance.ports import Clock, LiveConnection, Memory, ServerLink
+from appliance.ports import LiveConnection, Memory, ServerLink
 from appliance.recording import Recorder
+from appliance.trusted_clock import CLOCK_FAULT, TrustedClock
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Uplink:
         recorder: Recorder,
         history: History,
         holdings: GateHoldings,
-        clock: Clock,
+        clock: TrustedClock,
         boot_id: bytes,
         jitter: Callable[[], float],
         changed: Callable[[], None],
@@ -66,7 +66,7 @@ class Uplink:
             recorder: the journal's pen.
             history: what the gate judges by; others' facts are added here.
             holdings: the lists held; their streams are followed.
-            clock: the machine's.
+            clock: trusted time, and what the machine's clocks say.
             boot_id: names this start of the machine.
             jitter: gives a random number from 0 to 1.
             changed: called when `live`, the lists or the facts have changed.
@@ -213,7 +213,10 @@ class Uplink:
     def status(self) -> Status:
         """Give how the gate is, as the server is told."""
         causes = causes_of(self.situation())
-        forked = self._uploader.forked_at is not None
+        instant = self._clock.look()
+        faults = ["GT-FORK"] if self._uploader.forked_at is not None else []
+        faults += [LIST_FAULT] if self._keeper.damaged else []
+        faults += [CLOCK_FAULT] if instant.is_suspect else []
         return Status(
             mode=mode_of(causes).value,
             causes=[cause.value for cause in causes],
@@ -221,7 +224,8 @@ class Uplink:
             lists=self._holdings.versions,
             sent=self._moment(),
             software=self._software,
-            faults=["GT-FORK"] * forked + [LIST_FAULT] * bool(self._keeper.damaged),
+            faults=faults,
+            clock=instant.quality.value,
         )
 
     def situation(self) -> Situation:
@@ -232,11 +236,13 @@ class Uplink:
         return Situation(
             live=self.live,
             lists_fresh=not any(self._holdings.is_stale(name, now) for name in controlled),
+            clock_trusted=self._clock.is_trusted,
             backlog=self._recorder.journal.head - self._uploader.acked,
         )
 
     def _moment(self) -> Moment:
-        return Moment(journal.wall_ms(self._clock.now()), self._clock.boot_ms(), self._boot_id)
+        reading = self._clock.look().reading
+        return Moment(reading.wall_ms, reading.boot_ms, self._boot_id)
 
     def _set_live(self, live: bool) -> None:
         if live is not self.live:

@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from admission import ticket as judged
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from admission.ticketlist.guessability import Guessability
 from admission.ticketlist.key_storage import KeyStorage, storage_in_force
@@ -168,6 +168,7 @@ class Gate:
         agreement_key: X25519, raw 32 bytes; the list keys are sealed for it.
         last_status: what it last said of itself, as it was sent.
         exit_policy: when an exit opens on a refusal.
+        clock_policy: what rules with a time in them do while it has no trusted time.
         assignment_version: of the last assignment it was given; 0 before the first.
         assignment_sha256: digest of what that assignment says.
         pending_ms: since when it waits for an operator to compare the digits; None if it does not.
@@ -186,6 +187,7 @@ class Gate:
     last_seen_ms: int | None = None
     last_status: Mapping[str, JsonValue] | None = None
     exit_policy: ExitPolicy = ExitPolicy.LISTED
+    clock_policy: ClockPolicy = ClockPolicy.ADMIT
     assignment_version: int = 0
     assignment_sha256: bytes | None = None
     pending_ms: int | None = None
@@ -283,9 +285,37 @@ class SigningKey:
     retired_ms: int | None = None
 
 
+@unique
+class FileKind(StrEnum):
+    """What a file of a published list is."""
+
+    SNAPSHOT = "snapshot"
+    SEGMENT = "segment"
+    ATTRIBUTES = "attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class ListFile:
+    """A file of published lists, from the version on that brought it; named by its digest."""
+
+    performance_id: str
+    version: int
+    kind: FileKind
+    sha256: bytes
+    size_bytes: int
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class ListVersion:
-    """One published list of a performance; its snapshot is a file named by its digest."""
+    """One published list of a performance.
+
+    Attributes:
+        manifest: the signed envelope.
+        snapshot_sha256: digest of its snapshot.
+        size_bytes: of all its files together.
+        count: tickets on the list.
+    """
 
     performance_id: str
     version: int

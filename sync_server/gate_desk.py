@@ -70,9 +70,9 @@ class GateDesk:
         """Give the newest signed manifest of a performance that the gate holds."""
         return await self._publishing.manifest(gate, performance)
 
-    async def snapshot(self, gate: str, performance: str, sha256: str) -> Path:
-        """Give the file of a published snapshot."""
-        return await self._publishing.snapshot(gate, performance, sha256)
+    async def list_file(self, gate: str, performance: str, sha256: str) -> Path:
+        """Give a file of a published list."""
+        return await self._publishing.list_file(gate, performance, sha256)
 
     async def list_key(self, gate: str, performance: str) -> bytes:
         """Give a list key, sealed for the gate."""

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from admission.limits import LIST_KEY_BYTES
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from admission.ticketlist.key_storage import KeyStorage, is_risky
 from sync_server.account_ports import User
@@ -86,6 +86,15 @@ class CheckpointChange:
     performances: Sequence[str] | Keep = KEEP
     allowed_categories: Sequence[str] | Keep | None = KEEP
     capacity: int | Keep | None = KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class GateChange:
+    """What of a gate shall be another; `KEEP` leaves a field."""
+
+    checkpoint_id: str | Keep = KEEP
+    exit_policy: ExitPolicy | Keep = KEEP
+    clock_policy: ClockPolicy | Keep = KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +340,7 @@ class Planning:
         name: str,
         direction: Direction,
         exit_policy: ExitPolicy = ExitPolicy.LISTED,
+        clock_policy: ClockPolicy = ClockPolicy.ADMIT,
     ) -> str:
         """Make a gate that serves a checkpoint; give its id. It is enrolled later.
 
@@ -348,14 +358,17 @@ class Planning:
                 checkpoint_id=checkpoint.id,
                 direction=direction,
                 exit_policy=exit_policy,
+                clock_policy=clock_policy,
             )
             await transaction.gates.add_gate(gate)
             await self._note(transaction, user, "gate_added", gate.id)
         self._news.report_changed()
         return gate.id
 
-    async def move_gate(self, user: User, gate_id: str, checkpoint_id: str) -> None:
-        """Have a gate serve another checkpoint of its venue; it learns of it at once.
+    async def change_gate(self, user: User, gate_id: str, change: GateChange) -> None:
+        """Have a gate serve another checkpoint of its venue, or go by other policies.
+
+        It learns of it at once.
 
         Raises:
             InvalidError: if the checkpoint is at another venue.
@@ -363,11 +376,19 @@ class Planning:
         """
         async with self._store.write() as transaction:
             gate = await find_gate(transaction, user, gate_id)
+            checkpoint_id = _kept(change.checkpoint_id, gate.checkpoint_id)
             checkpoint = await find_checkpoint(transaction, user, checkpoint_id)
             if checkpoint.venue_id != gate.venue_id:
                 raise InvalidError("checkpoint_id", "the checkpoint is at another venue")
-            await transaction.gates.save_gate(replace(gate, checkpoint_id=checkpoint.id))
-            await self._note(transaction, user, "gate_moved", gate.id)
+            changed = replace(
+                gate,
+                checkpoint_id=checkpoint.id,
+                exit_policy=_kept(change.exit_policy, gate.exit_policy),
+                clock_policy=_kept(change.clock_policy, gate.clock_policy),
+            )
+            await transaction.gates.save_gate(changed)
+            what = "gate_changed" if checkpoint.id == gate.checkpoint_id else "gate_moved"
+            await self._note(transaction, user, what, gate.id)
         self._news.lists_changed()
         self._news.report_changed()
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
+from admission.ticketlist.columns import Buffer
 from admission.ticketlist.guessability import Guessability
 from sync_server.entities import (
     AuditEntry,
@@ -24,6 +25,7 @@ from sync_server.entities import (
     Venue,
 )
 from sync_server.journal_ports import Facts, Journals, QuarantineStore
+from sync_server.list_ports import Pieces
 from sync_server.report_ports import Reports
 from sync_server.ticket_ports import IncomingTicket, Tickets
 
@@ -61,7 +63,11 @@ class News(Protocol):
 
 
 class SnapshotFiles(Protocol):
-    """The packed lists on disk, each named by its digest and never changed."""
+    """The files of lists on disk, each named by its digest and never changed."""
+
+    async def open(self, sha256: str) -> Buffer | None:
+        """Map a file, None where it is not there; what is in it is not checked."""
+        ...
 
     async def keep(self, sha256: str, data: bytes) -> None:
         """Write a file so that it survives a power cut; one that is there already is left."""
@@ -177,10 +183,6 @@ class Performances(Protocol):
 
     async def list_versions(self, performance_id: str, limit: int) -> list[ListVersion]:
         """Give the newest published lists, newest first."""
-        ...
-
-    async def is_snapshot_of(self, performance_id: str, sha256: bytes) -> bool:
-        """Tell whether a snapshot of that digest was ever published for a performance."""
         ...
 
     async def add_signing_key(self, key: SigningKey) -> None:
@@ -309,6 +311,11 @@ class Transaction(Protocol):
     @property
     def tickets(self) -> Tickets:
         """Tickets and where they come from."""
+        ...
+
+    @property
+    def pieces(self) -> Pieces:
+        """The files of published lists, and what has changed since."""
         ...
 
     @property

@@ -1,12 +1,11 @@
 """Signs ticket lists and what gates are told to do, and keeps them for the gates to fetch.
 
-Called by web. A list is a packed file named by its digest and a manifest that answers for it; its
+Called by web. A list is some files named by their digests and a manifest that answers for them; its
 version rises with every publication. Ticket numbers leave the server in no other form.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from admission.journal import class_code
 from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
 from admission.sync.messages import Lists
+from admission.ticket import TicketClass
 from admission.ticketlist.manifest import (
     ClassRow,
     Manifest,
@@ -21,8 +21,7 @@ from admission.ticketlist.manifest import (
     encode_manifest,
     list_key_id,
 )
-from admission.ticketlist.packed import Entry, pack
-from admission.ticketlist.pieces import FileRef
+from admission.ticketlist.pieces import chain_of
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.trust.sealing import seal
 from sync_server.account_ports import User
@@ -30,6 +29,7 @@ from sync_server.branches import find_performance
 from sync_server.entities import Checkpoint, Gate, ListVersion, Performance, instant
 from sync_server.errors import ConflictError, NotFoundError
 from sync_server.ledger import Ledger
+from sync_server.list_building import Built, ListBuilding
 from sync_server.ports import News, SnapshotFiles, Store, Transaction
 
 HELD_MAX: Final = 20  # lists a gate holds only to say where a ticket belongs
@@ -46,7 +46,7 @@ class _Draft:
     event: str
     venue: str
     classes: tuple[ClassRow, ...]
-    entries: list[Entry]
+    built: Built
 
 
 class Publishing:
@@ -54,7 +54,7 @@ class Publishing:
 
     Args:
         store: the database.
-        files: the packed lists.
+        files: the files of lists.
         ledger: time, chance, audit.
         news: told when a list is out.
         private_key: Ed25519, signs lists and assignments.
@@ -65,6 +65,7 @@ class Publishing:
     ) -> None:
         self._store = store
         self._files = files
+        self._building = ListBuilding(files)
         self._ledger = ledger
         self._news = news
         self._private_key = private_key
@@ -81,27 +82,62 @@ class Publishing:
             NotFoundError: if the performance is out of reach.
         """
         async with self._one_at_a_time:
-            async with self._store.read() as transaction:
-                performance = await find_performance(transaction, user, performance_id)
-                draft = await _draft(transaction, performance)
-            packed = await asyncio.to_thread(pack, performance.id, draft.entries)
-            sha256 = await asyncio.to_thread(_sha256, packed)
-            await self._files.keep(sha256.hex(), packed)
-            published = self._sign(draft, len(packed), sha256)
+            await self._begin_log(user, performance_id)
+            draft = await self._draft(user, performance_id)
+            try:
+                published = self._sign(draft)
+            except ConflictError:
+                if not draft.built.segments:
+                    raise
+                draft = await self._draft(user, performance_id, anew=True)  # names fewer files
+                published = self._sign(draft)
             async with self._store.write() as transaction:
+                for file in draft.built.new:
+                    await transaction.pieces.add_file(file)
+                await transaction.pieces.forget_changes(performance_id, draft.built.mark)
                 await transaction.performances.add_list_version(published)
-                await transaction.performances.note_published(performance.id, published.version)
+                await transaction.performances.note_published(performance_id, published.version)
                 await self._ledger.note(
                     transaction,
                     user.id,
                     "list_published",
-                    performance.id,
+                    performance_id,
                     version=published.version,
                     count=published.count,
                 )
         self._news.lists_changed()
         self._news.report_changed()
         return published.version
+
+    async def _begin_log(self, user: User, performance_id: str) -> None:
+        """Have changes noted before the list is read: none may fall between the two."""
+        async with self._store.read() as transaction:
+            await find_performance(transaction, user, performance_id)
+            is_logged = await transaction.pieces.is_logged(performance_id)
+        if not is_logged:
+            async with self._store.write() as transaction:
+                await transaction.pieces.begin_log(performance_id)
+
+    async def _draft(self, user: User, performance_id: str, *, anew: bool = False) -> _Draft:
+        async with self._store.read() as transaction:
+            performance = await find_performance(transaction, user, performance_id)
+            event = await transaction.organizations.event(performance.event_id)
+            venue = event and await transaction.organizations.venue(event.venue_id)
+            classes = await transaction.tickets.classes(performance.id)
+            built = await self._building.build(
+                transaction,
+                performance.id,
+                performance.published_version + 1,
+                {key: place for place, key in enumerate(classes)},  # none ever goes: places stay
+                anew=anew,
+            )
+        return _Draft(
+            performance,
+            event.name if event else "",
+            venue.name if venue else "",
+            tuple(_row(ticket_class) for ticket_class in classes.values()),
+            built,
+        )
 
     async def manifest(self, gate_id: str, performance_id: str) -> bytes:
         """Give the newest signed manifest of a performance that a gate holds.
@@ -116,11 +152,11 @@ class Publishing:
             raise NotFoundError("list")
         return newest.manifest
 
-    async def snapshot(self, gate_id: str, performance_id: str, sha256: str) -> Path:
-        """Give the file of a snapshot that was published for a performance a gate holds.
+    async def list_file(self, gate_id: str, performance_id: str, sha256: str) -> Path:
+        """Give a file that was published for a performance a gate holds.
 
         Raises:
-            NotFoundError: if the gate does not hold it, or there is no such snapshot.
+            NotFoundError: if the gate does not hold it, or there is no such file.
         """
         try:
             digest = bytes.fromhex(sha256)
@@ -128,7 +164,7 @@ class Publishing:
             raise NotFoundError("list") from None
         async with self._store.read() as transaction:
             await self._require_held(transaction, gate_id, performance_id)
-            if not await transaction.performances.is_snapshot_of(performance_id, digest):
+            if not await transaction.pieces.is_file_of(performance_id, digest):
                 raise NotFoundError("list")
         return self._files.path(digest.hex())
 
@@ -222,15 +258,16 @@ class Publishing:
             raise NotFoundError("list")
         return gate
 
-    def _sign(self, draft: _Draft, size: int, sha256: bytes) -> ListVersion:
-        performance, count = draft.performance, len(draft.entries)
+    def _sign(self, draft: _Draft) -> ListVersion:
+        performance, built = draft.performance, draft.built
         version = performance.published_version + 1
         at_us = self._ledger.now_us()
         manifest = Manifest(
             performance=performance.id,
             version=version,
-            chain=sha256.hex(),
-            snapshot=FileRef(version=version, size=size, sha256=sha256.hex(), count=count),
+            chain=chain_of(built.snapshot, built.segments),
+            snapshot=built.snapshot,
+            segments=built.segments,
             list_key_id=list_key_id(performance.list_key),
             classes=draft.classes,
             showing=_showing(draft),
@@ -245,36 +282,20 @@ class Publishing:
                 f"{len(draft.classes)} combinations of category and rule are too many for one"
                 " list; use fewer categories",
             ) from None
-        return ListVersion(performance.id, version, at_us // 1000, signed, sha256, size, count)
+        return ListVersion(
+            performance_id=performance.id,
+            version=version,
+            published_ms=at_us // 1000,
+            manifest=signed,
+            snapshot_sha256=bytes.fromhex(built.snapshot.sha256),
+            size_bytes=built.size_bytes,
+            count=built.count,
+        )
 
 
-async def _draft(transaction: Transaction, performance: Performance) -> _Draft:
-    event = await transaction.organizations.event(performance.event_id)
-    venue = event and await transaction.organizations.venue(event.venue_id)
-    classes = await transaction.tickets.classes(performance.id)
-    places = {key: place for place, key in enumerate(classes)}
-    entries: list[Entry] = []
-    async for batch in transaction.tickets.listed(performance.id):
-        entries += await asyncio.to_thread(_placed, batch, places)
-    rows = []
-    for ticket_class in classes.values():
-        category, mode, total, per_day = class_code(ticket_class)
-        rows.append(ClassRow(category=category, mode=mode, total=total, per_day=per_day))
-    return _Draft(
-        performance,
-        event.name if event else "",
-        venue.name if venue else "",
-        tuple(rows),
-        entries,
-    )
-
-
-def _placed(batch: Sequence[Entry], places: dict[int, int]) -> list[Entry]:
-    return [Entry(identifier, places[key], state) for identifier, key, state in batch]
-
-
-def _sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def _row(ticket_class: TicketClass) -> ClassRow:
+    category, mode, total, per_day = class_code(ticket_class)
+    return ClassRow(category=category, mode=mode, total=total, per_day=per_day)
 
 
 def _showing(draft: _Draft) -> Showing:
@@ -312,6 +333,7 @@ def _assignment(gate: Gate, checkpoint: Checkpoint, published: list[Performance]
         ),
         held=tuple(others[:HELD_MAX]),
         exit_policy=gate.exit_policy,
+        clock_policy=gate.clock_policy,
     )
 
 
@@ -327,4 +349,5 @@ def _numbered(bare: Assignment, version: int) -> Assignment:
         checkpoint=bare.checkpoint,
         held=bare.held,
         exit_policy=bare.exit_policy,
+        clock_policy=bare.clock_policy,
     )

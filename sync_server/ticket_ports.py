@@ -182,6 +182,12 @@ class Tickets(Protocol):
         """
         ...
 
+    async def listed_among(
+        self, performance_id: str, identifiers: Sequence[bytes]
+    ) -> Sequence[Entry]:
+        """Give those of some tickets that are listed, as they stand now; as `listed` does."""
+        ...
+
     async def collisions(self, performance_ids: Sequence[str], limit: int) -> list[tuple[str, str]]:
         """Give pairs of performances that hold one same number."""
         ...

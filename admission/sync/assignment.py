@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import msgspec
 
 from admission.errors import ForeignListError, ListFormatError, RollbackError
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.ticket import Checkpoint
 from admission.trust.envelope import ASSIGNMENT_TYPE, open_envelope
 
@@ -34,6 +34,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         held: performances whose lists it holds without controlling them, so that it can say
             where a ticket belongs.
         exit_policy: for which refused numbers its exits open.
+        clock_policy: what rules with a time in them do while it has no trusted time.
     """
 
     gate: Name
@@ -42,6 +43,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: CheckpointRow
     held: tuple[Name, ...] = ()
     exit_policy: ExitPolicy = ExitPolicy.LISTED
+    clock_policy: ClockPolicy = ClockPolicy.ADMIT
 
     @property
     def performances(self) -> tuple[str, ...]:

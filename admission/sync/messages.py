@@ -164,6 +164,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         software: version of its program.
         faults: device fault codes.
         pins: SHA-256 of each certificate that it takes for the server's, hexadecimal.
+        clock: by whose word it knows the time, a `TimeQuality`; "" from one that does not say.
     """
 
     mode: Text
@@ -174,6 +175,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     software: Text = ""
     faults: list[Text] = []
     pins: Annotated[list[Text], msgspec.Meta(max_length=8)] = []
+    clock: Text = ""
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

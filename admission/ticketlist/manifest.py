@@ -15,6 +15,7 @@ from admission.errors import JournalError, ListFormatError
 from admission.journal import class_of
 from admission.limits import CLASSES_MAX
 from admission.ticket import Performance, TicketClass
+from admission.ticketlist.issuers import ISSUERS_MAX, IssuerRow, RotationRow, check_issuers
 from admission.ticketlist.key_storage import KeyStorage
 from admission.ticketlist.pieces import Digest, FileRef, PieceRef, Segments, Version, check_pieces
 
@@ -78,6 +79,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         not_after: aware; afterwards it does not admit.
         firmware_min: least version of the gate's software, "" is any.
         key_storage: where the gate may keep the list key; it never keeps more than that.
+        issuers: whose signed tickets are accepted without being listed.
+        rotating: the codes that change with time, None where there are none.
     """
 
     performance: Name
@@ -95,6 +98,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     not_after: datetime | None = None
     firmware_min: str = ""
     key_storage: KeyStorage = KeyStorage.SEALED
+    issuers: Annotated[tuple[IssuerRow, ...], msgspec.Meta(max_length=ISSUERS_MAX)] = ()
+    rotating: RotationRow | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(Manifest)
@@ -120,6 +125,7 @@ def decode_manifest(body: bytes) -> Manifest:
             f"manifest: identifier_algorithm {manifest.identifier_algorithm[:40]!r} is unknown"
         )
     check_pieces(manifest.version, manifest.chain, manifest.snapshot, manifest.segments)
+    check_issuers(manifest.issuers, manifest.rotating, len(manifest.classes))
     for name in ("published_at", "not_before", "refresh_by", "not_after"):
         _require_aware(name, getattr(manifest, name))
     for name in ("starts_at", "admits_from", "admits_until"):

@@ -124,6 +124,7 @@ class TrustedInstant:
 
     Attributes:
         now_ms: milliseconds since 1970.
+        reading: what the machine said.
         quality: by whose word.
         error_ms: how far off it is at the most; None where nobody can say.
         age_ms: time since the last signed time; None before the first.
@@ -132,6 +133,7 @@ class TrustedInstant:
     """
 
     now_ms: int
+    reading: Reading
     quality: TimeQuality
     error_ms: int | None
     age_ms: int | None
@@ -188,7 +190,7 @@ def _is_taken_up(record: Record, stored: StoredTime | None) -> bool:
     """Tell whether a record's time is from before the signed time that may have corrected it."""
     if stored is None:
         return False
-    is_earlier = record.boot_id == stored.boot_id and record.boot_ms < stored.boot_ms
+    is_earlier = record.boot_id == stored.boot_id and record.boot_ms <= stored.boot_ms
     return record.sequence <= stored.sequence or is_earlier
 
 
@@ -218,6 +220,7 @@ def read(state: TrustedTime, reading: Reading) -> tuple[TrustedTime, TrustedInst
     now_ms = after.floor_ms + reading.boot_ms
     instant = TrustedInstant(
         now_ms=now_ms,
+        reading=reading,
         quality=quality,
         error_ms=_error_ms(after, reading, quality),
         age_ms=now_ms - after.greatest_ms if after.greatest_ms else None,

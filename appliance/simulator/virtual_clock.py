@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
 
+from admission.trust.trusted_time import TimeQuality
+
 _NS_PER_S: Final = 1_000_000_000
 _NS_PER_MS: Final = 1_000_000
 _SETTLE_ROUNDS: Final = 20  # a woken task hands on to the next through a few loop rounds at most
@@ -45,9 +47,13 @@ class VirtualClock:
     Args:
         now: aware wall-clock time to begin with.
         boot_ms: milliseconds since the imagined machine started.
+
+    Attributes:
+        quality: how the imagined wall clock came by its time.
     """
 
     def __init__(self, now: datetime = _START, boot_ms: int = 60_000) -> None:
+        self.quality = TimeQuality.RTC
         if now.tzinfo is None:
             raise ValueError("now must be aware, got a naive datetime")
         self._wall_at_start = now
@@ -68,6 +74,10 @@ class VirtualClock:
     def monotonic_ns(self) -> int:
         """Nanoseconds that have been advanced so far."""
         return self._elapsed_ns
+
+    def wall_quality(self) -> TimeQuality:
+        """Tell how the imagined wall clock came by its time."""
+        return self.quality
 
     @property
     def sleepers(self) -> int:

@@ -9,6 +9,7 @@ import aiosqlite
 import msgspec
 
 from admission.sync.messages import FeedItem
+from admission.trust.trusted_time import SignedTime, StoredTime
 from appliance.errors import StorageError
 from appliance.ports import StoredList
 from appliance.storage.faults import storage_error
@@ -84,6 +85,36 @@ class SqliteMemory:
             "ON CONFLICT (one) DO UPDATE SET version = excluded.version, "
             "envelope = excluded.envelope",
             (version, envelope),
+        )
+
+    async def signed_time(self) -> StoredTime | None:
+        """Give the last signed time, or None before the first."""
+        rows = await self._run(
+            "SELECT boot_id, boot_ms, floor_ms, greatest_ms, sequence, "
+            "origin_ms, error_ms, heard_boot_ms FROM signed_time"
+        )
+        if not rows:
+            return None
+        boot_id, boot_ms, floor_ms, greatest_ms, sequence, *heard = rows[0]
+        signed = None if heard[0] is None else SignedTime(*heard)
+        return StoredTime(boot_id, boot_ms, floor_ms, greatest_ms, signed, sequence)
+
+    async def remember_signed_time(self, stored: StoredTime) -> None:
+        """Remember a signed time, in the place of the one before."""
+        heard = stored.signed
+        await self._run(
+            "INSERT OR REPLACE INTO signed_time (one, boot_id, boot_ms, floor_ms, greatest_ms, "
+            "sequence, origin_ms, error_ms, heard_boot_ms) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                stored.boot_id,
+                stored.boot_ms,
+                stored.floor_ms,
+                stored.greatest_ms,
+                stored.sequence,
+                None if heard is None else heard.origin_ms,
+                None if heard is None else heard.error_ms,
+                None if heard is None else heard.boot_ms,
+            ),
         )
 
     async def feed_items(self, stream: str) -> list[FeedItem]:

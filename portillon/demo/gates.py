@@ -36,6 +36,9 @@ height = 480
 
 [page]
 port = {page_port}
+
+[clock]
+battery = "yes"
 """
 
 

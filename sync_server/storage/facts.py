@@ -234,6 +234,7 @@ def _fact(row: Row[Any]) -> Fact:
                 bool(row.flags & Flag.OVERRIDE),
                 bool(row.flags & Flag.UNRESOLVED),
                 None if code is None else journal.class_of(tuple(code)),
+                bool(row.flags & Flag.PROVEN),
             )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from sync_server.entities import EnrolmentCode, Gate, GroupCode
 from sync_server.errors import ConflictError
@@ -162,6 +162,7 @@ def _changeable(gate: Gate) -> Mapping[str, Any]:
         "checkpoint_id": gate.checkpoint_id,
         "direction": gate.direction.value,
         "exit_policy": gate.exit_policy.value,
+        "clock_policy": gate.clock_policy.value,
         "public_key": gate.public_key,
         "agreement_key": gate.agreement_key,
         "enrolled_ms": gate.enrolled_ms,
@@ -175,4 +176,5 @@ def _gate(row: RowMapping) -> Gate:
     values = dict(row)
     values["direction"] = Direction(values["direction"])
     values["exit_policy"] = ExitPolicy(values["exit_policy"])
+    values["clock_policy"] = ClockPolicy(values["clock_policy"])
     return Gate(**values)

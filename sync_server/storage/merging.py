@@ -35,6 +35,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from admission.ticket import TicketState
 from sync_server.entities import ImportMode, Source
+from sync_server.storage.list_pieces import SqlPieces
 from sync_server.storage.tables import (
     facts,
     performances,
@@ -93,6 +94,7 @@ class Merge:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._pieces = SqlPieces(connection)
 
     async def begin(self) -> None:
         """Make the empty staging tables; they go with the connection."""
@@ -132,6 +134,9 @@ class Merge:
         await self._gather(_repeated())
         await self._gather(_differing(source))
         changed = await self._count(_is_change)
+        await self._pieces.note(
+            source.performance_id, select(differing.c.identifier).where(_is_change)
+        )
         await self._change_classes()
         await self._note_states(now_us)
         added = await self._add(source)
@@ -181,6 +186,7 @@ class Merge:
             ~exists().where(incoming.c.identifier == tickets.c.identifier),
             _source_state(tickets.c.identifier) != canceled,
         )
+        await self._pieces.note(source.performance_id, _identifiers(absent))
         done = await self._connection.execute(insert(ticket_states).from_select(_COLUMNS, absent))
         return done.rowcount
 
@@ -222,6 +228,7 @@ class Merge:
             )
         )
         others = first_states.all()
+        await self._pieces.note(source.performance_id, select(incoming.c.identifier).where(is_new))
         done = await self._connection.execute(
             insert(tickets).from_select(
                 ["identifier", "number", "class_id", "source_id"],
@@ -264,6 +271,10 @@ _is_own: Final = ~(differing.c.is_repeated | differing.c.is_foreign)
 _is_class_change: Final = _is_own & differing.c.has_other_class & ~differing.c.is_frozen
 _is_state_change: Final = _is_own & differing.c.has_other_state
 _is_change: Final = or_(_is_class_change, _is_state_change)
+
+
+def _identifiers(rows: Select[Any]) -> Select[tuple[bytes]]:
+    return select(rows.subquery().c.identifier)
 
 
 def _repeated() -> Select[Any]:

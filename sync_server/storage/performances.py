@@ -127,18 +127,6 @@ class SqlPerformances:
         )
         return [ListVersion(**row) for row in rows.mappings()]
 
-    async def is_snapshot_of(self, performance_id: str, sha256: bytes) -> bool:
-        """Tell whether a snapshot of that digest was ever published for a performance."""
-        found = await self._connection.scalar(
-            select(list_versions.c.version)
-            .where(
-                list_versions.c.snapshot_sha256 == sha256,
-                list_versions.c.performance_id == performance_id,
-            )
-            .limit(1)
-        )
-        return found is not None
-
     async def add_signing_key(self, key: SigningKey) -> None:
         """Keep the public half of a new key."""
         await self._connection.execute(
@@ -182,4 +170,5 @@ def _performance(row: RowMapping) -> Performance:
     values["guessability"] = measured_of(values["guessability"])
     values["key_storage"] = KeyStorage(values["key_storage"])
     del values["listed"]  # for reports, which read it themselves
+    del values["changes_logged"]  # for the pieces of lists
     return Performance(**values)

@@ -1,10 +1,13 @@
-"""The packed lists as files, each named by its digest. They are written once, then only read."""
+"""The pieces of lists as files, each named by its digest. They are written once, then only read."""
 
 import asyncio
+import mmap
 import os
 import re
 from pathlib import Path
 from typing import Final
+
+from admission.ticketlist.columns import Buffer
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -20,6 +23,10 @@ class Folder:
         path = self.path(sha256)
         await asyncio.to_thread(_write, path, data)
 
+    async def open(self, sha256: str) -> Buffer | None:
+        """Map a file, None where it is not there; what is in it is not checked."""
+        return await asyncio.to_thread(_map, self.path(sha256))
+
     def path(self, sha256: str) -> Path:
         """Give where a file lies, whether or not it is there.
 
@@ -29,6 +36,14 @@ class Folder:
         if not _NAME.fullmatch(sha256):
             raise ValueError("a snapshot is named by 64 hexadecimal digits")
         return self._folder / f"{sha256}.tgl"
+
+
+def _map(path: Path) -> Buffer | None:
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (FileNotFoundError, ValueError):  # ValueError: it is empty, and cannot be mapped
+        return None
 
 
 def _write(path: Path, data: bytes) -> None:

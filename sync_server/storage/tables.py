@@ -124,6 +124,7 @@ performances: Final = Table(
     Column("guessability", JSON(none_as_null=True)),  # of its numbers; null before an import
     Column("key_storage", Text, nullable=False, server_default="sealed"),  # file, sealed, memory
     Column("key_storage_reason", Text, nullable=False, server_default=""),
+    Column("changes_logged", Boolean, nullable=False, server_default="0"),  # in ticket_changes
     CheckConstraint("length(list_key) = 32", name="list_key"),
 )
 
@@ -160,6 +161,7 @@ gates: Final = Table(
     Column("last_seen_ms", BigInteger),
     Column("last_status", JSON(none_as_null=True)),
     Column("exit_policy", Text, nullable=False, server_default="listed"),
+    Column("clock_policy", Text, nullable=False, server_default="admit"),  # or "refuse"
     Column("assignment_version", BigInteger, nullable=False, server_default="0"),
     Column("assignment_sha256", LargeBinary),  # of what that version says; null before the first
     Column("pending_ms", BigInteger),  # since when it waits to be confirmed; null: it does not
@@ -280,6 +282,27 @@ list_versions: Final = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     PrimaryKeyConstraint("performance_id", "version"),
+)
+
+list_files: Final = Table(  # the pieces of published lists, each from the version that brought it
+    "list_files",
+    metadata,
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("performance_id", "version", "kind"),
+    CheckConstraint("kind IN ('snapshot', 'segment', 'attributes')", name="kind"),
+)
+
+ticket_changes: Final = Table(  # since the list published last; a ticket may stand here often
+    "ticket_changes",
+    metadata,
+    Column("id", _RowKey, primary_key=True),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
+    Column("identifier", LargeBinary, nullable=False),
 )
 
 journals: Final = Table(

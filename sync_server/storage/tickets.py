@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, ScalarSelect, func, insert, select
+from sqlalchemy import RowMapping, ScalarSelect, Select, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.journal import class_code, class_of
@@ -13,6 +13,7 @@ from admission.reconcile import ListedTicket, StateChange
 from admission.ticket import TicketClass, TicketState
 from admission.ticketlist.packed import Entry
 from sync_server.entities import Import, ImportMode, Source, instant
+from sync_server.storage.list_pieces import SqlPieces
 from sync_server.storage.measures import document_of, measured_of
 from sync_server.storage.merging import Merge
 from sync_server.storage.number_sample import NumberSample
@@ -29,6 +30,9 @@ _LAST_STATE: Final[ScalarSelect[str]] = (
     .correlate(tickets)
     .scalar_subquery()
 )
+
+
+_STATES: Final = {state.value: state for state in TicketState}
 
 
 class SqlTickets:
@@ -202,20 +206,32 @@ class SqlTickets:
                 origin="operator",
             )
         )
+        await SqlPieces(self._connection).note(
+            performance_id, select(tickets.c.identifier).where(tickets.c.identifier == identifier)
+        )
         return True
+
+    async def listed_among(
+        self, performance_id: str, identifiers: Sequence[bytes]
+    ) -> Sequence[Entry]:
+        """Give those of some tickets that are listed, as they stand now."""
+        found: list[Entry] = []
+        for some in _chunks(identifiers):
+            rows = await self._connection.execute(
+                _entries(performance_id).where(tickets.c.identifier.in_(some))
+            )
+            found += [_entry(identifier, key, state) for identifier, key, state in rows]
+        return found
 
     async def listed(self, performance_id: str) -> AsyncIterator[Sequence[Entry]]:
         """Yield all tickets of a performance as they stand now, in batches, by identifier."""
         valid = TicketState.VALID
-        states = {state.value: state for state in TicketState}
         stream = await self._connection.stream(
-            select(tickets.c.identifier, tickets.c.class_id, _LAST_STATE)
-            .where(tickets.c.class_id.in_(_classes_of(performance_id)))
-            .order_by(tickets.c.identifier)  # the database sorts without holding up the loop
+            _entries(performance_id).order_by(tickets.c.identifier)  # sorted off the loop
         )
         async for part in stream.partitions(LISTED_BATCH):
-            yield [
-                Entry(identifier, class_id, valid if state is None else states[state])
+            yield [  # no call for each: there are millions
+                Entry(identifier, class_id, valid if state is None else _STATES[state])
                 for identifier, class_id, state in part
             ]
 
@@ -254,6 +270,16 @@ def _import(row: RowMapping) -> Import:
     values["problems"] = tuple(values["problems"])
     values["guessability"] = measured_of(values["guessability"])
     return Import(**values)
+
+
+def _entries(performance_id: str) -> Select[Any]:
+    return select(tickets.c.identifier, tickets.c.class_id, _LAST_STATE).where(
+        tickets.c.class_id.in_(_classes_of(performance_id))
+    )
+
+
+def _entry(identifier: bytes, class_id: int, state: str | None) -> Entry:
+    return Entry(identifier, class_id, TicketState.VALID if state is None else _STATES[state])
 
 
 def _classes_of(performance_id: str) -> ScalarSelect[int]:

@@ -9,6 +9,7 @@ from sync_server.storage.checkpoints import SqlCheckpoints
 from sync_server.storage.facts import SqlFacts
 from sync_server.storage.gates import SqlGates
 from sync_server.storage.journals import SqlJournals
+from sync_server.storage.list_pieces import SqlPieces
 from sync_server.storage.organizations import SqlOrganizations
 from sync_server.storage.performances import SqlPerformances
 from sync_server.storage.quarantine import SqlQuarantine
@@ -56,6 +57,11 @@ class SqlTransaction:
     def tickets(self) -> SqlTickets:
         """Tickets and where they come from."""
         return SqlTickets(self._connection)
+
+    @cached_property
+    def pieces(self) -> SqlPieces:
+        """The files of published lists, and what has changed since."""
+        return SqlPieces(self._connection)
 
     @cached_property
     def journals(self) -> SqlJournals:

@@ -64,8 +64,8 @@ class DeviceDesk(Protocol):
         """Give the newest signed manifest of a performance that the gate holds."""
         ...
 
-    async def snapshot(self, gate: str, performance: str, sha256: str) -> Path:
-        """Give the file of a published snapshot."""
+    async def list_file(self, gate: str, performance: str, sha256: str) -> Path:
+        """Give a file of a published list."""
         ...
 
     async def list_key(self, gate: str, performance: str) -> bytes:
@@ -180,7 +180,7 @@ def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce
     app.router.add_get("/sync/v1/assignment", _signed(_assignment))
     app.router.add_get("/sync/v1/performances/{performance}/manifest", _signed(_manifest))
     app.router.add_get("/sync/v1/performances/{performance}/key", _signed(_key))
-    app.router.add_get("/sync/v1/performances/{performance}/lists/{sha256}", _signed(_snapshot))
+    app.router.add_get("/sync/v1/performances/{performance}/lists/{sha256}", _signed(_list_file))
     app.router.add_post("/sync/v1/journals/{journal}", _signed(_upload, also_revoked=True))
     app.router.add_get("/sync/v1/feed/{stream}", _signed(_feed))
     app.router.add_get("/sync/v1/live", _signed(_live))
@@ -284,9 +284,9 @@ async def _key(request: web.Request, gate: str) -> web.StreamResponse:
     return web.Response(body=sealed, headers={"Cache-Control": "no-store"})
 
 
-async def _snapshot(request: web.Request, gate: str) -> web.StreamResponse:
+async def _list_file(request: web.Request, gate: str) -> web.StreamResponse:
     performance, sha256 = request.match_info["performance"], request.match_info["sha256"]
-    path = await request.app[DESK].snapshot(gate, performance, sha256)
+    path = await request.app[DESK].list_file(gate, performance, sha256)
     return web.FileResponse(path, headers={"Cache-Control": _FOREVER})
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
@@ -23,6 +23,7 @@ from sync_server.importing import Importing
 from sync_server.planning import (
     KEEP,
     CheckpointChange,
+    GateChange,
     Keep,
     KeyStorageChoice,
     PerformanceChange,
@@ -86,7 +87,7 @@ def add_public_api(app: web.Application, services: Services) -> None:
     routes.add_post(PREFIX + "gates", _add_gate)
     routes.add_patch(PREFIX + "performances/{id}", _change_performance)
     routes.add_patch(PREFIX + "checkpoints/{id}", _change_checkpoint)
-    routes.add_patch(PREFIX + "gates/{id}", _move_gate)
+    routes.add_patch(PREFIX + "gates/{id}", _change_gate)
     routes.add_post(PREFIX + "performances/{id}/imports", _import)
     routes.add_post(PREFIX + "performances/{id}/publish", _publish)
     routes.add_post(PREFIX + "performances/{id}/key-storage", _choose_key_storage)
@@ -263,17 +264,24 @@ async def _add_gate(request: web.Request) -> web.StreamResponse:
     checkpoint_id, name = body.text("checkpoint_id"), body.text("name")
     direction = body.choice("direction", Direction)
     exit_policy = body.choice("exit_policy", ExitPolicy, ExitPolicy.LISTED)
+    clock_policy = body.choice("clock_policy", ClockPolicy, ClockPolicy.ADMIT)
     body.finish()
-    made = await services.planning.add_gate(user, checkpoint_id, name, direction, exit_policy)
+    made = await services.planning.add_gate(
+        user, checkpoint_id, name, direction, exit_policy, clock_policy
+    )
     return _made(made)
 
 
-async def _move_gate(request: web.Request) -> web.StreamResponse:
+async def _change_gate(request: web.Request) -> web.StreamResponse:
     user, services = await _changing(request, Right.SET_UP)
     body = await read_body(request)
-    checkpoint_id = body.text("checkpoint_id")
+    change = GateChange(
+        checkpoint_id=body.text("checkpoint_id") if body.has("checkpoint_id") else KEEP,
+        exit_policy=body.choice("exit_policy", ExitPolicy) if body.has("exit_policy") else KEEP,
+        clock_policy=body.choice("clock_policy", ClockPolicy) if body.has("clock_policy") else KEEP,
+    )
     body.finish()
-    await services.planning.move_gate(user, request.match_info["id"], checkpoint_id)
+    await services.planning.change_gate(user, request.match_info["id"], change)
     return web.json_response({})
 
 

@@ -104,6 +104,7 @@ def test_the_numbers_of_kinds_and_flags_are_final():
         "UNRESOLVED": 16,
         "NO_SENSOR": 32,
         "EXIT_POLICY": 64,
+        "PROVEN": 128,
     }
 
 

@@ -4,12 +4,21 @@ import json
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from admission.errors import ListError, ListFormatError
+from admission.proof.proving import IssuerFormat
 from admission.ticket import EntryExit, Multi, Performance, Single, TicketClass
+from admission.ticketlist.issuers import (
+    IssuerClassRow,
+    IssuerRow,
+    RotationRow,
+    issuers_of,
+    rotation_of,
+)
 from admission.ticketlist.manifest import (
     ClassRow,
     Showing,
@@ -219,3 +228,51 @@ def test_a_hostile_value_is_read_or_refused_and_nothing_else(new_manifest, path,
 def test_hostile_bytes_are_no_manifest(raw):
     with pytest.raises(ListFormatError):
         decode_manifest(raw)
+
+
+ISSUER = IssuerRow(
+    format=IssuerFormat.PRETIX,
+    public_key="ab" * 32,
+    classes=(IssuerClassRow(code=1, class_index=0),),
+)
+ROTATING = RotationRow(
+    pattern="{number}{totp_timestamp_millis}{totp_value_0}", period_ms=15_000, lengths=(8,)
+)
+
+
+def test_issuers_and_rotating_codes_travel_in_the_manifest(new_manifest):
+    manifest = new_manifest(issuers=(ISSUER,), rotating=ROTATING)
+    read = decode_manifest(encode_manifest(manifest))
+    assert read == manifest
+    (issuer,) = issuers_of(read.issuers, classes_of(read))
+    assert issuer.class_of(1, 7) == classes_of(read)[0]
+    assert issuer.class_of(2, 7) is None
+    assert rotation_of(read.rotating).lengths == (8,)
+    assert rotation_of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"classes": (IssuerClassRow(code=1, class_index=1),)}, "class"),
+        ({"public_key": "ab"}, "public_key|pattern"),
+        ({"public_key": "AB" * 32}, "public_key|pattern"),
+        ({"format": "pretix_sig2"}, "format"),
+        ({"subevents": (-1,)}, "subevents"),
+    ],
+)
+def test_an_issuer_that_a_gate_could_not_judge_by_is_refused(new_manifest, fields, problem):
+    issuer = msgspec.structs.replace(ISSUER, **fields)
+    with pytest.raises(ListFormatError, match=problem):
+        decode_manifest(encode_manifest(new_manifest(issuers=(issuer,))))
+
+
+def test_more_issuers_than_a_gate_tries_are_refused(new_manifest):
+    with pytest.raises(ListFormatError, match="issuers"):
+        decode_manifest(encode_manifest(new_manifest(issuers=(ISSUER,) * 17)))
+
+
+def test_rotating_codes_that_could_not_be_read_are_refused(new_manifest):
+    rotating = msgspec.structs.replace(ROTATING, pattern="{number}")
+    with pytest.raises(ListFormatError, match="rotating"):
+        decode_manifest(encode_manifest(new_manifest(rotating=rotating)))

@@ -37,12 +37,14 @@ from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.transport.client import HttpLink, open_link
+from appliance.trusted_clock import TrustedClock
 from signed_server import GATE, SIGNER, Server
 
 BOOT = bytes(range(16))
 AGREEMENT_KEY = b"a" * 32
 SHOW = "show"
 EVENING = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
+BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 HOPS = 8  # more than the journal takes for any one thing that happens
 
 
@@ -95,6 +97,7 @@ class Bench:
     """A running gate, and everything a test may want to look at or to move."""
 
     clock: VirtualClock
+    time: TrustedClock
     disk: Disk
     journal: SqliteJournal
     memory: SqliteMemory
@@ -172,18 +175,21 @@ async def open_bench(
     lists: Sequence[Any] = (),
     assignment: dict[str, Any] | None = None,
     now: datetime = EVENING,
+    clock: VirtualClock | None = None,
+    boot: bytes = BOOT,
     passage_timeout_s: float = 6.0,
     **of_the_list: Any,
 ) -> AsyncIterator[Bench]:
     """Run a gate until the context ends, as abruptly as a power cut."""
     bench, office = Bench(), BoxOffice()
     async with AsyncExitStack() as stack:
-        bench.clock = VirtualClock(now)
+        bench.clock = clock = clock or VirtualClock(now)
         connection = await stack.enter_async_context(open_database(folder / "journal.sqlite"))
         bench.disk = Disk(connection)
         bench.journal = await SqliteJournal.open(connection, "journal-a")
-        bench.recorder = Recorder(bench.journal, bench.clock, BOOT)
         bench.memory = SqliteMemory(connection, folder / "lists")
+        bench.time = await TrustedClock.open(clock, boot, BUILT, bench.journal, bench.memory)
+        bench.recorder = Recorder(bench.journal, bench.time, boot)
         bench.history, bench.holdings = History(), GateHoldings()
         bench.display = ShownScreens()
         bench.announcer = Announcer([bench.display], [], bench.clock)
@@ -205,7 +211,7 @@ async def open_bench(
             memory=bench.memory,
             holdings=bench.holdings,
             recorder=bench.recorder,
-            now=bench.clock.now,
+            now=bench.time.now,
         )
         await bench.keeper.load()
         await bench.keeper.refresh(bench.link)
@@ -215,7 +221,7 @@ async def open_bench(
             history=bench.history,
             recorder=bench.recorder,
             announcer=bench.announcer,
-            clock=bench.clock,
+            clock=bench.time,
             direction=Direction.ENTRY,
         )
         bench.health.situation = lambda: Situation(live=True)
@@ -242,7 +248,7 @@ async def open_bench(
             lane=bench.lane,
             health=bench.health,
             announcer=bench.announcer,
-            clock=bench.clock,
+            clock=bench.time,
             new_id=lambda: f"scan-{next(scans)}",
         )
         bench.entry = ScriptedReader("outside", Direction.ENTRY, bench.clock)

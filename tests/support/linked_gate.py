@@ -24,7 +24,7 @@ async def linked(open_gate, tickets=NUMBERS, *, jitter=0.0, prepare=None, **opti
             recorder=gate.recorder,
             history=gate.history,
             holdings=gate.holdings,
-            clock=gate.clock,
+            clock=gate.time,
             boot_id=bytes(16),
             jitter=lambda: jitter,
             changed=gate.health.changed,

@@ -17,10 +17,12 @@ from appliance.simulator.virtual_clock import VirtualClock
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
+from appliance.trusted_clock import TrustedClock
 
 GATE = "gate-a"
 KEY = b"a" * 32
 NOW = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
+BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 OFFICE, FORGER = BoxOffice(), BoxOffice("forger")
 
 
@@ -39,14 +41,15 @@ async def open_shelf(folder: Path, *, trusted=OFFICE, gate: str = GATE):
         store = await SqliteJournal.open(connection, "journal-a")
         holdings, server = GateHoldings(), ImaginedServer(clock)
         memory = SqliteMemory(connection, folder / "lists")
+        time = await TrustedClock.open(clock, bytes(16), BUILT, store, memory)
         keeper = ListKeeper(
             gate=gate,
             trusted_keys=[trusted.public_key],
             agreement_key=KEY,
             memory=memory,
             holdings=holdings,
-            recorder=Recorder(store, clock, bytes(16)),
-            now=clock.now,
+            recorder=Recorder(store, time, bytes(16)),
+            now=time.now,
         )
         begun = store.head
         await keeper.load()

@@ -2,13 +2,13 @@
 
 import pytest
 
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from sync_server.account_ports import Role, User
 from sync_server.entities import ImportMode
 from sync_server.errors import ConflictError, InvalidError, NotFoundError
 from sync_server.importing import Importing
-from sync_server.planning import CheckpointChange, PerformanceChange, Planning
+from sync_server.planning import CheckpointChange, GateChange, PerformanceChange, Planning
 from sync_server.reconciling import refold_tickets
 from sync_server.sources.file import read_tickets
 from sync_server.storage.accounts import SqlAccounts
@@ -65,7 +65,7 @@ async def test_what_lies_in_another_branch_is_not_there(planning, stranger):
         planning.add_checkpoint(stranger, "venue", "x"),
         planning.change_checkpoint(stranger, "c0", CheckpointChange(name="x")),
         planning.add_gate(stranger, "c0", "x", Direction.ENTRY),
-        planning.move_gate(stranger, "g0", "c0"),
+        planning.change_gate(stranger, "g0", GateChange("c0")),
     ]
     for attempt in attempts:
         with pytest.raises(NotFoundError):
@@ -189,12 +189,23 @@ async def test_performances_that_hold_one_number_are_not_chosen_together(
 
 async def test_a_gate_moves_within_its_venue_and_its_gates_are_told(planning, master, news):
     south = await planning.add_checkpoint(master, "venue", "South")
-    await planning.move_gate(master, "g0", south)
+    await planning.change_gate(master, "g0", GateChange(south))
     assert news.lists == 1
     elsewhere = await planning.add_venue(master, "Elsewhere", "Europe/Paris")
     far = await planning.add_checkpoint(master, elsewhere, "Far")
     with pytest.raises(InvalidError, match="another venue"):
-        await planning.move_gate(master, "g0", far)
+        await planning.change_gate(master, "g0", GateChange(far))
+
+
+async def test_a_gate_is_told_what_to_do_without_a_trusted_time(planning, master, venue, news):
+    change = GateChange(clock_policy=ClockPolicy.REFUSE)
+    await planning.change_gate(master, "g0", change)
+    assert news.lists == 1
+    async with venue.read() as transaction:
+        gate = await transaction.gates.gate("g0")
+        entry = (await transaction.audit.newest(1))[0]
+    assert (gate.clock_policy, gate.checkpoint_id) == (ClockPolicy.REFUSE, "c0")
+    assert entry.what == "gate_changed"
 
 
 async def test_every_change_leaves_an_audit_line_with_who_and_what(planning, master, venue, clock):

@@ -318,3 +318,14 @@ async def test_a_port_that_is_taken_is_said_to_be(client, tmp_path):
     with pytest.raises(main.ConfigError, match=f"127.0.0.1:{port} cannot be had"):
         async with main.serving(config):
             pass
+
+
+async def test_a_gate_is_given_other_policies_and_keeps_what_is_not_named(operator, house):
+    path = f"gates/{house['gate']}"
+    status, _, _ = await operator.call("PATCH", path, json={"clock_policy": "refuse"})
+    assert status == 200
+    _, (gate,), _ = await operator.call("GET", "gates")
+    assert (gate["clock_policy"], gate["exit_policy"]) == ("refuse", "listed")
+    assert gate["checkpoint_id"] == house["checkpoint"]
+    status, problem, _ = await operator.call("PATCH", path, json={"clock_policy": "guess"})
+    assert (status, problem["error"]["field"]) == (422, "clock_policy")

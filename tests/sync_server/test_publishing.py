@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from admission.rules import ExitPolicy
+from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from admission.sync.assignment import accept_assignment
 from admission.ticket import EntryExit, Multi, Single, TicketClass, TicketState
@@ -79,7 +79,7 @@ async def test_a_gate_believes_the_list_and_finds_every_ticket(publishing, bring
     )
     assert await publishing.publish(master, "p0") == 1
     manifest = await _accepted(publishing, clock)
-    path = await publishing.snapshot("g0", "p0", manifest.snapshot.sha256)
+    path = await publishing.list_file("g0", "p0", manifest.snapshot.sha256)
     data = path.read_bytes()
     assert hashlib.sha256(data).hexdigest() == manifest.snapshot.sha256 == manifest.chain
     packed = PackedList(data, "p0")
@@ -125,7 +125,7 @@ async def test_versions_rise_and_old_snapshots_stay(publishing, bring, master, c
     second = await _accepted(publishing, clock)
     assert (second.version, second.snapshot.count) == (2, 2)
     for manifest in (first, second):
-        path = await publishing.snapshot("g0", "p0", manifest.snapshot.sha256)
+        path = await publishing.list_file("g0", "p0", manifest.snapshot.sha256)
         assert path.stat().st_mode & 0o777 == 0o600
         assert hashlib.sha256(path.read_bytes()).hexdigest() == manifest.snapshot.sha256
 
@@ -171,11 +171,11 @@ async def test_what_a_gate_does_not_hold_it_does_not_get(publishing, venue, mast
     for attempt in (
         publishing.manifest("g9", "p0"),
         publishing.sealed_key("g9", "p0"),
-        publishing.snapshot("g9", "p0", "0" * 64),
+        publishing.list_file("g9", "p0", "0" * 64),
         publishing.manifest("g0", "p1"),
         publishing.manifest("g0", "../p0"),
-        publishing.snapshot("g0", "p0", "0" * 64),
-        publishing.snapshot("g0", "p0", "../../etc/passwd"),
+        publishing.list_file("g0", "p0", "0" * 64),
+        publishing.list_file("g0", "p0", "../../etc/passwd"),
         publishing.assignment("nobody"),
         publishing.streams("nobody"),
         publishing.publish(User("x", "nowhere", "x", "X", "", Role.MASTER, "fr"), "p0"),
@@ -199,9 +199,12 @@ async def test_an_assignment_names_what_is_published_and_rises_with_every_change
             replace(checkpoint, capacity=7, allowed_categories=("vip",), performances=("p1",))
         )
         gate = await transaction.gates.gate("g0")
-        await transaction.gates.save_gate(replace(gate, exit_policy=ExitPolicy.ANY))
+        await transaction.gates.save_gate(
+            replace(gate, exit_policy=ExitPolicy.ANY, clock_policy=ClockPolicy.REFUSE)
+        )
     third = await _assigned(publishing, version=2)
     assert (third.version, third.exit_policy) == (3, ExitPolicy.ANY)
+    assert third.clock_policy is ClockPolicy.REFUSE
     assert (third.checkpoint.capacity, third.checkpoint.allowed_categories) == (7, ("vip",))
     assert (third.checkpoint.performances, third.held) == ((), ("p0",))
     assert (await publishing.lists("g0")).assignment == 3

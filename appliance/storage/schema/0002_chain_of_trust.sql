@@ -3,3 +3,17 @@
 -- the envelope of the list that was in use before the installed one: what is left should that one
 -- be damaged; version and chain speak of the newest all the same
 ALTER TABLE lists ADD COLUMN before BLOB;
+
+-- what the server last signed of the time; between two of them the journal's own records keep
+-- trusted time from going back
+CREATE TABLE signed_time (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    boot_id BLOB NOT NULL,
+    boot_ms INTEGER NOT NULL,
+    floor_ms INTEGER NOT NULL,
+    greatest_ms INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    origin_ms INTEGER,
+    error_ms INTEGER,
+    heard_boot_ms INTEGER
+) STRICT;

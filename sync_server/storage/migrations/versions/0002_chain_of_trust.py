@@ -24,6 +24,52 @@ def upgrade() -> None:
         sa.Column("key_storage_reason", sa.Text(), server_default="", nullable=False),
     )
     op.add_column("imports", sa.Column("guessability", sa.JSON(none_as_null=True), nullable=True))
+    # the pieces of published lists, and which tickets have changed since
+    op.add_column(
+        "performances",
+        sa.Column("changes_logged", sa.Boolean(), server_default="0", nullable=False),
+    )
+    op.create_table(
+        "list_files",
+        sa.Column("performance_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('snapshot', 'segment', 'attributes')", name=op.f("ck_list_files_kind")
+        ),
+        sa.ForeignKeyConstraint(
+            ["performance_id"],
+            ["performances.id"],
+            name=op.f("fk_list_files_performance_id"),
+        ),
+        sa.PrimaryKeyConstraint("performance_id", "version", "kind", name=op.f("pk_list_files")),
+    )
+    op.create_index(op.f("ix_list_files_sha256"), "list_files", ["sha256"], unique=False)
+    op.create_table(
+        "ticket_changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("performance_id", sa.Text(), nullable=False),
+        sa.Column("identifier", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["performance_id"],
+            ["performances.id"],
+            name=op.f("fk_ticket_changes_performance_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_changes")),
+    )
+    op.create_index(
+        op.f("ix_ticket_changes_performance_id"),
+        "ticket_changes",
+        ["performance_id"],
+        unique=False,
+    )
+    # what a gate does while it has no trusted time
+    op.add_column(
+        "gates", sa.Column("clock_policy", sa.Text(), server_default="admit", nullable=False)
+    )
     _add_device_identity()
 
 

@@ -1,0 +1,1 @@
+"""Tickets that prove themselves: read and verified. Asked through a list's issuers."""
