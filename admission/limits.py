@@ -12,6 +12,9 @@ ENVELOPE_SIGNATURES_MAX: Final = 8
 SNAPSHOT_ENTRIES_MAX: Final = 20_000_000  # ten times the largest stadium season
 SEGMENTS_MAX: Final = 64  # a piece each to fetch and to name; then a snapshot is the better way
 SEGMENT_ENTRIES_MAX: Final = 200_000  # of all segments: a tenth of a large list, 4 MB in memory
+ATTRIBUTES_BYTES_MAX: Final = 1 << 30  # of all files of sealed records: a million of 1 kB
+ATTRIBUTE_CHARACTERS_MAX: Final = 100  # of one text: a name, a row; longer ones fit no screen
+EXTRAS_MAX: Final = 16  # further texts of one ticket
 CLASSES_MAX: Final = 65_535  # the class column is two bytes wide
 
 NAME_CHARACTERS_MAX: Final = 200  # ids and categories, wherever they travel

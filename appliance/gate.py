@@ -17,6 +17,7 @@ from admission.passage import History, Passage, TicketKey
 from admission.rules import judge, opens_on_refusal
 from admission.scan import Direction, Scan, normalise
 from admission.ticket import Checkpoint
+from admission.ticketlist.attributes import NOTHING, Attributes
 from admission.verdict import Deny, Grant, Verdict
 from appliance.announcer import Announcer
 from appliance.errors import StorageError
@@ -123,7 +124,8 @@ class Gate:
         self._health.mended(DISK_FAULT)
         if took_effect:
             held = self._holdings.performances
-            screen = screen_of(verdict, scan.direction, held, last, opens=opens)
+            said = self._said(scan, verdict)  # not before the arm was told: nobody waits for it
+            screen = screen_of(verdict, scan.direction, held, last, opens=opens, said=said)
             self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
         else:
             self._announcer.done()  # the arm stayed closed: at rest the fault is shown
@@ -173,6 +175,14 @@ class Gate:
             return await self._lane.release(draft)
         await self._recorder.write(draft)
         return True
+
+    def _said(self, scan: Scan, verdict: Verdict) -> Attributes:
+        """Open what a ticket that was granted says; its number is the key."""
+        if not isinstance(verdict, Grant):
+            return NOTHING
+        return self._holdings.attributes(
+            verdict.performance, verdict.ticket.identifier, scan.number
+        )
 
     def _last_passage(self, checkpoint: Checkpoint, verdict: Verdict) -> Passage | None:
         if verdict.performance is None or verdict.ticket is None:

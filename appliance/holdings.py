@@ -11,12 +11,14 @@ from types import MappingProxyType
 from admission.proof.proving import Proofs
 from admission.ticket import Performance, Presented, Ticket, TicketClass
 from admission.ticketlist.acceptance import check_segments
+from admission.ticketlist.attributes import NOTHING, Attributes
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.issuers import issuers_of, rotation_of
 from admission.ticketlist.manifest import Manifest, classes_of, performance_of
 from admission.ticketlist.overlay import NO_CHANGES, Entries, Overlay, layered
 from admission.ticketlist.packed import PackedList, pack
+from admission.ticketlist.sealed_file import SealedFile, open_attributes
 from admission.verdict import Answer
 
 
@@ -34,6 +36,7 @@ class HeldList:
         list_key: makes identifiers.
         instead_of: version of the damaged list in whose place this older one stands; 0 is none.
         is_trusted: whether the tickets are there; if not, nobody is judged by them.
+        sealed: records of what tickets say, each for whoever presents it.
     """
 
     manifest: Manifest
@@ -45,6 +48,7 @@ class HeldList:
     list_key: bytes
     instead_of: int = 0
     is_trusted: bool = True
+    sealed: tuple[SealedFile, ...] = ()
 
 
 def open_list(
@@ -169,6 +173,21 @@ class GateHoldings:
         if entry is None:
             return None
         return Ticket(identifier, held.classes[entry.class_index], entry.state)
+
+    def attributes(self, performance: str, identifier: bytes, presented: str) -> Attributes:
+        """Open what a presented ticket says; NOTHING where that is nothing.
+
+        Args:
+            performance: whose ticket it is.
+            identifier: the ticket's.
+            presented: the text that was read: it is the key.
+        """
+        held = self._lists.get(performance)
+        if held is None or not held.sealed:
+            return NOTHING
+        more = self.present(performance, presented)
+        number = presented if more is None else more.number
+        return open_attributes(held.sealed, identifier, held.list_key, number)
 
     def present(self, performance: str, text: str) -> Presented | None:
         """Give what a text is in a performance held; None for a plain number."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from admission.errors import DigestError
@@ -17,6 +17,7 @@ from admission.ticketlist.manifest import Manifest, pieces_of
 from admission.ticketlist.overlay import NO_CHANGES, Overlay
 from admission.ticketlist.packed import PackedList
 from admission.ticketlist.pieces import PieceRef
+from admission.ticketlist.sealed_file import SealedFile
 from appliance.errors import StorageError
 from appliance.holdings import HeldList, open_list
 from appliance.ports import Memory, ServerLink
@@ -102,6 +103,25 @@ class ListStore:
         return await asyncio.to_thread(
             open_list, manifest, snapshot, list_key, segments, known.overlay
         )
+
+    async def with_attributes(
+        self,
+        held: HeldList,
+        base: HeldList | None = None,
+        downloads: Mapping[str, Path] | None = None,
+    ) -> HeldList:
+        """Give an opened list with its sealed records; arguments and errors as those of `open`."""
+        manifest, fetched = held.manifest, downloads or {}
+        known = (
+            {} if base is None else dict(zip(base.manifest.attributes, base.sealed, strict=False))
+        )
+        sealed: list[SealedFile] = []
+        for ref in manifest.attributes:
+            if ref not in known:
+                raw = await self._piece(f"attributes {ref.version}", ref, fetched)
+                known[ref] = SealedFile(raw, manifest.performance)
+            sealed.append(known[ref])
+        return replace(held, sealed=tuple(sealed))
 
     async def _piece(self, what: str, ref: PieceRef, fetched: Mapping[str, Path]) -> Buffer:
         download = fetched.get(ref.sha256)

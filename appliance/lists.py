@@ -19,7 +19,7 @@ from admission.ticketlist.acceptance import Installed, accept_manifest, check_li
 from admission.ticketlist.manifest import Manifest, pieces_of
 from admission.trust.sealing import unseal
 from appliance.errors import LinkAnswerError, StorageError
-from appliance.holdings import GateHoldings, untrusted_list
+from appliance.holdings import GateHoldings, HeldList, untrusted_list
 from appliance.list_store import Damage, ListStore
 from appliance.ports import Memory, ServerLink, StoredList
 from appliance.recording import Recorder
@@ -105,9 +105,26 @@ class ListKeeper:
         try:
             manifest = self._believe(performance, stored.manifest)
             self._newest[performance] = manifest
-            self._holdings.install(await self._store.open(manifest, stored.list_key))
+            held = await self._store.open(manifest, stored.list_key)
         except (ListError, StorageError) as exc:
             await self._fall_back(performance, exc)
+            return
+        await self._hold(held)
+
+    async def _hold(self, held: HeldList) -> None:
+        """Hold a list that was opened; it counts without its sealed records, too."""
+        self._holdings.install(held)
+        try:
+            self._holdings.install(await self._store.with_attributes(held))
+        except (ListError, StorageError) as exc:
+            await self._do_without_attributes(held.manifest.performance, exc)
+
+    async def _do_without_attributes(self, performance: str, exc: Exception) -> None:
+        held = self._holdings.get(performance)
+        if held is not None:
+            self._holdings.install(replace(held, sealed=()))
+        self._damaged.add(performance)
+        await self._refuse(performance, exc)
 
     async def check_again(self) -> bool:
         """Read the files of every list in use again; a list that was altered is used no more.
@@ -133,7 +150,10 @@ class ListKeeper:
             return
         if damage.ref in [ref for _, ref in pieces_of(held.manifest)]:  # also of a newer version
             await self._store.set_aside(damage.ref)
-            await self._fall_back(performance, damage.reason)
+            if damage.ref in held.manifest.attributes:
+                await self._do_without_attributes(performance, damage.reason)
+            else:
+                await self._fall_back(performance, damage.reason)
 
     @property
     def damaged(self) -> frozenset[str]:
@@ -159,7 +179,7 @@ class ListKeeper:
         except (ListError, StorageError) as further:
             await self._refuse(performance, further)
             return
-        self._holdings.install(replace(stand_in, instead_of=stored.version))
+        await self._hold(replace(stand_in, instead_of=stored.version))
         log.warning(
             "older list in use", extra={"performance": performance, "version": before.version}
         )
@@ -286,12 +306,19 @@ class ListKeeper:
         """
         performance, known = bare.performance, self._installed.get(bare.performance)
         held = self._holdings.get(performance)
-        stored = bare
-        if held is not None and known is not None and held.is_trusted:
-            stored = replace(bare, before=known.before if held.instead_of else known.manifest)
-            self._before[performance] = held.manifest
-        new = await self._store.open(manifest, stored.list_key, held, downloads)
+        in_use = held if held is not None and held.is_trusted else None
+        opened = await self._store.open(manifest, bare.list_key, in_use, downloads)
+        new = await self._store.with_attributes(opened, in_use, downloads)
+        stored, before = bare, None
+        if known is not None and in_use is not None:
+            is_kept = in_use.instead_of or in_use.manifest == manifest  # it only stood in, or anew
+            stored = replace(bare, before=known.before if is_kept else known.manifest)
+            before = self._before.get(performance) if is_kept else in_use.manifest
         await self._memory.install(stored, downloads)
+        if before is None:
+            self._before.pop(performance, None)
+        else:
+            self._before[performance] = before
         self._installed[performance] = stored
         self._newest[performance] = manifest
         self._damaged.discard(performance)

@@ -6,6 +6,7 @@ from datetime import datetime
 from admission.passage import Passage
 from admission.scan import Direction
 from admission.ticket import Performance
+from admission.ticketlist.attributes import NOTHING, Attributes
 from admission.verdict import Answer, Grant, Verdict
 from appliance.ports import Look, Screen
 
@@ -19,6 +20,7 @@ def screen_of(
     last: Passage | None,
     *,
     opens: bool,
+    said: Attributes = NOTHING,
 ) -> Screen:
     """Give the screen that tells a verdict.
 
@@ -28,11 +30,12 @@ def screen_of(
         performances: those that the gate holds, for names and time zones.
         last: the ticket's last passage here, or None.
         opens: whether the arm opens, as it may at an exit also on a refusal.
+        said: what the ticket says besides; shown, and nowhere written down.
     """
     performance = performances.get(verdict.performance or "")
     if isinstance(verdict, Grant):
-        name = verdict.ticket.ticket_class.category
-        return Screen(Look.GRANTED, direction, Answer.GRANTED, detail=name)
+        detail = _joined(said.attention, verdict.ticket.ticket_class.category, place_of(said))
+        return Screen(Look.GRANTED, direction, Answer.GRANTED, detail=detail)
     detail = ""
     if verdict.answer in _USED and last is not None and performance is not None:
         detail = _clock_face(last.at, performance)
@@ -44,6 +47,15 @@ def screen_of(
         detail = verdict.ticket.ticket_class.category
     look = Look.GRANTED if opens else Look.DENIED
     return Screen(look, direction, verdict.answer, detail=detail)
+
+
+def place_of(said: Attributes) -> str:
+    """Give where a ticket's holder goes and sits, from the large to the small; "" is anywhere."""
+    return _joined(said.entrance, said.zone, said.row, said.seat)
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
 
 
 def _clock_face(at: datetime | None, performance: Performance) -> str:

@@ -17,7 +17,16 @@ from admission.limits import CLASSES_MAX
 from admission.ticket import Performance, TicketClass
 from admission.ticketlist.issuers import ISSUERS_MAX, IssuerRow, RotationRow, check_issuers
 from admission.ticketlist.key_storage import KeyStorage
-from admission.ticketlist.pieces import Digest, FileRef, PieceRef, Segments, Version, check_pieces
+from admission.ticketlist.pieces import (
+    Digest,
+    FileRef,
+    PieceRef,
+    SealedFiles,
+    Segments,
+    Version,
+    check_attributes,
+    check_pieces,
+)
 
 IDENTIFIER_ALGORITHM: Final = "hmac-sha256-128"
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -81,6 +90,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         key_storage: where the gate may keep the list key; it never keeps more than that.
         issuers: whose signed tickets are accepted without being listed.
         rotating: the codes that change with time, None where there are none.
+        attributes: sealed records of what tickets say; later files stand over earlier ones.
     """
 
     performance: Name
@@ -100,6 +110,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     key_storage: KeyStorage = KeyStorage.SEALED
     issuers: Annotated[tuple[IssuerRow, ...], msgspec.Meta(max_length=ISSUERS_MAX)] = ()
     rotating: RotationRow | None = None
+    attributes: SealedFiles = ()
 
 
 _decoder: Final = msgspec.json.Decoder(Manifest)
@@ -125,6 +136,7 @@ def decode_manifest(body: bytes) -> Manifest:
             f"manifest: identifier_algorithm {manifest.identifier_algorithm[:40]!r} is unknown"
         )
     check_pieces(manifest.version, manifest.chain, manifest.snapshot, manifest.segments)
+    check_attributes(manifest.version, manifest.attributes)
     check_issuers(manifest.issuers, manifest.rotating, len(manifest.classes))
     for name in ("published_at", "not_before", "refresh_by", "not_after"):
         _require_aware(name, getattr(manifest, name))
@@ -141,7 +153,8 @@ def _require_aware(name: str, at: datetime | None) -> None:
 def pieces_of(manifest: Manifest) -> list[tuple[str, PieceRef]]:
     """Give every file that a manifest answers for, each with its name for people."""
     named: list[tuple[str, PieceRef]] = [("snapshot", manifest.snapshot)]
-    return named + [(f"segment {ref.version}", ref) for ref in manifest.segments]
+    named += [(f"segment {ref.version}", ref) for ref in manifest.segments]
+    return named + [(f"attributes {ref.version}", ref) for ref in manifest.attributes]
 
 
 def performance_of(manifest: Manifest) -> Performance:

@@ -11,9 +11,15 @@ from typing import Annotated, Final, Protocol
 import msgspec
 
 from admission.errors import DigestError, ListFormatError
-from admission.limits import SEGMENT_ENTRIES_MAX, SEGMENTS_MAX, SNAPSHOT_ENTRIES_MAX
+from admission.limits import (
+    ATTRIBUTES_BYTES_MAX,
+    SEGMENT_ENTRIES_MAX,
+    SEGMENTS_MAX,
+    SNAPSHOT_ENTRIES_MAX,
+)
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.packed import ENTRY_BYTES, HEADER_BYTES
+from admission.ticketlist.sealed_file import SEALED_HEADER_BYTES, least_bytes
 from admission.ticketlist.segment import SEGMENT_HEADER_BYTES, Base, segment_bytes
 
 _SNAPSHOT_BYTES_MAX: Final = HEADER_BYTES + SNAPSHOT_ENTRIES_MAX * ENTRY_BYTES
@@ -70,6 +76,23 @@ class SegmentRef(msgspec.Struct, frozen=True, kw_only=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=SEGMENT_ENTRIES_MAX)]
 
 
+class AttributesRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of sealed records; a later one says what has changed since.
+
+    Attributes:
+        version: list version that it brought.
+        size: bytes.
+        sha256: hexadecimal digest.
+        count: tickets in it.
+    """
+
+    version: Version
+    size: Annotated[int, msgspec.Meta(ge=SEALED_HEADER_BYTES, le=ATTRIBUTES_BYTES_MAX)]
+    sha256: Digest
+    count: Annotated[int, msgspec.Meta(ge=0, le=SNAPSHOT_ENTRIES_MAX)]
+
+
+SealedFiles = Annotated[tuple[AttributesRef, ...], msgspec.Meta(max_length=SEGMENTS_MAX + 1)]
 Segments = Annotated[tuple[SegmentRef, ...], msgspec.Meta(max_length=SEGMENTS_MAX)]
 
 
@@ -122,6 +145,24 @@ def check_pieces(
         raise ListFormatError(f"manifest: segments hold over {SEGMENT_ENTRIES_MAX} tickets")
     if chain != chain_of(snapshot, segments):
         raise ListFormatError("manifest: chain is not that of the snapshot and its segments")
+
+
+def check_attributes(version: int, files: Sequence[AttributesRef]) -> None:
+    """Make sure that what a manifest says of its sealed records fits together.
+
+    Raises:
+        ListFormatError: if a size is less than that of so many tickets, versions do not rise, or
+            they are more than a gate has room for.
+    """
+    before = 0
+    for file in files:
+        if file.size < least_bytes(file.count):
+            raise ListFormatError(f"manifest: {file.size} bytes are no {file.count} records")
+        if not before < file.version <= version:
+            raise ListFormatError(f"manifest: records of version {file.version} follow {before}")
+        before = file.version
+    if sum(file.size for file in files) > ATTRIBUTES_BYTES_MAX:
+        raise ListFormatError(f"manifest: sealed records are over {ATTRIBUTES_BYTES_MAX} bytes")
 
 
 def check_piece(what: str, ref: PieceRef, raw: Buffer) -> None:

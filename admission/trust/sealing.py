@@ -1,9 +1,15 @@
-"""Sealing a small secret for one receiver: X25519, HKDF-SHA256, ChaCha20-Poly1305.
+"""Sealing: a small secret for one receiver, and what a ticket says for whoever presents it.
 
-The server seals a list key for a gate's agreement key, so that the key is never in clear on the
-way, whatever the transport. Layout: ephemeral public key (32 bytes) | ciphertext and tag.
+A secret: X25519, HKDF-SHA256, ChaCha20-Poly1305. The server seals a list key for a gate's agreement
+key, so that the key is never in clear on the way, whatever the transport. Layout: ephemeral public
+key (32 bytes) | ciphertext and tag.
+
+A record: HKDF-SHA256 over list key and ticket number, ChaCha20-Poly1305. The nonce is made of the
+record itself, so that the same record is the same bytes each time it is sealed, and another record
+under the same key has another nonce. Layout: nonce (12 bytes) | ciphertext and tag.
 """
 
+import hmac
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -15,6 +21,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from admission.errors import SignatureError
 
 AGREEMENT_KEY_BYTES: Final = 32
+RECORD_OVERHEAD_BYTES: Final = 28
+_NONCE_BYTES: Final = 12
+_RECORD_SALT: Final = b"portillon-record-1"
 _NONCE: Final = bytes(12)  # every key is used once: the ephemeral half is new each time
 
 
@@ -57,3 +66,37 @@ def unseal(sealed: bytes, private_key: bytes, context: bytes) -> bytes:
 
 def _derive(shared: bytes, salt: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt, b"portillon-seal-1").derive(shared)
+
+
+def seal_record(record: bytes, list_key: bytes, number: str) -> bytes:
+    """Seal what a ticket says, so that only its own number opens it.
+
+    Args:
+        record: as long as others are, so that its length says nothing.
+        list_key: the performance's, 32 bytes.
+        number: the ticket's.
+    """
+    key, nonce_key = _record_keys(list_key, number)
+    nonce = hmac.digest(nonce_key, record, "sha256")[:_NONCE_BYTES]
+    return nonce + ChaCha20Poly1305(key).encrypt(nonce, record, None)
+
+
+def open_record(sealed: bytes, list_key: bytes, number: str) -> bytes:
+    """Open what was sealed under a ticket's number.
+
+    Raises:
+        SignatureError: if it was sealed under another number or list key, or was altered.
+    """
+    key, _ = _record_keys(list_key, number)
+    nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    try:
+        return ChaCha20Poly1305(key).decrypt(nonce, text, None)
+    except (InvalidTag, ValueError) as exc:
+        raise SignatureError("sealed under another number or list key, or altered") from exc
+
+
+def _record_keys(list_key: bytes, number: str) -> tuple[bytes, bytes]:
+    """Derive a record's two keys; the identifier, keyed alike, gives nothing of them away."""
+    secret = list_key + number.encode("utf-8", "surrogatepass")
+    derived = HKDF(SHA256(), 64, _RECORD_SALT, b"").derive(secret)
+    return derived[:32], derived[32:]

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
 from admission.ticket import TicketState
+from admission.ticketlist.attributes import NOTHING, Attributes, pack_record
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import (
     ClassRow,
@@ -21,10 +22,12 @@ from admission.ticketlist.manifest import (
     list_key_id,
 )
 from admission.ticketlist.packed import Entry, pack
-from admission.ticketlist.pieces import FileRef, SegmentRef, bases, chain_of
+from admission.ticketlist.pieces import AttributesRef, FileRef, SegmentRef, bases, chain_of
+from admission.ticketlist.sealed_file import SealedFile, pack_sealed
 from admission.ticketlist.segment import Change, pack_segment
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.trust.keys import public_key
+from admission.trust.sealing import seal_record
 
 _PUBLISHED_AT: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 SINGLE: Final = ClassRow(category="standard", mode="single")
@@ -44,11 +47,13 @@ class ListedNumber:
         number: what is printed on it.
         row: its class.
         state: its state.
+        said: what it says besides; travels where any ticket of the list says something.
     """
 
     number: str
     row: ClassRow = SINGLE
     state: TicketState = TicketState.VALID
+    said: Attributes = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class SignedList:
         snapshot: the packed file.
         list_key: what its identifiers were made with.
         segments: files of what has changed since, in order.
+        sealed: files of what tickets say, in order.
     """
 
     manifest: Manifest
@@ -68,6 +74,7 @@ class SignedList:
     snapshot: bytes
     list_key: bytes
     segments: tuple[bytes, ...] = ()
+    sealed: tuple[bytes, ...] = ()
 
     def piece(self, sha256: str) -> bytes:
         """Give the file that is handed out for a digest; it need not be the one of that digest.
@@ -77,8 +84,10 @@ class SignedList:
         """
         if sha256 == self.manifest.snapshot.sha256:
             return self.snapshot
-        named = zip(self.manifest.segments, self.segments, strict=False)
-        return {ref.sha256: raw for ref, raw in named}[sha256]
+        segments = zip(self.manifest.segments, self.segments, strict=False)
+        found = {ref.sha256: raw for ref, raw in segments}
+        sealed = zip(self.manifest.attributes, self.sealed, strict=False)
+        return (found | {ref.sha256: raw for ref, raw in sealed})[sha256]
 
 
 class BoxOffice:
@@ -124,6 +133,7 @@ class BoxOffice:
         )
         digest = hashlib.sha256(snapshot).hexdigest()
         size, count = len(snapshot), len(listed)
+        sealed = _sealed(performance, key, listed)
         plain: dict[str, Any] = {
             "performance": performance,
             "version": version,
@@ -133,9 +143,10 @@ class BoxOffice:
             "classes": tuple(rows) or (SINGLE,),
             "showing": showing or Showing(name=f"Name of {performance}", timezone="UTC"),
             "published_at": _PUBLISHED_AT,
+            "attributes": tuple(_sealed_ref(performance, version, raw) for raw in sealed),
         }
         manifest = Manifest(**plain | fields)
-        return SignedList(manifest, self.sign(manifest), snapshot, key)
+        return SignedList(manifest, self.sign(manifest), snapshot, key, sealed=sealed)
 
     def update(
         self,
@@ -171,16 +182,27 @@ class BoxOffice:
             count=len(changes),
         )
         segments = (*old.segments, ref)
+        sealed = _sealed(old.performance, key, listed)
         plain: dict[str, Any] = {name: getattr(old, name) for name in old.__struct_fields__}
         plain |= {
             "version": number,
             "chain": chain_of(old.snapshot, segments),
             "segments": segments,
             "classes": tuple(rows),
+            "attributes": (
+                *old.attributes,
+                *(_sealed_ref(old.performance, number, file) for file in sealed),
+            ),
         }
         manifest = Manifest(**plain | fields)
-        envelope = self.sign(manifest)
-        return SignedList(manifest, envelope, known.snapshot, key, (*known.segments, raw))
+        return SignedList(
+            manifest,
+            self.sign(manifest),
+            known.snapshot,
+            key,
+            (*known.segments, raw),
+            (*known.sealed, *sealed),
+        )
 
     def sign(self, manifest: Manifest) -> bytes:
         """Sign a manifest."""
@@ -227,3 +249,19 @@ class BoxOffice:
     def list_key(performance: str) -> bytes:
         """Give the performance's key."""
         return hashlib.sha256(b"list key of " + performance.encode()).digest()
+
+
+def _sealed(performance: str, key: bytes, listed: list[ListedNumber]) -> tuple[bytes, ...]:
+    """Give the file of what these tickets say, none where they say nothing."""
+    records = [
+        (identify(key, one.number), seal_record(pack_record(one.said), key, one.number))
+        for one in listed
+        if one.said != NOTHING
+    ]
+    return (pack_sealed(performance, records),) if records else ()
+
+
+def _sealed_ref(performance: str, version: int, raw: bytes) -> AttributesRef:
+    digest = hashlib.sha256(raw).hexdigest()
+    count = len(SealedFile(raw, performance))
+    return AttributesRef(version=version, size=len(raw), sha256=digest, count=count)
