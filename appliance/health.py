@@ -5,12 +5,13 @@ Called by the gate before every verdict and by everything that changes it. Does 
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from admission.journal import Flag
 from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
 from admission.passage import History
-from admission.rules import ORDINARY, ClockPolicy, ExitPolicy, GateConditions
+from admission.rules import ClockPolicy, ExitPolicy, GateConditions
 from admission.scan import Direction
 from admission.sync.assignment import Assignment, checkpoint_of
 from admission.ticket import Checkpoint
@@ -23,6 +24,8 @@ from appliance.recording import Recorder
 from appliance.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
+
+UNCERTAINTY_MS_MAX: Final = 300_000  # beyond, a copy of a rotating code would do for too long
 
 
 class Health:
@@ -108,12 +111,13 @@ class Health:
             for name in checkpoint.performances:
                 if name not in held:
                     faults[name] = Answer.LIST_UNTRUSTED
-        is_trusted = self._clock.is_trusted
-        if not faults and is_trusted:
-            return ORDINARY
-        return GateConditions(
-            list_faults=faults, clock_trusted=is_trusted, clock_policy=self.clock_policy
-        )
+        instant = self._clock.look()
+        if not instant.is_trusted:
+            return GateConditions(
+                list_faults=faults, clock_trusted=False, clock_policy=self.clock_policy
+            )
+        error = timedelta(milliseconds=min(instant.error_ms or 0, UNCERTAINTY_MS_MAX))
+        return GateConditions(list_faults=faults, clock_uncertainty=error)
 
     def broken(self, code: str) -> None:
         """Note a fault; it is shown until it is mended."""
