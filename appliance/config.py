@@ -172,6 +172,8 @@ class Config:
     Attributes:
         path: of the file, for messages.
         data: folder of journal, lists and keys; made if missing.
+        device_secret: file outside `data` that list keys are sealed under where the machine's own
+            chip has no secret; made if missing.
         server: base address of the sync server; "" is the one that the gate was enrolled at.
         risk_of_plain_http: whether whoever is on the network may read and alter what goes to the
             server and comes back, enrolment included. Signatures still hold; secrecy does not.
@@ -195,6 +197,7 @@ class Config:
     page: PageConfig = field(default_factory=PageConfig)
     risk_of_plain_http: bool = False
     clock: ClockConfig = field(default_factory=ClockConfig)
+    device_secret: Path | None = None
 
 
 def load_config(path: Path) -> Config:
@@ -224,11 +227,21 @@ def load_config(path: Path) -> Config:
         signals=_signals(root.section("signals")),
         page=_page(root.section("page")),
         clock=_clock(root.section("clock")),
+        device_secret=Path(secret) if (secret := root.text("device_secret", "")) else None,
     )
     root.finish()
+    _check_secret(root, config)
     _check_readers(root, config)
     _check_pins(root, config)
     return config
+
+
+def _check_secret(root: Section, config: Config) -> None:
+    secret = config.device_secret
+    if secret is not None and secret.absolute().is_relative_to(config.data.absolute()):
+        raise root.error(
+            "device_secret", "lies in the data folder, whose keys it seals; name a place outside"
+        )
 
 
 def _server(root: Section) -> str:

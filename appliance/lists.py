@@ -15,18 +15,17 @@ from pathlib import Path
 from admission.errors import AdmissionError, ListError, RollbackError
 from admission.journal import Kind
 from admission.sync.assignment import Assignment, accept_assignment
-from admission.ticketlist.acceptance import Installed, accept_manifest, check_list_key
+from admission.ticketlist.acceptance import Installed, accept_manifest
 from admission.ticketlist.manifest import Manifest, pieces_of
-from admission.trust.sealing import unseal
 from appliance.errors import LinkAnswerError, StorageError
 from appliance.holdings import GateHoldings, HeldList, untrusted_list
+from appliance.key_cabinet import KeyCabinet
 from appliance.list_store import Damage, ListStore
 from appliance.ports import Memory, ServerLink, StoredList
 from appliance.recording import Recorder
 
 log = logging.getLogger(__name__)
 
-SEALED_KEY_CONTEXT = b"list-key:"
 _ASSIGNMENT = ""  # stands for the assignment where refusals are told apart by performance
 
 
@@ -42,7 +41,7 @@ class ListKeeper:
         *,
         gate: str,
         trusted_keys: Sequence[bytes],
-        agreement_key: bytes,
+        cabinet: KeyCabinet,
         memory: Memory,
         holdings: GateHoldings,
         recorder: Recorder,
@@ -53,7 +52,7 @@ class ListKeeper:
         Args:
             gate: its id.
             trusted_keys: public keys of the list role.
-            agreement_key: X25519 private key of the gate.
+            cabinet: has the list keys.
             memory: the disk.
             holdings: what the gate judges by; filled here.
             recorder: writes to the journal.
@@ -61,7 +60,7 @@ class ListKeeper:
         """
         self._gate = gate
         self._trusted_keys = tuple(trusted_keys)
-        self._agreement_key = agreement_key
+        self._cabinet = cabinet
         self._memory = memory
         self._holdings = holdings
         self._recorder = recorder
@@ -72,6 +71,7 @@ class ListKeeper:
         self._newest: dict[str, Manifest] = {}  # of what is installed, damaged or not
         self._before: dict[str, Manifest] = {}  # of what was in use before that
         self._damaged: set[str] = set()
+        self._keyless: set[str] = set()  # their lists are good, but their keys were not kept
         self._refusals: dict[str, tuple[str, str]] = {}
         self.assignment: Assignment | None = None
 
@@ -105,7 +105,12 @@ class ListKeeper:
         try:
             manifest = self._believe(performance, stored.manifest)
             self._newest[performance] = manifest
-            held = await self._store.open(manifest, stored.list_key)
+            list_key = await self._cabinet.find(manifest)
+            if list_key is None:
+                log.warning("list without its key", extra={"performance": performance})
+                self._keyless.add(performance)
+                return
+            held = await self._store.open(manifest, list_key)
         except (ListError, StorageError) as exc:
             await self._fall_back(performance, exc)
             return
@@ -156,6 +161,11 @@ class ListKeeper:
                 await self._fall_back(performance, damage.reason)
 
     @property
+    def keys_kept(self) -> dict[str, str]:
+        """What is really done with each list key, by performance."""
+        return self._cabinet.kept
+
+    @property
     def damaged(self) -> frozenset[str]:
         """The performances whose installed list is damaged and was not fetched again yet."""
         return frozenset(self._damaged)
@@ -165,17 +175,19 @@ class ListKeeper:
         stored = self._installed[performance]
         self._damaged.add(performance)
         held, newest = self._holdings.get(performance), self._newest.get(performance)
-        if newest is not None:
+        list_key, before = self._cabinet.key(performance), self._before.get(performance)
+        if list_key is None and before is not None:
+            list_key = await self._cabinet.find(before)
+        if newest is not None and list_key is not None:
             try:
-                self._holdings.install(untrusted_list(newest, stored.list_key))
+                self._holdings.install(untrusted_list(newest, list_key))
             except ListError as bare:  # then the gate holds nothing of that performance
                 log.warning("no list", extra={"reason": str(bare)})
         await self._refuse(performance, exc)
-        before = self._before.get(performance)
-        if before is None or (held is not None and held.instead_of):
+        if before is None or list_key is None or (held is not None and held.instead_of):
             return
         try:
-            stand_in = await self._store.open(before, stored.list_key)
+            stand_in = await self._store.open(before, list_key)
         except (ListError, StorageError) as further:
             await self._refuse(performance, further)
             return
@@ -276,18 +288,17 @@ class ListKeeper:
         if newest is not None and newest.version == manifest.version:
             if newest != manifest:
                 raise RollbackError(f"version {manifest.version} came again with other words")
-            if performance not in self._damaged:
+            if performance not in self._damaged | self._keyless:
                 return
-        list_key = await self._list_key(manifest, known, link)
+        list_key = await self._cabinet.obtain(manifest, link)
         stored = StoredList(
             performance=performance,
             version=manifest.version,
             chain=manifest.chain,
             manifest=raw,
-            list_key=list_key,
         )
         async with self._store.fetched(manifest, link) as downloads, self._changing:
-            await self._put(stored, manifest, downloads)
+            await self._put(stored, manifest, list_key, downloads)
         await self._recorder.note(
             Kind.LIST_ACTIVATED, performance=performance, list_version=manifest.version
         )
@@ -295,22 +306,29 @@ class ListKeeper:
         await self._sweep()
 
     async def _put(
-        self, bare: StoredList, manifest: Manifest, downloads: Mapping[str, Path]
+        self,
+        bare: StoredList,
+        manifest: Manifest,
+        list_key: bytes,
+        downloads: Mapping[str, Path],
     ) -> None:
         """Make a list whose pieces are there the installed one; remember what was in use till now.
 
         Args:
             bare: what to remember of it by itself.
             manifest: the one in it, read.
+            list_key: the performance's.
             downloads: by digest, its pieces that are not kept yet.
         """
         performance, known = bare.performance, self._installed.get(bare.performance)
         held = self._holdings.get(performance)
         in_use = held if held is not None and held.is_trusted else None
-        opened = await self._store.open(manifest, bare.list_key, in_use, downloads)
+        opened = await self._store.open(manifest, list_key, in_use, downloads)
         new = await self._store.with_attributes(opened, in_use, downloads)
         stored, before = bare, None
-        if known is not None and in_use is not None:
+        if known is not None and performance in self._keyless:
+            stored, before = replace(bare, before=known.before), self._before.get(performance)
+        elif known is not None and in_use is not None:
             is_kept = in_use.instead_of or in_use.manifest == manifest  # it only stood in, or anew
             stored = replace(bare, before=known.before if is_kept else known.manifest)
             before = self._before.get(performance) if is_kept else in_use.manifest
@@ -322,19 +340,8 @@ class ListKeeper:
         self._installed[performance] = stored
         self._newest[performance] = manifest
         self._damaged.discard(performance)
+        self._keyless.discard(performance)
         self._holdings.install(new)
-
-    async def _list_key(
-        self, manifest: Manifest, known: StoredList | None, link: ServerLink
-    ) -> bytes:
-        if known is not None:
-            list_key = known.list_key
-        else:
-            sealed = await link.list_key(manifest.performance)
-            context = SEALED_KEY_CONTEXT + manifest.performance.encode()
-            list_key = unseal(sealed, self._agreement_key, context)
-        check_list_key(manifest, list_key)
-        return list_key
 
     def _take_assignment(self, envelope: bytes) -> Assignment:
         self.assignment = accept_assignment(

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import logging
 import random
+import secrets
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from appliance.errors import ConfigError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
+from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
 from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
@@ -30,6 +32,7 @@ from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
+from appliance.storage.device_secrets import FileSecret, OtpSecret
 from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
@@ -132,7 +135,7 @@ async def _load_lists(parts: _Parts) -> ListKeeper:
     keeper = ListKeeper(
         gate=parts.identity.gate,
         trusted_keys=parts.identity.list_keys,
-        agreement_key=parts.identity.agreement_key,
+        cabinet=_cabinet(parts),
         memory=parts.memory,
         holdings=parts.holdings,
         recorder=parts.recorder,
@@ -140,6 +143,17 @@ async def _load_lists(parts: _Parts) -> ListKeeper:
     )
     await keeper.load()
     return keeper
+
+
+def _cabinet(parts: _Parts) -> KeyCabinet:
+    config = parts.config
+    beside = config.device_secret or config.data.with_name(config.data.name + ".secret")
+    return KeyCabinet(
+        shelf=parts.memory.keys,
+        secrets=[OtpSecret(), FileSecret(beside)],
+        agreement_key=parts.identity.agreement_key,
+        random=secrets.token_bytes,
+    )
 
 
 def _health(parts: _Parts, keeper: ListKeeper) -> Health:

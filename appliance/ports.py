@@ -6,7 +6,7 @@ the simulator's and the hardware's alike (tests/contracts).
 
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from pathlib import Path
@@ -255,7 +255,6 @@ class StoredList:
         version: greatest version ever installed; never goes down.
         chain: of that version.
         manifest: its envelope.
-        list_key: the performance's key.
         before: envelope of the list that was in use before, kept should this one be damaged.
     """
 
@@ -263,8 +262,53 @@ class StoredList:
     version: int
     chain: str
     manifest: bytes
-    list_key: bytes
     before: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBox:
+    """A list key as it is kept on the disk.
+
+    Attributes:
+        how: `file`, or `sealed_` and the kind of the device secret.
+        content: the key, or the box it is closed in.
+    """
+
+    how: str
+    content: bytes = field(repr=False)
+
+
+class KeyShelf(Protocol):
+    """List keys on the disk. Implemented in `storage`; each raises StorageError if it cannot."""
+
+    async def box(self, performance: str) -> KeyBox | None:
+        """Give what is kept of a performance's key, None for nothing."""
+        ...
+
+    async def put(self, performance: str, box: KeyBox) -> None:
+        """Keep a key; what was kept of it before has been wiped."""
+        ...
+
+    async def wipe(self, performance: str) -> None:
+        """Leave nothing of a key in any file."""
+        ...
+
+
+class DeviceSecret(Protocol):
+    """Something secret that belongs to this machine and is not in its database."""
+
+    @property
+    def kind(self) -> str:
+        """What it rests on: `otp` or `file_beside`."""
+        ...
+
+    async def read(self) -> bytes | None:
+        """Give it; None where this machine has none.
+
+        Raises:
+            StorageError: if it is there and cannot be used.
+        """
+        ...
 
 
 class ListFiles(Protocol):
@@ -324,6 +368,11 @@ class Memory(Protocol):
     @property
     def files(self) -> ListFiles:
         """The pieces of its lists."""
+        ...
+
+    @property
+    def keys(self) -> KeyShelf:
+        """The keys of its lists."""
         ...
 
     async def lists(self) -> list[StoredList]:

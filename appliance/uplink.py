@@ -226,6 +226,7 @@ class Uplink:
             software=self._software,
             faults=faults,
             clock=instant.quality.value,
+            keys=self._keeper.keys_kept,
         )
 
     def situation(self) -> Situation:

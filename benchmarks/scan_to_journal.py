@@ -40,6 +40,7 @@ from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings, open_list
+from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
 from appliance.main import spare_the_collector
@@ -92,9 +93,12 @@ async def compose(
     recorder = Recorder(journal, clock, boot_id())
     history, holdings = History(), GateHoldings()
     install(holdings, tickets)
+    memory = SqliteMemory(connection, folder / "lists")
+    cabinet = KeyCabinet(
+        shelf=memory.keys, secrets=(), agreement_key=bytes(32), random=os.urandom
+    )  # fmt: skip
     keeper = ListKeeper(
-        gate="g", trusted_keys=(), agreement_key=bytes(32),
-        memory=SqliteMemory(connection, folder / "lists"),
+        gate="g", trusted_keys=(), cabinet=cabinet, memory=memory,
         holdings=holdings, recorder=recorder, now=clock.now,
     )  # fmt: skip
     keeper.assignment = Assignment(

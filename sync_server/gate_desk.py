@@ -119,6 +119,7 @@ class GateDesk:
             "software": status.software,
             "faults": list(status.faults),
             "pins": list(status.pins),
+            "keys": dict(status.keys),
         }
         was = await self._gate(gate)
         async with self._store.write() as transaction:

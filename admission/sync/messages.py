@@ -165,6 +165,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         faults: device fault codes.
         pins: SHA-256 of each certificate that it takes for the server's, hexadecimal.
         clock: by whose word it knows the time, a `TimeQuality`; "" from one that does not say.
+        keys: what it does with each list key, by performance: `file`, `sealed_otp`,
+            `sealed_file_beside` or `memory`.
     """
 
     mode: Text
@@ -176,6 +178,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     faults: list[Text] = []
     pins: Annotated[list[Text], msgspec.Meta(max_length=8)] = []
     clock: Text = ""
+    keys: Annotated[dict[Text, Text], msgspec.Meta(max_length=1000)] = {}
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

@@ -7,6 +7,8 @@ key (32 bytes) | ciphertext and tag.
 A record: HKDF-SHA256 over list key and ticket number, ChaCha20-Poly1305. The nonce is made of the
 record itself, so that the same record is the same bytes each time it is sealed, and another record
 under the same key has another nonce. Layout: nonce (12 bytes) | ciphertext and tag.
+
+A box: what a device closes for itself, with a key of its own. Layout: nonce | ciphertext and tag.
 """
 
 import hmac
@@ -24,6 +26,7 @@ AGREEMENT_KEY_BYTES: Final = 32
 RECORD_OVERHEAD_BYTES: Final = 28
 _NONCE_BYTES: Final = 12
 _RECORD_SALT: Final = b"portillon-record-1"
+BOX_NONCE_BYTES: Final = 12
 _NONCE: Final = bytes(12)  # every key is used once: the ephemeral half is new each time
 
 
@@ -62,6 +65,37 @@ def unseal(sealed: bytes, private_key: bytes, context: bytes) -> bytes:
         return ChaCha20Poly1305(key).decrypt(_NONCE, sealed[AGREEMENT_KEY_BYTES:], context)
     except (InvalidTag, ValueError) as exc:
         raise SignatureError("sealed for another key or context, or altered") from exc
+
+
+def close_box(secret: bytes, key: bytes, context: bytes, nonce: bytes) -> bytes:
+    """Put a secret into a box that only the same key opens: for what a device keeps for itself.
+
+    Layout: nonce | ciphertext and tag.
+
+    Args:
+        secret: what nobody else may read.
+        key: secret bytes of the device, of any length from 16 on.
+        context: what the secret is for; the same bytes open it.
+        nonce: `BOX_NONCE_BYTES` fresh random bytes.
+    """
+    return nonce + ChaCha20Poly1305(_box_key(key)).encrypt(nonce, secret, context)
+
+
+def open_box(box: bytes, key: bytes, context: bytes) -> bytes:
+    """Open a box.
+
+    Raises:
+        SignatureError: if it was closed with another key or for another context, or was altered.
+    """
+    nonce, content = box[:BOX_NONCE_BYTES], box[BOX_NONCE_BYTES:]
+    try:
+        return ChaCha20Poly1305(_box_key(key)).decrypt(nonce, content, context)
+    except (InvalidTag, ValueError) as exc:
+        raise SignatureError("closed with another key or for another context, or altered") from exc
+
+
+def _box_key(key: bytes) -> bytes:
+    return HKDF(SHA256(), 32, None, b"portillon-box-1").derive(key)
 
 
 def _derive(shared: bytes, salt: bytes) -> bytes:

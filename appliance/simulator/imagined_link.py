@@ -14,7 +14,7 @@ from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, 
 from admission.trust.sealing import agreement_public_key, seal
 from appliance.alarm import wait_set
 from appliance.errors import LinkAnswerError, LinkError
-from appliance.lists import SEALED_KEY_CONTEXT
+from appliance.key_cabinet import SEALED_KEY_CONTEXT
 from appliance.simulator.box_office import SignedList
 from appliance.simulator.imagined_server import ImaginedServer
 

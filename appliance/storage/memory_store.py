@@ -13,6 +13,7 @@ from admission.trust.trusted_time import SignedTime, StoredTime
 from appliance.errors import StorageError
 from appliance.ports import StoredList
 from appliance.storage.faults import storage_error
+from appliance.storage.key_shelf import SqliteKeyShelf
 from appliance.storage.list_files import ListFolder
 
 _INSERT_FEED: Final = "INSERT INTO feed (stream, numbering, number, item) VALUES "
@@ -35,6 +36,7 @@ class SqliteMemory:
         """
         self._connection = connection
         self._files = ListFolder(folder)
+        self._keys = SqliteKeyShelf(connection)
         self._numberings: dict[str, int] = {}
 
     @property
@@ -42,11 +44,15 @@ class SqliteMemory:
         """The pieces of its lists."""
         return self._files
 
+    @property
+    def keys(self) -> SqliteKeyShelf:
+        """The keys of its lists."""
+        return self._keys
+
     async def lists(self) -> list[StoredList]:
         """Give what was installed."""
         rows = await self._run(
-            "SELECT performance, version, chain, manifest, list_key, before FROM lists "
-            "ORDER BY performance"
+            "SELECT performance, version, chain, manifest, before FROM lists ORDER BY performance"
         )
         return [StoredList(*row) for row in rows]
 
@@ -58,17 +64,16 @@ class SqliteMemory:
         """
         await self._files.keep(downloads)
         await self._run(
-            "INSERT INTO lists (performance, version, chain, manifest, list_key, before) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (performance) DO UPDATE SET "
+            "INSERT INTO lists (performance, version, chain, manifest, before) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (performance) DO UPDATE SET "
             "version = excluded.version, chain = excluded.chain, manifest = excluded.manifest, "
-            "list_key = excluded.list_key, before = excluded.before "
+            "before = excluded.before "
             "WHERE excluded.version >= lists.version",
             (
                 stored.performance,
                 stored.version,
                 stored.chain,
                 stored.manifest,
-                stored.list_key,
                 stored.before,
             ),
         )

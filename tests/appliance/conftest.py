@@ -1,6 +1,7 @@
 """A gate as `main` puts it together, over a real journal and all else imagined; a signed link."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -22,12 +23,14 @@ from appliance.errors import DisplayLostError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
+from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
 from appliance.ports import Look, Screen
 from appliance.recording import Recorder
 from appliance.simulator.box_office import BoxOffice
 from appliance.simulator.imagined_link import ImaginedLink
+from appliance.simulator.imagined_secret import ImaginedSecret
 from appliance.simulator.imagined_server import ImaginedServer
 from appliance.simulator.scripted_reader import ScriptedReader
 from appliance.simulator.virtual_clock import VirtualClock, settle
@@ -178,6 +181,7 @@ async def open_bench(
     clock: VirtualClock | None = None,
     boot: bytes = BOOT,
     passage_timeout_s: float = 6.0,
+    is_offline: bool = False,
     **of_the_list: Any,
 ) -> AsyncIterator[Bench]:
     """Run a gate until the context ends, as abruptly as a power cut."""
@@ -207,14 +211,20 @@ async def open_bench(
         bench.keeper = ListKeeper(
             gate=GATE,
             trusted_keys=[office.public_key],
-            agreement_key=AGREEMENT_KEY,
+            cabinet=KeyCabinet(
+                shelf=bench.memory.keys,
+                secrets=[ImaginedSecret(b"c" * 32)],
+                agreement_key=AGREEMENT_KEY,
+                random=os.urandom,
+            ),
             memory=bench.memory,
             holdings=bench.holdings,
             recorder=bench.recorder,
             now=bench.time.now,
         )
         await bench.keeper.load()
-        await bench.keeper.refresh(bench.link)
+        if not is_offline:
+            await bench.keeper.refresh(bench.link)
         bench.health = Health(
             keeper=bench.keeper,
             holdings=bench.holdings,

@@ -73,14 +73,18 @@ def test_the_example_loads_with_all_that_may_be_left_out(load):
 
 
 def test_what_the_example_shows_as_a_default_is_the_default(load):
-    """`exit_pin`, `port` and `person_log` are shown by an example: their default is not to be."""
+    """Some are shown by an example: their default is not to be."""
     table, plain = "", load_config(EXAMPLE)
     compared = set()
     for line in EXAMPLE.read_text("utf-8").splitlines():
         if re.match(r"#?\[", line):
             table = line.strip("#[]")
         shown = re.fullmatch(r"#(\w+) = (.*)", line)
-        if shown and shown[1] not in {"exit_pin", "port", "person_log"} and table != "readers":
+        if (
+            shown
+            and shown[1] not in {"exit_pin", "port", "person_log", "device_secret"}
+            and table != "readers"
+        ):
             default = getattr(getattr(plain, table) if table else plain, shown[1])
             assert tomllib.loads(f"value = {shown[2]}")["value"] == default
             compared.add(f"{table}.{shown[1]}")
@@ -301,3 +305,10 @@ def test_what_is_switched_off_uses_no_pins(load):
 
 def test_a_buzzer_that_is_left_out_is_none(load):
     assert load(LEAST + '[signals]\nkind = "gpio"\n').signals.buzzer_pin is None
+
+
+def test_the_device_secret_is_outside_what_it_seals(load):
+    text = 'data = "/var/lib/portillon"\n[[readers]]\nkind = "folder"\nfolder = "p"\n'
+    with pytest.raises(ConfigError, match="device_secret: lies in the data folder"):
+        load('device_secret = "/var/lib/portillon/secret"\n' + text)
+    assert load('device_secret = "/etc/secret"\n' + text).device_secret == Path("/etc/secret")

@@ -28,9 +28,7 @@ class Cut(BaseException):
 
 def stored(signed) -> StoredList:
     manifest = signed.manifest
-    return StoredList(
-        manifest.performance, manifest.version, manifest.chain, signed.envelope, signed.list_key
-    )
+    return StoredList(manifest.performance, manifest.version, manifest.chain, signed.envelope)
 
 
 async def install(memory: SqliteMemory, signed) -> None:

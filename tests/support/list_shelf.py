@@ -1,5 +1,6 @@
 """A gate's lists by themselves, with a link to an imagined server that offers what a test likes."""
 
+import os
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,10 +9,12 @@ from types import SimpleNamespace
 from admission import journal
 from admission.journal import Kind
 from appliance.holdings import GateHoldings
+from appliance.key_cabinet import KeyCabinet
 from appliance.lists import ListKeeper
 from appliance.recording import Recorder
 from appliance.simulator.box_office import BoxOffice
 from appliance.simulator.imagined_link import ImaginedLink
+from appliance.simulator.imagined_secret import ImaginedSecret
 from appliance.simulator.imagined_server import ImaginedServer
 from appliance.simulator.virtual_clock import VirtualClock
 from appliance.storage.database import open_database
@@ -21,6 +24,7 @@ from appliance.trusted_clock import TrustedClock
 
 GATE = "gate-a"
 KEY = b"a" * 32
+CHIP = ImaginedSecret(b"c" * 32)
 NOW = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 OFFICE, FORGER = BoxOffice(), BoxOffice("forger")
@@ -34,7 +38,7 @@ V1, V2, V3 = listed(1), listed(2, "T1", "T2"), listed(3, "T1", "T2", "T3")
 
 
 @asynccontextmanager
-async def open_shelf(folder: Path, *, trusted=OFFICE, gate: str = GATE):
+async def open_shelf(folder: Path, *, trusted=OFFICE, gate: str = GATE, secrets=(CHIP,)):
     """Open a gate's lists as at a start, with a link to an imagined server."""
     async with open_database(folder / "journal.sqlite") as connection:
         clock = VirtualClock(NOW)
@@ -45,7 +49,9 @@ async def open_shelf(folder: Path, *, trusted=OFFICE, gate: str = GATE):
         keeper = ListKeeper(
             gate=gate,
             trusted_keys=[trusted.public_key],
-            agreement_key=KEY,
+            cabinet=KeyCabinet(
+                shelf=memory.keys, secrets=secrets, agreement_key=KEY, random=os.urandom
+            ),
             memory=memory,
             holdings=holdings,
             recorder=Recorder(store, time, bytes(16)),

@@ -17,3 +17,12 @@ CREATE TABLE signed_time (
     error_ms INTEGER,
     heard_boot_ms INTEGER
 ) STRICT;
+
+-- list keys, as far as their lists allow them to be kept, and how; before, they lay in clear in `lists`
+CREATE TABLE list_keys (
+    performance TEXT PRIMARY KEY,
+    how TEXT NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+INSERT INTO list_keys SELECT performance, 'file', list_key FROM lists;
+ALTER TABLE lists DROP COLUMN list_key;
