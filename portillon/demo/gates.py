@@ -63,9 +63,9 @@ class DemoGate:
     shown: int = 0
     frames: dict[str, Path] = field(default_factory=dict)
 
-    async def enrol(self, code: str) -> str:
-        """Enrol with a one-time code; give what the gate said."""
-        return await run_once("gate", "enrol", "--config", str(self.config), "--code", code)
+    async def enrol(self, link: str) -> str:
+        """Enrol by the link of the server's page; give what the gate said."""
+        return await run_once("gate", "enrol", "--config", str(self.config), "--link", link)
 
     async def show(self, payload: bytes, direction: str, wait_s_max: float = 20.0) -> Event:
         """Show a ticket to the reader of a direction; give the gate's word on it."""

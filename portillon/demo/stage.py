@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import aiohttp
 
+from appliance.transport.pinning import pinned_context
 from portillon.demo.gates import DemoGate, make_camera_gate, make_serial_gate
 from portillon.demo.operator import Operator
 from portillon.demo.processes import Daemon, DaemonError, daemons, run_once
 from portillon.demo.tickets import Cast, as_csv, make_tickets
+from sync_server.tls import read_pins
 
 LOGIN: Final = "demo"
 _START_S_MAX: Final = 60.0
@@ -65,7 +67,7 @@ class Stage:
 
 
 async def _answers(address: str) -> bool:
-    host, _, port = address.removeprefix("http://").partition(":")
+    host, _, port = address.partition("://")[2].partition(":")
     with contextlib.suppress(OSError):
         _, writer = await asyncio.open_connection(host, int(port))
         writer.close()
@@ -75,12 +77,14 @@ async def _answers(address: str) -> bool:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, port: int) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, port: int, *, tls: bool = False) -> AsyncIterator[Stage]:
     """Start a server on an empty folder, sign an operator in, and prepare two gates.
 
     Args:
         folder: emptied first.
         port: of the server, 0 for a free one.
+        tls: whether the server speaks HTTPS, by its own certificate, which gates and operator pin.
+            The demonstration does without, on loopback: a browser would warn of its page.
 
     Raises:
         DaemonError: if a daemon does not start.
@@ -88,19 +92,20 @@ async def open_stage(folder: Path, port: int) -> AsyncIterator[Stage]:
     """
     folder = await asyncio.to_thread(_empty, folder)
     ports = _free_ports(3)
-    address = f"http://127.0.0.1:{port or ports[0]}"
+    address = f"{'https' if tls else 'http'}://127.0.0.1:{port or ports[0]}"
     data = str(folder / "server")
     printed = await run_once("server", "init", "--data", data, "--login", LOGIN)
     found = _PASSWORD.search(printed)
     if found is None:
         raise DaemonError(f"the server's set-up printed no password: {printed!r}")
     run = ["server", "run", "--data", data, "--port", address.rpartition(":")[2], "--log", "json"]
+    run += ["--tls", "own"] if tls else []
     gates = (
         make_camera_gate("gate A", folder / "gate-a", address, ports[1]),
         make_serial_gate("gate B", folder / "gate-b", address, ports[2]),
     )
     server = Daemon("server", run, folder / "server.jsonl")
-    async with daemons() as (tasks, running), _session() as session:
+    async with daemons() as (tasks, running), _session(folder / "server", tls=tls) as session:
         running += [server, *(gate.daemon for gate in gates)]
         operator = Operator(session, address)
         cast = make_tickets()[2]
@@ -117,9 +122,12 @@ def _empty(folder: Path) -> Path:
     return folder
 
 
-def _session() -> aiohttp.ClientSession:
+def _session(data: Path, *, tls: bool) -> aiohttp.ClientSession:
     jar = aiohttp.CookieJar(unsafe=True)  # the server is an address, not a name
-    return aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(60))
+    trusted = pinned_context(read_pins(data).all) if tls else True
+    connector = aiohttp.TCPConnector(ssl=trusted)
+    timeout = aiohttp.ClientTimeout(60)
+    return aiohttp.ClientSession(cookie_jar=jar, timeout=timeout, connector=connector)
 
 
 async def build_venue(stage: Stage) -> dict[str, Any]:
@@ -160,8 +168,8 @@ async def enrol_gates(stage: Stage, venue_names: tuple[str, str]) -> list[str]:
         gate_id = await stage.operator.create(
             "gates", checkpoint_id=stage.checkpoint, name=name, direction="entry"
         )
-        code = (await stage.operator.post(f"gates/{gate_id}/enrolment-code"))["code"]
-        said.append(await gate.enrol(str(code)))
+        made = await stage.operator.post(f"gates/{gate_id}/enrolment-code")
+        said.append(await gate.enrol(str(made["link"])))
     return said
 
 

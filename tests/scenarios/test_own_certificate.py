@@ -1,0 +1,57 @@
+"""A server with its own certificate and a gate enrolled by link: real processes, one person in."""
+
+import asyncio
+
+import pytest
+
+from admission.sync.enrolment_link import read_link
+from appliance.errors import LinkError
+from appliance.storage.identity_file import IDENTITY_FILE, read_identity
+from appliance.transport.client import open_link
+from portillon.demo.processes import DaemonError, run_once
+from portillon.demo.stage import build_venue, enrol_gates, open_stage
+from sync_server.tls import read_pins
+
+
+async def test_a_gate_enrolled_by_link_pins_its_server_and_lets_somebody_in(tmp_path):
+    async with asyncio.timeout(120), open_stage(tmp_path / "stage", 0, tls=True) as stage:
+        folder = tmp_path / "stage"
+        await build_venue(stage)
+        await stage.operator.post(f"performances/{stage.tonight}/publish")
+        said = await enrol_gates(stage, ("gate A", "gate B"))
+        assert all("Check string: " in one for one in said)
+        gate = stage.gates[0]
+        identity = read_identity(gate.folder / "data" / IDENTITY_FILE)
+        assert identity.server.startswith("https://")
+        assert identity.pins == read_pins(folder / "server").all
+        shown = {line["check_string"] for line in (await stage.operator.get("gates"))["items"]}
+        assert {one.partition("Check string: ")[2][:6] for one in said} == shown
+        await gate.daemon.start(stage.tasks)
+        await gate.wait_mode("connected")
+        event = await gate.show(stage.cast.single[0].encode(), "entry")
+        assert event["answer"] == "granted"
+
+
+async def test_the_page_that_is_not_the_pinned_one_enrols_nobody(tmp_path):
+    async with asyncio.timeout(120), open_stage(tmp_path / "stage", 0, tls=True) as stage:
+        await build_venue(stage)
+        gate_id = await stage.operator.create(
+            "gates", checkpoint_id=stage.checkpoint, name="gate A", direction="entry"
+        )
+        made = await stage.operator.post(f"gates/{gate_id}/enrolment-code")
+        link = read_link(made["link"])
+        pin = link.pins[0].hex()
+        wrong = ("0" if pin[0] != "0" else "1") + pin[1:]
+        config = str(stage.gates[0].config)
+        with pytest.raises(DaemonError, match="not the one that was pinned"):
+            await run_once("gate", "enrol", "--config", config, "--code", link.code, "--pin", wrong)
+        # the code was not spent: nobody else has seen it
+        done = await run_once(
+            "gate", "enrol", "--config", config, "--code", link.code, "--pin", pin
+        )
+        assert "This is now gate 'gate A'" in done
+        identity = read_identity(stage.gates[0].folder / "data" / IDENTITY_FILE)
+        clear = stage.address.replace("https:", "http:")
+        with pytest.raises(LinkError, match="write https://"):
+            async with open_link(clear, identity.gate, identity.signer, identity.pins):
+                pass
