@@ -127,8 +127,8 @@ def _judge_again(
 ) -> Answer | None:
     if ticket is None or performance is None:
         return Answer.UNKNOWN_TICKET
-    if not ticket.is_listed:
-        return refusal_by_state(ticket.state_at(passage.at)) or Answer.UNKNOWN_TICKET
+    if not ticket.is_listed and ticket.state_at(passage.at) is TicketState.VALID:
+        return Answer.UNKNOWN_TICKET
     if leaves_inside(ticket.rule, use, passage.direction):
         return None
     return refusal_by_state(ticket.state_at(passage.at)) or refusal_by_use(

@@ -315,6 +315,7 @@ class ListVersion:
         snapshot_sha256: digest of its snapshot.
         size_bytes: of all its files together.
         count: tickets on the list.
+        stops: further entries: blocked numbers that are no tickets.
     """
 
     performance_id: str
@@ -324,3 +325,4 @@ class ListVersion:
     snapshot_sha256: bytes
     size_bytes: int
     count: int
+    stops: int = 0

@@ -35,7 +35,7 @@ class Built:
     Attributes:
         snapshot: the packed file.
         segments: what has changed since, in order.
-        count: tickets on the list.
+        count: entries of the list.
         mark: changes noted up to here are in it.
         new: records of the files that were not published before.
     """
@@ -60,7 +60,7 @@ class _Published:
         snapshot: its packed file.
         segments: what has changed since, in order.
         entries: its tickets.
-        count: how many they are.
+        count: how many entries they have.
     """
 
     snapshot: FileRef
@@ -93,6 +93,7 @@ class ListBuilding:
         performance_id: str,
         version: int,
         places: Mapping[int, int],
+        stops: Sequence[Entry] = (),
         *,
         anew: bool = False,
     ) -> Built:
@@ -103,6 +104,7 @@ class ListBuilding:
             performance_id: whose list.
             version: that it will have.
             places: place in the manifest's table of each class, by key; a class keeps its place.
+            stops: entries of numbers that are no tickets; changes of theirs are noted too.
             anew: whether to pack the whole list in any case.
         """
         published = None if anew else await self._published(transaction, performance_id)
@@ -110,12 +112,13 @@ class ListBuilding:
         changes = await transaction.pieces.changes(performance_id, max(0, room))
         if published is not None and changes.is_complete:
             built = await self._following(
-                transaction, performance_id, version, places, published, changes
+                transaction, performance_id, version, places, stops, published, changes
             )
-            if built.count == await transaction.pieces.listed(performance_id):
+            if built.count == await transaction.pieces.listed(performance_id) + len(stops):
                 return built
             log.error("list packed anew", extra={"performance": performance_id})
-        return await self._whole(transaction, performance_id, version, places, changes.mark)
+        mark = changes.mark
+        return await self._whole(transaction, performance_id, version, places, stops, mark)
 
     async def _published(self, transaction: Transaction, performance_id: str) -> _Published | None:
         """Open what was published last; None where it is not there as it was."""
@@ -126,7 +129,9 @@ class ListBuilding:
         if newest is None or not files or len(raw) < len(files):
             return None
         try:
-            return await asyncio.to_thread(_open, performance_id, files, raw, newest.count)
+            return await asyncio.to_thread(
+                _open, performance_id, files, raw, newest.count + newest.stops
+            )
         except ListError as exc:
             fields = {"performance": performance_id, "reason": str(exc)}
             log.error("published list is damaged: packed anew", extra=fields)  # noqa: TRY400
@@ -138,12 +143,14 @@ class ListBuilding:
         performance_id: str,
         version: int,
         places: Mapping[int, int],
+        stops: Sequence[Entry],
         published: _Published,
         noted: TicketChanges,
     ) -> Built:
         """Write a segment of what is not as it was published; none where everything is."""
         listed = await transaction.tickets.listed_among(performance_id, noted.identifiers)
         now = {identifier: (places[key], state) for identifier, key, state in listed}
+        now |= {stop.identifier: (stop.class_index, stop.state) for stop in stops}
         changes, grown = _differences(published.entries, noted.identifiers, now)
         count = published.count + grown
         if not changes:
@@ -163,11 +170,13 @@ class ListBuilding:
         performance_id: str,
         version: int,
         places: Mapping[int, int],
+        stops: Sequence[Entry],
         mark: int,
     ) -> Built:
         entries: list[Entry] = []
         async for batch in transaction.tickets.listed(performance_id):
             entries += await asyncio.to_thread(_placed, batch, places)
+        entries += stops
         raw, digest = await asyncio.to_thread(_packed, performance_id, entries)
         await self._files.keep(digest.hex(), raw)
         count = len(entries)

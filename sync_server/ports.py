@@ -26,6 +26,7 @@ from sync_server.entities import (
 )
 from sync_server.journal_ports import Facts, Journals, QuarantineStore
 from sync_server.list_ports import Pieces
+from sync_server.proving_ports import Proving
 from sync_server.report_ports import Reports
 from sync_server.ticket_ports import IncomingTicket, Tickets
 
@@ -336,6 +337,11 @@ class Transaction(Protocol):
     @property
     def reports(self) -> Reports:
         """Figures for reports."""
+        ...
+
+    @property
+    def proving(self) -> Proving:
+        """Issuers, rotating codes, blocked numbers."""
         ...
 
 

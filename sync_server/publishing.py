@@ -31,6 +31,7 @@ from sync_server.errors import ConflictError, NotFoundError
 from sync_server.ledger import Ledger
 from sync_server.list_building import Built, ListBuilding
 from sync_server.ports import News, SnapshotFiles, Store, Transaction
+from sync_server.proving import ProofRows, proof_rows
 
 HELD_MAX: Final = 20  # lists a gate holds only to say where a ticket belongs
 HELD_PAST_MS: Final = 36 * 3600 * 1000  # a showing that began so long ago is over
@@ -47,6 +48,7 @@ class _Draft:
     venue: str
     classes: tuple[ClassRow, ...]
     built: Built
+    proofs: ProofRows
 
 
 class Publishing:
@@ -124,11 +126,13 @@ class Publishing:
             event = await transaction.organizations.event(performance.event_id)
             venue = event and await transaction.organizations.venue(event.venue_id)
             classes = await transaction.tickets.classes(performance.id)
+            proofs = await proof_rows(transaction, performance.id, list(classes.values()))
             built = await self._building.build(
                 transaction,
                 performance.id,
                 performance.published_version + 1,
                 {key: place for place, key in enumerate(classes)},  # none ever goes: places stay
+                proofs.stops,
                 anew=anew,
             )
         return _Draft(
@@ -137,6 +141,7 @@ class Publishing:
             venue.name if venue else "",
             tuple(_row(ticket_class) for ticket_class in classes.values()),
             built,
+            proofs,
         )
 
     async def manifest(self, gate_id: str, performance_id: str) -> bytes:
@@ -272,6 +277,8 @@ class Publishing:
             classes=draft.classes,
             showing=_showing(draft),
             published_at=instant(at_us),
+            issuers=draft.proofs.issuers,
+            rotating=draft.proofs.rotating,
             key_storage=performance.key_storage_in_force,
         )
         try:
@@ -289,7 +296,8 @@ class Publishing:
             manifest=signed,
             snapshot_sha256=bytes.fromhex(built.snapshot.sha256),
             size_bytes=built.size_bytes,
-            count=built.count,
+            count=built.count - len(draft.proofs.stops),
+            stops=len(draft.proofs.stops),
         )
 
 

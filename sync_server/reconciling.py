@@ -24,6 +24,7 @@ from admission.sync.server_side import Head, Intake, NewRecord, take_in
 from sync_server.errors import ConflictError
 from sync_server.journal_ports import KeyFold, KnownJournal, StatedFact
 from sync_server.ports import Clock, Store, Transaction
+from sync_server.proving import unlisted_tickets, with_all_keys
 
 log = logging.getLogger(__name__)
 
@@ -190,19 +191,24 @@ async def refold_tickets(
 
 async def fold_again(transaction: Transaction, keys: Sequence[TicketKey]) -> None:
     """Fold the facts of some tickets of performances from scratch, and keep what they come to."""
-    facts = await transaction.facts.facts_of(keys)
     by_performance: defaultdict[str, list[TicketKey]] = defaultdict(list)
     for key in keys:
         by_performance[key.performance or ""].append(key)
     performances = await transaction.performances.performances_by_id(by_performance)
     folds = []
-    for name, mine in by_performance.items():
-        listed = await transaction.tickets.known(name, list({key.identifier for key in mine}))
+    for name, touched in by_performance.items():
+        identifiers = {key.identifier for key in touched}
+        listed = await transaction.tickets.known(name, list(identifiers))
+        unlisted = identifiers - listed.keys()
+        mine = await with_all_keys(transaction, name, touched, unlisted)
+        facts = await transaction.facts.facts_of(mine)
+        proven = await unlisted_tickets(transaction, name, unlisted, facts)
         performance = performances[name].judged() if name in performances else None
         for key in mine:
-            ticket = listed.get(key.identifier)
+            ticket = listed.get(key.identifier) or proven.get(key.identifier)
             fold = fold_ticket(facts[key], performance, ticket)
-            folds.append(KeyFold(key, fold, ticket is not None, facts[key]))
+            is_listed = ticket is not None and ticket.is_listed
+            folds.append(KeyFold(key, fold, is_listed, facts[key]))
     await transaction.facts.replace_folds(folds)
 
 

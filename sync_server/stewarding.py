@@ -5,6 +5,7 @@ Called by web. Every call is in a user's name and leaves an audit line, without 
 
 from typing import Final
 
+from admission.proof.compact import ticket_number
 from admission.scan import is_well_formed, strip
 from admission.ticket import TicketState
 from admission.ticketlist.identifiers import identify
@@ -103,4 +104,4 @@ def _identifier(performance: Performance, number: str) -> bytes:
     stripped = strip(number)
     if not is_well_formed(stripped):
         raise InvalidError("number", "this cannot be a ticket number")
-    return identify(performance.list_key, stripped)
+    return identify(performance.list_key, ticket_number(stripped))

@@ -109,6 +109,7 @@ class SqlPerformances:
                 snapshot_sha256=version.snapshot_sha256,
                 size_bytes=version.size_bytes,
                 count=version.count,
+                stops=version.stops,
             )
         )
 

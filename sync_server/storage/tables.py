@@ -281,6 +281,7 @@ list_versions: Final = Table(
     Column("snapshot_sha256", LargeBinary, nullable=False, index=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
+    Column("stops", BigInteger, nullable=False, server_default="0"),  # blocked, and no tickets
     PrimaryKeyConstraint("performance_id", "version"),
 )
 
@@ -439,4 +440,44 @@ refusals: Final = Table(
     Column("performance_id", Text, nullable=False, index=True),
     Column("answer", Text, nullable=False),
     PrimaryKeyConstraint("journal_id", "sequence"),
+)
+
+issuers: Final = (
+    Table(  # whose signed tickets count; rows stay, for passages refer to their classes
+        "issuers",
+        metadata,
+        Column("id", Text, primary_key=True),
+        Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
+        Column("format", Text, nullable=False),
+        Column("public_key", LargeBinary, nullable=False),
+        Column(
+            "classes", JSON, nullable=False
+        ),  # [code, variation, category, mode, total, per_day]
+        Column("subevents", JSON(none_as_null=True)),  # null: no restriction
+        Column("accepted", Boolean, nullable=False),
+        Column("created_ms", BigInteger, nullable=False),
+        CheckConstraint("format IN ('portillon_1', 'pretix_sig1')", name="format"),
+    )
+)
+
+rotations: Final = Table(  # rotating codes; no row where a performance has none
+    "rotations",
+    metadata,
+    Column("performance_id", Text, ForeignKey("performances.id"), primary_key=True),
+    Column("pattern", Text, nullable=False),
+    Column("period_ms", BigInteger, nullable=False),
+    Column("lengths", JSON, nullable=False),
+    Column("allows_static", Boolean, nullable=False),
+)
+
+number_blocks: Final = Table(  # revoked or blocked numbers, for tickets that prove themselves
+    "number_blocks",
+    metadata,
+    Column("identifier", LargeBinary, nullable=False),  # keyed by the performance's own list key
+    Column("ordinal", Integer, nullable=False),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
+    Column("number", Text, nullable=False),
+    Column("from_us", BigInteger, nullable=False),
+    Column("blocked", Boolean, nullable=False),  # false: released
+    PrimaryKeyConstraint("identifier", "ordinal"),
 )

@@ -12,6 +12,7 @@ from sync_server.storage.journals import SqlJournals
 from sync_server.storage.list_pieces import SqlPieces
 from sync_server.storage.organizations import SqlOrganizations
 from sync_server.storage.performances import SqlPerformances
+from sync_server.storage.proving import SqlProving
 from sync_server.storage.quarantine import SqlQuarantine
 from sync_server.storage.reports import SqlReports
 from sync_server.storage.tickets import SqlTickets
@@ -82,3 +83,8 @@ class SqlTransaction:
     def reports(self) -> SqlReports:
         """Figures for reports."""
         return SqlReports(self._connection)
+
+    @cached_property
+    def proving(self) -> SqlProving:
+        """Issuers, rotating codes, blocked numbers."""
+        return SqlProving(self._connection)

@@ -118,6 +118,14 @@ def test_whoever_is_inside_leaves_with_a_ticket_revoked_meanwhile():
     assert truth(*facts, blocks=blocked(2)) == ([], 1)
 
 
+def test_whoever_is_inside_leaves_with_a_number_that_was_blocked_all_along():
+    facts = [
+        passed("north", 3, ticket_class=ROUND),
+        passed("south", 4, Direction.EXIT, ticket_class=ROUND, proven=False),
+    ]
+    assert truth(*facts, blocks=blocked(2)) == ([("north", "blocked")], 0)
+
+
 def test_a_reset_forgets_a_proven_tickets_passages_and_not_what_it_is():
     reset = Reset("server", 1, EIGHT + timedelta(minutes=2), "door", "show", b"T1")
     assert truth(passed("north", 1), reset, passed("south", 3)) == ([], 1)

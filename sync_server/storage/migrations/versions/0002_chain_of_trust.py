@@ -71,6 +71,7 @@ def upgrade() -> None:
         "gates", sa.Column("clock_policy", sa.Text(), server_default="admit", nullable=False)
     )
     _add_device_identity()
+    _add_proving()
 
 
 def _add_device_identity() -> None:
@@ -124,3 +125,56 @@ def _add_device_identity() -> None:
     op.create_index(
         op.f("ix_quarantined_records_gate_id"), "quarantined_records", ["gate_id"], unique=False
     )
+
+
+def _add_proving() -> None:
+    """Tickets that prove themselves: whose signatures count, rotating codes, blocked numbers."""
+    op.add_column(
+        "list_versions",
+        sa.Column("stops", sa.BigInteger(), server_default="0", nullable=False),
+    )
+    op.create_table(
+        "issuers",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("performance_id", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("classes", sa.JSON(), nullable=False),
+        sa.Column("subevents", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("accepted", sa.Boolean(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "format IN ('portillon_1', 'pretix_sig1')", name=op.f("ck_issuers_format")
+        ),
+        sa.ForeignKeyConstraint(
+            ["performance_id"], ["performances.id"], name=op.f("fk_issuers_performance_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issuers")),
+    )
+    op.create_index(op.f("ix_issuers_performance_id"), "issuers", ["performance_id"])
+    op.create_table(
+        "rotations",
+        sa.Column("performance_id", sa.Text(), nullable=False),
+        sa.Column("pattern", sa.Text(), nullable=False),
+        sa.Column("period_ms", sa.BigInteger(), nullable=False),
+        sa.Column("lengths", sa.JSON(), nullable=False),
+        sa.Column("allows_static", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["performance_id"], ["performances.id"], name=op.f("fk_rotations_performance_id")
+        ),
+        sa.PrimaryKeyConstraint("performance_id", name=op.f("pk_rotations")),
+    )
+    op.create_table(
+        "number_blocks",
+        sa.Column("identifier", sa.LargeBinary(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("performance_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("from_us", sa.BigInteger(), nullable=False),
+        sa.Column("blocked", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["performance_id"], ["performances.id"], name=op.f("fk_number_blocks_performance_id")
+        ),
+        sa.PrimaryKeyConstraint("identifier", "ordinal", name=op.f("pk_number_blocks")),
+    )
+    op.create_index(op.f("ix_number_blocks_performance_id"), "number_blocks", ["performance_id"])
