@@ -24,6 +24,7 @@ from sync_server.entities import Organization, SigningKey
 from sync_server.errors import ConfigError
 from sync_server.gate_desk import GateDesk
 from sync_server.importing import Importing
+from sync_server.issuing import Issuing
 from sync_server.keys import KEY_BYTES, make_key, read_key
 from sync_server.ledger import Ledger
 from sync_server.operator_desk import OperatorDesk
@@ -56,6 +57,7 @@ log = logging.getLogger(__name__)
 
 DATABASE: Final = "portillon.db"
 LIST_KEY: Final = "list-signing.key"
+TICKET_KEY: Final = "ticket-issuing.key"  # the server's own tickets are signed by keys of it
 LISTS: Final = "lists"
 _NONCE_BYTES: Final = 16
 _PASSWORD_BYTES: Final = 12
@@ -266,6 +268,7 @@ def _services(
         quarantine=Quarantine(database, ledger, news, reconciling),
         stewarding=Stewarding(database, ledger, news, reconciling),
         reporting=Reporting(database, ledger),
+        issuing=Issuing(database, ledger, news, _key_at(config.data / TICKET_KEY, is_known=False)),
     )
 
 

@@ -20,6 +20,7 @@ from sync_server.enrollment import CODE_LIFE_MS, Enrollment, NewCode
 from sync_server.entities import ImportMode
 from sync_server.errors import InvalidError, LockedOutError
 from sync_server.importing import Importing
+from sync_server.issuing import Issuing
 from sync_server.planning import (
     KEEP,
     CheckpointChange,
@@ -65,6 +66,7 @@ class Services:
     quarantine: Quarantine
     stewarding: Stewarding
     reporting: Reporting
+    issuing: Issuing
 
 
 SERVICES: Final = web.AppKey("services", Services)
