@@ -45,6 +45,7 @@ class Problem:
         field: the field's name, or "".
         code: stable word for programs and for the message catalogues.
         message: English, with the remedy; never holds the number.
+        detail: what a person needs to know besides the code, such as a character's name.
     """
 
     line: int
@@ -52,6 +53,7 @@ class Problem:
     field: str
     code: str
     message: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,10 +240,7 @@ class Importing:
         mode: ImportMode,
         user: User,
     ) -> None:
-        problems: tuple[Mapping[str, JsonValue], ...] = tuple(
-            {"line": one.line, "column": one.column, "field": one.field, "code": one.code}
-            for one in report.problems
-        )
+        problems = tuple(_kept(one) for one in report.problems)
         counts: dict[str, JsonValue] = {
             "rows": report.rows,
             "added": report.added,
@@ -329,10 +328,27 @@ class _Tally:
                 self.unreadable += item.number is None and item.code != "total_row"
                 if len(self.problems) < PROBLEMS_KEPT:
                     self.problems.append(
-                        Problem(item.line, item.column, item.field, item.code, item.message)
+                        Problem(
+                            item.line,
+                            item.column,
+                            item.field,
+                            item.code,
+                            item.message,
+                            item.detail,
+                        )
                     )
             else:
                 self.notes.append(item)
+
+
+def _kept(problem: Problem) -> Mapping[str, JsonValue]:
+    kept: dict[str, JsonValue] = {
+        "line": problem.line,
+        "column": problem.column,
+        "field": problem.field,
+        "code": problem.code,
+    }
+    return kept | {"detail": problem.detail} if problem.detail else kept
 
 
 def _take(

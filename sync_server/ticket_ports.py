@@ -36,6 +36,7 @@ class RowProblem(NamedTuple):
         code: stable word for programs and for the message catalogues.
         message: one English sentence with the remedy; never holds the number.
         number: the ticket number where it could be read: it is still in the file.
+        detail: what a person needs to know besides the code; "" is nothing.
     """
 
     line: int
@@ -44,6 +45,7 @@ class RowProblem(NamedTuple):
     code: str
     message: str
     number: str | None
+    detail: str = ""
 
 
 class FileNote(NamedTuple):

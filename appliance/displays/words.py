@@ -11,7 +11,7 @@ How `Screen.detail` is understood:
     already_used        when and where: "19:02 · Porte B"; likewise every other answer
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from gettext import GNUTranslations, translation
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Final
 from admission.scan import Direction
 from admission.verdict import Answer
 from appliance.displays.appearance import answer_of, goes_anyway
+from appliance.displays.isolating import isolated
 from appliance.ports import Look, Screen
 
 LANGUAGES: Final = ("en", "fr")
@@ -87,7 +88,8 @@ def spoken(screen: Screen, language: str) -> str:
     Raises:
         ValueError: as `words_of`.
     """
-    words = words_of(screen, language)
+    named = replace(screen, title=isolated(screen.title), detail=isolated(screen.detail))
+    words = words_of(named, language)
     join = " " if words.one_sentence else ". "
     told = join.join(part for part in (words.title, words.detail) if part)
     inside = ""

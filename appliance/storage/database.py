@@ -4,6 +4,7 @@ Called by `main`. Every statement is its own transaction (autocommit), so that o
 one hop to the database's thread and one durable commit.
 """
 
+import logging
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -42,6 +43,7 @@ async def open_database(path: Path) -> AsyncIterator[aiosqlite.Connection]:
         StorageError: if it cannot be opened, is in use, or is not ours; the message says which.
     """
     _reach(path)
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)  # below, it quotes values: list keys too
     try:
         connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_S_MAX)
     except sqlite3.Error as exc:

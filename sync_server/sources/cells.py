@@ -9,6 +9,7 @@ from admission.limits import NUMBER_CODE_POINTS_MAX
 from admission.scan import is_well_formed
 from admission.ticket import EntryExit, Multi, PassRule, Single, TicketClass, TicketState
 from sync_server.sources.headers import fold
+from sync_server.sources.invisible import find_invisible
 
 CATEGORY_CHARACTERS_MAX: Final = 200
 DEFAULT_CATEGORY: Final = "standard"
@@ -58,11 +59,13 @@ class BadCell(NamedTuple):
         field: which.
         code: stable word.
         message: English, with the remedy; never holds the number.
+        detail: what a person needs to know besides the code: a character's name; "" is nothing.
     """
 
     field: str
     code: str
     message: str
+    detail: str = ""
 
 
 def read_number(cell: str) -> str | BadCell:
@@ -84,6 +87,7 @@ def _suspect(number: str) -> bool:
         or _GROUPED.fullmatch(number)
         or _TOTAL.match(number)
         or "\ufffd" in number
+        or bool(find_invisible(number))
     )
 
 
@@ -108,6 +112,15 @@ def _bad_number(number: str) -> BadCell:
         )
     if _TOTAL.match(number):
         return BadCell("number", "total_row", "this looks like a row of totals, not a ticket")
+    invisible = find_invisible(number)
+    if invisible:
+        return BadCell(
+            "number",
+            "number_invisible",
+            f"the ticket number holds a character that cannot be seen, {invisible}; take it out,"
+            " or the number on the ticket is another",
+            invisible,
+        )
     return BadCell(
         "number", "number_unreadable", "the ticket number holds a character that no reader yields"
     )

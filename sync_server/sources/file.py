@@ -195,7 +195,7 @@ class _Reading:
 
     def _problem(self, line: int, bad: BadCell, number: str | None) -> RowProblem:
         column = self._fields.get(bad.field, -1) + 1
-        return RowProblem(line, column, bad.field, bad.code, bad.message, number)
+        return RowProblem(line, column, bad.field, bad.code, bad.message, number, bad.detail)
 
     def _misfit(self, line: int, cells: list[str]) -> RowProblem:
         number = None

@@ -76,6 +76,7 @@ CODES: Final = (
     keyed("problem", "number_rounded"),
     keyed("problem", "number_grouped"),
     keyed("problem", "number_unreadable"),
+    keyed("problem", "number_invisible"),
     keyed("problem", "number_repeated"),
     keyed("problem", "number_of_other_source"),
     keyed("problem", "total_row"),

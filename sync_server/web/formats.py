@@ -3,6 +3,8 @@
 The venue's time zone is an argument everywhere: neither the server's nor the browser's counts.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
@@ -65,6 +67,22 @@ class Formats:
     def moment(self, at: datetime, zone: tzinfo) -> str:
         """Write a date and its time of day to the minute."""
         return f"{self.day(at, zone)}, {self.minute(at, zone)}"
+
+
+_MARKS_OF_DIRECTION: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
+
+
+def isolated(text: str) -> str:
+    """Keep a name from turning the words around it, where there is no element to put it into.
+
+    Marks of direction are taken out of it; one with letters from right to left is put between
+    U+2068 and U+2069, which let it run its own way and end there.
+    """
+    plain = _MARKS_OF_DIRECTION.sub("", text)
+    if any(unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in plain):
+        return f"\u2068{plain}\u2069"
+    return plain
 
 
 def instant(at_us: int) -> datetime:

@@ -88,6 +88,7 @@ def _environment(language: str, statics: Statics) -> jinja2.Environment:
         "moment": form.moment,
         "instant": formats.instant,
         "iso": formats.iso,
+        "isolated": formats.isolated,
         "share_of": formats.percent,
         "static": statics.address,
         "minute_chart": charts.minute_chart,

@@ -59,6 +59,19 @@ async def test_a_list_that_says_nothing_has_its_key_sealed(tmp_path):
         assert shelf.keeper.keys_kept == {"show": "sealed_otp"}
 
 
+@pytest.mark.parametrize("storage", KeyStorage)
+async def test_no_log_ever_holds_a_key(tmp_path, caplog, storage):
+    caplog.set_level(1)
+    async with open_shelf(tmp_path) as shelf:
+        await offer(shelf, _list(1, storage))
+    async with open_shelf(tmp_path):
+        pass
+    told = "\n".join(repr(vars(record)) + record.getMessage() for record in caplog.records)
+    assert "list key kept" in told
+    assert SECRET.decode() not in told
+    assert SECRET.hex() not in told
+
+
 @pytest.mark.parametrize("storage", [FILE, SEALED])
 async def test_a_key_that_was_kept_needs_no_server_after_a_restart(tmp_path, storage):
     async with open_shelf(tmp_path) as shelf:

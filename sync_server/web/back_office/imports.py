@@ -27,7 +27,7 @@ FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 FIELD_BYTES_MAX: Final = 4096
 PARTS_MAX: Final = 10
 SOURCE_DEFAULT: Final = "file"
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def add_routes(app: web.Application) -> None:
@@ -106,6 +106,8 @@ async def problems_csv(request: web.Request) -> web.StreamResponse:
     rows = [[words("Line"), words("Column"), words("Field"), words("What is wrong")]]
     for problem in one.run.problems:
         told = words.known("problem", str(problem["code"])) or str(problem["code"])
+        if problem.get("detail"):
+            told = f"{told} ({problem['detail']})"
         rows.append([str(problem["line"]), str(problem["column"]), str(problem["field"]), told])
     name = f"problems-{one.run.id}.csv"
     return web.Response(
