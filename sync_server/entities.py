@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from admission import ticket as judged
 from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
+from admission.ticketlist.attributes import TRAVELLING
 from admission.ticketlist.guessability import Guessability
 from admission.ticketlist.key_storage import KeyStorage, storage_in_force
 
@@ -83,6 +84,7 @@ class Performance:
         guessability: of its numbers, as measured after the last import; None before the first.
         key_storage: where its gates shall keep the list key, as an operator chose.
         key_storage_reason: why that was chosen though the numbers are guessable; "" if it was not.
+        gate_fields: those of what its tickets say that go to gates, sealed.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Performance:
     guessability: Guessability | None = None
     key_storage: KeyStorage = KeyStorage.SEALED
     key_storage_reason: str = ""
+    gate_fields: tuple[str, ...] = TRAVELLING
 
     @property
     def key_storage_in_force(self) -> KeyStorage:
@@ -296,7 +299,12 @@ class FileKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListFile:
-    """A file of published lists, from the version on that brought it; named by its digest."""
+    """A file of published lists, from the version on that brought it; named by its digest.
+
+    Attributes:
+        base_version: of attributes: version of the whole file that this one follows.
+        fields: of attributes: which of them may be in it.
+    """
 
     performance_id: str
     version: int
@@ -304,6 +312,8 @@ class ListFile:
     sha256: bytes
     size_bytes: int
     count: int
+    base_version: int | None = None
+    fields: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from admission.ticket import TicketClass, TicketState
+from admission.ticketlist.attributes import encode_attributes
 from admission.ticketlist.guessability import Guessability, guessability
 from admission.ticketlist.identifiers import identifier_maker
 from sync_server.account_ports import User
@@ -367,12 +368,13 @@ def _incoming(
     last, place = None, 0  # rows of one class come one after the other: hash it once
     for item in batch:
         if isinstance(item, TicketRow):
-            line, number, ticket_class, state = item
+            line, number, ticket_class, state, said = item
             if ticket_class is not last:
                 last, place = ticket_class, classes[ticket_class]
-            rows.append((line, number, identify(number), place, _WORDS[state]))
+            kept = None if said is None else encode_attributes(said)
+            rows.append((line, number, identify(number), place, _WORDS[state], kept))
         elif isinstance(item, RowProblem) and item.number is not None:
-            rows.append((item.line, item.number, identify(item.number), None, None))
+            rows.append((item.line, item.number, identify(item.number), None, None, None))
     return rows
 
 

@@ -53,6 +53,10 @@ class Pieces(Protocol):
         """Give the newest snapshot and the segments after it, in order."""
         ...
 
+    async def attribute_files(self, performance_id: str) -> list[ListFile]:
+        """Give the newest whole file of attributes and those after it, in order."""
+        ...
+
     async def is_file_of(self, performance_id: str, sha256: bytes) -> bool:
         """Tell whether a file of that digest was ever published for a performance."""
         ...

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from admission.limits import LIST_KEY_BYTES
 from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
+from admission.ticketlist.attributes import FIELDS
 from admission.ticketlist.key_storage import KeyStorage, is_risky
 from sync_server.account_ports import User
 from sync_server.branches import (
@@ -63,6 +64,7 @@ class PerformanceChange:
     admits_from_us: int | Keep | None = KEEP
     admits_until_us: int | Keep | None = KEEP
     canceled: bool | Keep = KEEP
+    gate_fields: Sequence[str] | Keep = KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,8 +440,11 @@ def _changed_performance(known: Performance, change: PerformanceChange) -> Perfo
         admits_from_us=_kept(change.admits_from_us, known.admits_from_us),
         admits_until_us=_kept(change.admits_until_us, known.admits_until_us),
         canceled=_kept(change.canceled, known.canceled),
+        gate_fields=tuple(_kept(change.gate_fields, known.gate_fields)),
     )
     check_name("name", changed.name)
+    if not set(changed.gate_fields) <= set(FIELDS):
+        raise InvalidError("gate_fields", f"gate_fields are some of {', '.join(FIELDS)}")
     _check_categories("excluded_categories", changed.excluded_categories)
     first, last = changed.admits_from_us, changed.admits_until_us
     for field, at_us in (("admits_from", first), ("admits_until", last)):

@@ -25,6 +25,7 @@ from admission.ticketlist.pieces import chain_of
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.trust.sealing import seal
 from sync_server.account_ports import User
+from sync_server.attribute_building import AttributeBuilding, BuiltAttributes
 from sync_server.branches import find_performance
 from sync_server.entities import Checkpoint, Gate, ListVersion, Performance, instant
 from sync_server.errors import ConflictError, NotFoundError
@@ -49,6 +50,7 @@ class _Draft:
     classes: tuple[ClassRow, ...]
     built: Built
     proofs: ProofRows
+    attributes: BuiltAttributes
 
 
 class Publishing:
@@ -68,6 +70,7 @@ class Publishing:
         self._store = store
         self._files = files
         self._building = ListBuilding(files)
+        self._attributes = AttributeBuilding(files)
         self._ledger = ledger
         self._news = news
         self._private_key = private_key
@@ -94,7 +97,7 @@ class Publishing:
                 draft = await self._draft(user, performance_id, anew=True)  # names fewer files
                 published = self._sign(draft)
             async with self._store.write() as transaction:
-                for file in draft.built.new:
+                for file in (*draft.built.new, *draft.attributes.new):
                     await transaction.pieces.add_file(file)
                 await transaction.pieces.forget_changes(performance_id, draft.built.mark)
                 await transaction.performances.add_list_version(published)
@@ -135,6 +138,7 @@ class Publishing:
                 proofs.stops,
                 anew=anew,
             )
+            attributes = await self._attributes.build(transaction, performance)
         return _Draft(
             performance,
             event.name if event else "",
@@ -142,6 +146,7 @@ class Publishing:
             tuple(_row(ticket_class) for ticket_class in classes.values()),
             built,
             proofs,
+            attributes,
         )
 
     async def manifest(self, gate_id: str, performance_id: str) -> bytes:
@@ -273,6 +278,7 @@ class Publishing:
             chain=chain_of(built.snapshot, built.segments),
             snapshot=built.snapshot,
             segments=built.segments,
+            attributes=draft.attributes.refs,
             list_key_id=list_key_id(performance.list_key),
             classes=draft.classes,
             showing=_showing(draft),

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from admission.reconcile import ListedTicket
 from admission.ticket import TicketClass, TicketState
+from admission.ticketlist.attributes import Attributes
 from admission.ticketlist.packed import Entry
 from sync_server.entities import Import, ImportMode, Source
 
@@ -18,12 +19,14 @@ class TicketRow(NamedTuple):
         number: the ticket number.
         ticket_class: its category and rule.
         state: what the file says of it.
+        said: what the ticket says besides; None where the file says nothing of any ticket.
     """
 
     line: int
     number: str
     ticket_class: TicketClass
     state: TicketState
+    said: Attributes | None = None
 
 
 class RowProblem(NamedTuple):
@@ -74,8 +77,23 @@ class ReadTickets(Protocol):
 
 # One row of a ticket file, looked up: its line, number and identifier, the place of its class and
 # the word of its state; both None for a refused row, which only says that the number is still
-# there. A plain tuple: there are a million of them.
-IncomingTicket = tuple[int, str, bytes, int | None, str | None]
+# there; at last what it says besides, as `encode_attributes` writes it, None where the file says
+# nothing. A plain tuple: there are a million of them.
+IncomingTicket = tuple[int, str, bytes, int | None, str | None, bytes | None]
+
+
+class SaidTicket(NamedTuple):
+    """What one ticket says, on its way to the gates.
+
+    Attributes:
+        identifier: the ticket's.
+        number: what it is sealed under.
+        said: as `encode_attributes` writes it; b"" is nothing.
+    """
+
+    identifier: bytes
+    number: str
+    said: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +206,20 @@ class Tickets(Protocol):
         self, performance_id: str, identifiers: Sequence[bytes]
     ) -> Sequence[Entry]:
         """Give those of some tickets that are listed, as they stand now; as `listed` does."""
+        ...
+
+    async def says_anything(self, performance_id: str) -> bool:
+        """Tell whether any ticket of a performance says something besides its class."""
+        ...
+
+    def said(self, performance_id: str) -> AsyncIterator[Sequence[SaidTicket]]:
+        """Yield what all tickets of a performance say that say something, in batches."""
+        ...
+
+    async def said_among(
+        self, performance_id: str, identifiers: Sequence[bytes]
+    ) -> Sequence[SaidTicket]:
+        """Give what some tickets of a performance say, be it nothing."""
         ...
 
     async def collisions(self, performance_ids: Sequence[str], limit: int) -> list[tuple[str, str]]:

@@ -57,6 +57,25 @@ def limited(attributes: Attributes, fields: frozenset[str]) -> Attributes:
     return Attributes(**{name: getattr(attributes, name) for name in FIELDS if name in fields})
 
 
+def encode_attributes(attributes: Attributes) -> bytes:
+    """Write attributes as they are kept; NOTHING is no byte at all."""
+    return b"" if attributes == NOTHING else _encoder.encode(_trimmed(attributes))
+
+
+def decode_attributes(body: bytes) -> Attributes:
+    """Read attributes as they are kept.
+
+    Raises:
+        ListFormatError: if the bytes are none.
+    """
+    if not body:
+        return NOTHING
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise ListFormatError("attributes: not in the format") from exc
+
+
 def pack_record(attributes: Attributes) -> bytes:
     """Write a record, padded. Where it is over the largest size, notes and extras stay behind.
 
@@ -87,7 +106,4 @@ def read_record(raw: bytes) -> Attributes:
         ListFormatError: if it is none.
     """
     size = int.from_bytes(raw[:_LENGTH_BYTES], "big")
-    try:
-        return _decoder.decode(raw[_LENGTH_BYTES : _LENGTH_BYTES + size])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise ListFormatError("sealed record: not in the format") from exc
+    return decode_attributes(raw[_LENGTH_BYTES : _LENGTH_BYTES + size])

@@ -21,7 +21,8 @@ from sync_server.sources.cells import (
     read_state,
 )
 from sync_server.sources.encodings import encoding_of
-from sync_server.sources.headers import check_unambiguous, find_fields
+from sync_server.sources.headers import check_unambiguous, find_attributes, find_fields
+from sync_server.sources.sayings import Sayings
 from sync_server.sources.survey import Survey
 from sync_server.ticket_ports import FileNote, RowProblem, TicketRow
 
@@ -54,6 +55,7 @@ class _Layout(NamedTuple):
     header_rows: int  # rows down to the headers, them included
     fields: dict[str, int]
     columns: int
+    sayings: Sayings
 
 
 class _BadRow(NamedTuple):
@@ -106,7 +108,9 @@ def _find_layout(data: bytes, encoding: str) -> _Layout:
             if "number" not in fields:
                 continue
             if best is None or len(fields) > len(best.fields):
-                best = _Layout(delimiter, place, fields, len(cells))
+                best = _Layout(
+                    delimiter, place, fields, len(cells), Sayings(*find_attributes(cells))
+                )
                 line, headers = at, cells
             break
     if best is None:
@@ -127,6 +131,7 @@ class _Reading:
         self._columns = layout.columns
         self._needed = max(fields.values()) + 1
         self._fields = fields
+        self._sayings = layout.sayings
         self._number = fields["number"]
         places = [fields.get(name, -1) for name in _CLASS_FIELDS]
         self._class_cells: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(*places)
@@ -170,7 +175,7 @@ class _Reading:
         if isinstance(state, BadCell):
             return self._problem(line, state, number)
         self._survey.add(number)
-        return TicketRow(line, number, ticket_class, state)
+        return TicketRow(line, number, ticket_class, state, self._sayings.read(cells))
 
     def _class(self, cells: tuple[str, ...]) -> TicketClass | BadCell:
         known = self._classes.get(cells)

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from admission.limits import ATTRIBUTE_CHARACTERS_MAX, EXTRAS_MAX
 from sync_server.errors import TicketFileError
 
 # In order of preference: of two columns that may be the number, the earlier word is it.
@@ -60,6 +61,20 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "total_passes": ("total passes", "total passages", "passages", "nombre de passages"),
     "daily_passes": ("daily passes", "passages par jour", "par jour", "per day"),
 }
+# What tickets say besides; of two columns of one kind the first counts.
+ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
+    "zone": ("zone", "bloc", "block", "tribune", "secteur"),
+    "row": ("row", "rang", "rangee"),
+    "seat": ("seat", "place", "siege", "seat number", "numero de place"),
+    "entrance": ("entrance", "porte", "acces", "entree"),
+    "attention": ("attention", "checkin attention", "vigilance"),
+    "holder_last": ("holder last", "last name", "nom", "nom de famille", "surname"),
+    "holder_first": ("holder first", "first name", "prenom"),
+    "company": ("company", "societe", "entreprise"),
+    "note": ("note", "notes", "remarque", "commentaire"),
+}
+_ATTRIBUTE_OF: Final = {word: name for name, words in ATTRIBUTES.items() for word in words}
+_EXTRA: Final = re.compile(r"\s*extra\.(.*\S)\s*", re.IGNORECASE)
 _RANKS: Final = {
     word: (field, rank) for field, words in SYNONYMS.items() for rank, word in enumerate(words)
 }
@@ -81,6 +96,19 @@ def find_fields(cells: Sequence[str]) -> dict[str, int]:
         if field and (field not in best or rank < best[field][0]):
             best[field] = (rank, place)
     return {field: place for field, (_, place) in best.items()}
+
+
+def find_attributes(cells: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Give the places of what tickets say: of each field, and of further texts by their names."""
+    fields: dict[str, int] = {}
+    extras: dict[str, int] = {}
+    for place, cell in enumerate(cells):
+        name = _ATTRIBUTE_OF.get(fold(cell))
+        if name is not None:
+            fields.setdefault(name, place)
+        elif (extra := _EXTRA.fullmatch(cell)) is not None and len(extras) < EXTRAS_MAX:
+            extras.setdefault(extra[1][:ATTRIBUTE_CHARACTERS_MAX], place)
+    return fields, extras
 
 
 def check_unambiguous(cells: Sequence[str], fields: Mapping[str, int], line: int) -> None:

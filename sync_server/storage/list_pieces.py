@@ -1,6 +1,16 @@
 """The files of published lists and the changes since, in the database."""
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync_server.entities import FileKind, ListFile
@@ -81,6 +91,8 @@ class SqlPieces:
                 sha256=file.sha256,
                 size_bytes=file.size_bytes,
                 count=file.count,
+                base_version=file.base_version,
+                fields=file.fields,
             )
         )
 
@@ -98,7 +110,18 @@ class SqlPieces:
             .where(_is(FileKind.SNAPSHOT) | _is(FileKind.SEGMENT))
             .order_by(list_files.c.version)
         )
-        return [ListFile(**dict(row) | {"kind": FileKind(row["kind"])}) for row in rows.mappings()]
+        return [_file(row) for row in rows.mappings()]
+
+    async def attribute_files(self, performance_id: str) -> list[ListFile]:
+        """Give the newest whole file of attributes and those after it, in order."""
+        own = (list_files.c.performance_id == performance_id) & _is(FileKind.ATTRIBUTES)
+        base = select(func.max(list_files.c.base_version)).where(own).scalar_subquery()
+        rows = await self._connection.execute(
+            select(list_files)
+            .where(own, list_files.c.base_version == base)
+            .order_by(list_files.c.version)
+        )
+        return [_file(row) for row in rows.mappings()]
 
     async def is_file_of(self, performance_id: str, sha256: bytes) -> bool:
         """Tell whether a file of that digest was ever published for a performance."""
@@ -114,6 +137,10 @@ class SqlPieces:
             if found is not None:
                 return True
         return False
+
+
+def _file(row: RowMapping) -> ListFile:
+    return ListFile(**dict(row) | {"kind": FileKind(row["kind"])})
 
 
 def _is(kind: FileKind) -> ColumnElement[bool]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    delete,
     exists,
     func,
     insert,
@@ -39,6 +40,7 @@ from sync_server.storage.list_pieces import SqlPieces
 from sync_server.storage.tables import (
     facts,
     performances,
+    ticket_attributes,
     ticket_classes,
     ticket_states,
     tickets,
@@ -54,6 +56,7 @@ incoming: Final = Table(
     Column("identifier", LargeBinary, nullable=False),
     Column("class_place", Integer),  # null: a refused row, which only mentions the number
     Column("state", Text),
+    Column("said", LargeBinary),  # null: the file says nothing of any ticket
     prefixes=["TEMPORARY"],
 )
 _covering: Final = Index(  # every look-up below is answered from this alone
@@ -105,8 +108,8 @@ class Merge:
         """Put rows into the staging table."""
         if rows:
             await self._connection.exec_driver_sql(
-                "INSERT INTO incoming_tickets (line, number, identifier, class_place, state)"
-                " VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO incoming_tickets (line, number, identifier, class_place, state, said)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 list(rows),  # bound as they are: compiled parameters take twice the time
             )
 
@@ -139,7 +142,10 @@ class Merge:
         )
         await self._change_classes()
         await self._note_states(now_us)
+        said = Said(self._connection, source.performance_id)
+        changed += await said.count_changed()
         added = await self._add(source)
+        await said.keep()
         await self._connection.execute(
             update(performances)
             .where(performances.c.id == source.performance_id)
@@ -265,6 +271,70 @@ class Merge:
             .where(ticket_classes.c.performance_id == performance_id)
         )
         return {identifier: (class_id, length) for identifier, class_id, length in rows}
+
+
+class Said:
+    """What an import's tickets say besides class and state, on its way to be kept.
+
+    Only what the file says itself counts: of a row that is repeated or another source's, nothing.
+    """
+
+    def __init__(self, connection: AsyncConnection, performance_id: str) -> None:
+        self._connection = connection
+        self._performance_id = performance_id
+
+    async def count_changed(self) -> int:
+        """Count the known tickets that say something else now, and change in nothing more."""
+        if not await self._is_any():
+            return 0
+        rows = _restated().subquery()
+        counted = await self._connection.scalar(
+            select(func.count())
+            .select_from(rows)
+            .join(tickets, tickets.c.identifier == rows.c.identifier)
+            .where(rows.c.identifier.not_in(select(differing.c.identifier).where(_is_change)))
+        )
+        return int(counted or 0)
+
+    async def keep(self) -> None:
+        """Keep what they say; the tickets themselves are there."""
+        if not await self._is_any():
+            return
+        rows = _restated().subquery()
+        await SqlPieces(self._connection).note(self._performance_id, select(rows.c.identifier))
+        known = ticket_attributes.c.identifier
+        await self._connection.execute(
+            delete(ticket_attributes).where(known.in_(select(rows.c.identifier)))
+        )
+        await self._connection.execute(
+            insert(ticket_attributes).from_select(
+                ["identifier", "performance_id", "said"],
+                select(rows.c.identifier, literal(self._performance_id), rows.c.said).order_by(
+                    rows.c.identifier
+                ),
+            )
+        )
+
+    async def _is_any(self) -> bool:
+        found = await self._connection.scalar(
+            select(incoming.c.line).where(incoming.c.said.is_not(None)).limit(1)
+        )
+        return found is not None
+
+
+def _restated() -> Select[Any]:
+    """Give identifier and words of the tickets that say something else than is kept."""
+    kept = ticket_attributes.alias("kept")
+    return (
+        select(incoming.c.identifier, incoming.c.said)
+        .select_from(incoming.outerjoin(kept, kept.c.identifier == incoming.c.identifier))
+        .where(
+            incoming.c.said.is_not(None),
+            incoming.c.class_place.is_not(None),
+            incoming.c.line.not_in(select(differing.c.line).where(~_is_own)),
+            incoming.c.said != func.coalesce(kept.c.said, literal(b"")),
+        )
+    )
 
 
 _is_own: Final = ~(differing.c.is_repeated | differing.c.is_foreign)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from admission.ticketlist.attributes import TRAVELLING
 from admission.ticketlist.guessability import Guessability
 from admission.ticketlist.key_storage import KeyStorage
 from sync_server.entities import ListVersion, Performance, SigningKey
@@ -162,6 +163,7 @@ def _changeable(performance: Performance) -> Mapping[str, Any]:
         "canceled": performance.canceled,
         "key_storage": performance.key_storage.value,
         "key_storage_reason": performance.key_storage_reason,
+        "gate_fields": list(performance.gate_fields),
     }
 
 
@@ -170,6 +172,8 @@ def _performance(row: RowMapping) -> Performance:
     values["excluded_categories"] = tuple(values["excluded_categories"])
     values["guessability"] = measured_of(values["guessability"])
     values["key_storage"] = KeyStorage(values["key_storage"])
+    fields = values["gate_fields"]
+    values["gate_fields"] = TRAVELLING if fields is None else tuple(fields)
     del values["listed"]  # for reports, which read it themselves
     del values["changes_logged"]  # for the pieces of lists
     return Performance(**values)

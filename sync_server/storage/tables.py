@@ -124,6 +124,7 @@ performances: Final = Table(
     Column("guessability", JSON(none_as_null=True)),  # of its numbers; null before an import
     Column("key_storage", Text, nullable=False, server_default="sealed"),  # file, sealed, memory
     Column("key_storage_reason", Text, nullable=False, server_default=""),
+    Column("gate_fields", JSON(none_as_null=True)),  # of attributes; null: the ordinary ones
     Column("changes_logged", Boolean, nullable=False, server_default="0"),  # in ticket_changes
     CheckConstraint("length(list_key) = 32", name="list_key"),
 )
@@ -260,6 +261,16 @@ ticket_states: Final = Table(  # a ticket without a row here has always been val
     ),
 )
 
+ticket_attributes: Final = Table(  # what tickets say besides, of those that say something
+    "ticket_attributes",
+    metadata,
+    Column("identifier", LargeBinary, ForeignKey("tickets.identifier"), nullable=False),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
+    Column("said", LargeBinary, nullable=False),  # names and seats: never logged
+    PrimaryKeyConstraint("identifier"),
+    sqlite_with_rowid=False,
+)
+
 signing_keys: Final = Table(  # the private halves are files beside the database, mode 0600
     "signing_keys",
     metadata,
@@ -294,6 +305,8 @@ list_files: Final = Table(  # the pieces of published lists, each from the versi
     Column("sha256", LargeBinary, nullable=False, index=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
+    Column("base_version", BigInteger),  # of attributes: of the whole file that this one follows
+    Column("fields", Text),  # of attributes: which of them, in order
     PrimaryKeyConstraint("performance_id", "version", "kind"),
     CheckConstraint("kind IN ('snapshot', 'segment', 'attributes')", name="kind"),
 )

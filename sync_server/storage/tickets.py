@@ -17,8 +17,15 @@ from sync_server.storage.list_pieces import SqlPieces
 from sync_server.storage.measures import document_of, measured_of
 from sync_server.storage.merging import Merge
 from sync_server.storage.number_sample import NumberSample
-from sync_server.storage.tables import imports, sources, ticket_classes, ticket_states, tickets
-from sync_server.ticket_ports import MergeResult
+from sync_server.storage.tables import (
+    imports,
+    sources,
+    ticket_attributes,
+    ticket_classes,
+    ticket_states,
+    tickets,
+)
+from sync_server.ticket_ports import MergeResult, SaidTicket
 
 LISTED_BATCH: Final = 50_000  # tickets handed to the publisher at once
 _LOOKED_UP_AT_ONCE: Final = 500  # bound parameters of one query
@@ -32,6 +39,7 @@ _LAST_STATE: Final[ScalarSelect[str]] = (
 )
 
 
+_SAYS: Final = ticket_attributes.c.said != b""
 _STATES: Final = {state.value: state for state in TicketState}
 
 
@@ -234,6 +242,44 @@ class SqlTickets:
                 Entry(identifier, class_id, valid if state is None else _STATES[state])
                 for identifier, class_id, state in part
             ]
+
+    async def says_anything(self, performance_id: str) -> bool:
+        """Tell whether any ticket of a performance says something besides its class."""
+        found = await self._connection.scalar(
+            select(ticket_attributes.c.identifier)
+            .where(ticket_attributes.c.performance_id == performance_id, _SAYS)
+            .limit(1)
+        )
+        return found is not None
+
+    async def said(self, performance_id: str) -> AsyncIterator[Sequence[SaidTicket]]:
+        """Yield what all tickets of a performance say that say something, in batches."""
+        stream = await self._connection.stream(
+            select(tickets.c.identifier, tickets.c.number, ticket_attributes.c.said)
+            .join(ticket_attributes, ticket_attributes.c.identifier == tickets.c.identifier)
+            .where(ticket_attributes.c.performance_id == performance_id, _SAYS)
+        )
+        async for part in stream.partitions(LISTED_BATCH):
+            yield [SaidTicket(identifier, number, said) for identifier, number, said in part]
+
+    async def said_among(
+        self, performance_id: str, identifiers: Sequence[bytes]
+    ) -> Sequence[SaidTicket]:
+        """Give what some tickets of a performance say, be it nothing."""
+        found: list[SaidTicket] = []
+        for some in _chunks(identifiers):
+            rows = await self._connection.execute(
+                select(tickets.c.identifier, tickets.c.number, ticket_attributes.c.said)
+                .outerjoin(
+                    ticket_attributes, ticket_attributes.c.identifier == tickets.c.identifier
+                )
+                .where(
+                    tickets.c.identifier.in_(some),
+                    tickets.c.class_id.in_(_classes_of(performance_id)),
+                )
+            )
+            found += [SaidTicket(one, number, said or b"") for one, number, said in rows]
+        return found
 
     async def collisions(self, performance_ids: Sequence[str], limit: int) -> list[tuple[str, str]]:
         """Give pairs of performances that hold one same number."""

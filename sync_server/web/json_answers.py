@@ -103,6 +103,7 @@ def performance_document(performance: Performance) -> dict[str, object]:
         "admits_from": instant_text(performance.admits_from_us),
         "admits_until": instant_text(performance.admits_until_us),
         "canceled": performance.canceled,
+        "gate_fields": list(performance.gate_fields),
         "published_version": performance.published_version,
         "guessability": guessability_document(performance.guessability),
         "key_storage": performance.key_storage.value,

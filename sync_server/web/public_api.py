@@ -225,6 +225,7 @@ def _performance_change(body: Body) -> PerformanceChange:
         if body.has("admits_until")
         else KEEP,
         canceled=body.flag("canceled") if body.has("canceled") else KEEP,
+        gate_fields=body.texts("gate_fields") if body.has("gate_fields") else KEEP,
     )
     body.finish()
     return change

@@ -54,6 +54,7 @@ async def test_what_was_set_up_is_listed(operator, house):
         "admits_from": None,
         "admits_until": None,
         "canceled": False,
+        "gate_fields": ["zone", "row", "seat", "entrance", "attention"],
         "published_version": 0,
         "guessability": None,
         "key_storage": "sealed",

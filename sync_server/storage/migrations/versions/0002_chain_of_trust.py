@@ -29,6 +29,31 @@ def upgrade() -> None:
         "performances",
         sa.Column("changes_logged", sa.Boolean(), server_default="0", nullable=False),
     )
+    op.add_column(
+        "performances", sa.Column("gate_fields", sa.JSON(none_as_null=True), nullable=True)
+    )
+    op.create_table(
+        "ticket_attributes",
+        sa.Column("identifier", sa.LargeBinary(), nullable=False),
+        sa.Column("performance_id", sa.Text(), nullable=False),
+        sa.Column("said", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["identifier"], ["tickets.identifier"], name=op.f("fk_ticket_attributes_identifier")
+        ),
+        sa.ForeignKeyConstraint(
+            ["performance_id"],
+            ["performances.id"],
+            name=op.f("fk_ticket_attributes_performance_id"),
+        ),
+        sa.PrimaryKeyConstraint("identifier", name=op.f("pk_ticket_attributes")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("ix_ticket_attributes_performance_id"),
+        "ticket_attributes",
+        ["performance_id"],
+        unique=False,
+    )
     op.create_table(
         "list_files",
         sa.Column("performance_id", sa.Text(), nullable=False),
@@ -37,6 +62,8 @@ def upgrade() -> None:
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("base_version", sa.BigInteger(), nullable=True),
+        sa.Column("fields", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "kind IN ('snapshot', 'segment', 'attributes')", name=op.f("ck_list_files_kind")
         ),
