@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
+from admission.proof.proving import IssuerFormat
+from admission.proof.rotation import Rotation
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.branches import find_performance
 from sync_server.entities import Gate, ListVersion
+from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine
 from sync_server.planning import CheckpointChange, KeyStorageChoice
 from sync_server.ports import Store
@@ -28,6 +31,7 @@ class OperatorDesk:
         self._planning = services.planning
         self._enrollment = services.enrollment
         self._importing = services.importing
+        self._issuing = services.issuing
         self._publishing = services.publishing
         self._quarantine = services.quarantine
         self._stewarding = services.stewarding
@@ -175,3 +179,41 @@ class OperatorDesk:
     ) -> None:
         """Forget a ticket's earlier passages at a checkpoint."""
         await self._stewarding.reset(user, performance_id, checkpoint_id, number, reason)
+
+    async def proving(self, user: User, performance_id: str) -> ProvingSetUp:
+        """Give what a performance accepts besides its list."""
+        return await self._issuing.set_up(user, performance_id)
+
+    async def add_issuer(
+        self,
+        user: User,
+        performance_id: str,
+        ticket_format: IssuerFormat,
+        key: str,
+        classes: list[str],
+        subevents: list[str] | None,
+    ) -> str:
+        """Accept somebody's signed tickets; give the record's id."""
+        return await self._issuing.add_issuer(
+            user, performance_id, ticket_format, key=key, classes=classes, subevents=subevents
+        )
+
+    async def withdraw_issuer(self, user: User, performance_id: str, issuer_id: str) -> None:
+        """Accept an issuer's tickets no longer."""
+        await self._issuing.withdraw_issuer(user, performance_id, issuer_id)
+
+    async def set_rotation(
+        self, user: User, performance_id: str, rotation: Rotation | None
+    ) -> None:
+        """Have entries ask for rotating codes, or no longer."""
+        await self._issuing.set_rotation(user, performance_id, rotation)
+
+    async def rotating_patterns(self, user: User, performance_id: str) -> str:
+        """Give the keys of a performance's rotating codes, as CSV."""
+        return await self._issuing.rotating_patterns(user, performance_id)
+
+    async def block_numbers(
+        self, user: User, performance_id: str, lines: list[str], *, blocked: bool
+    ) -> Blocked:
+        """Block numbers that no list holds, or release them."""
+        return await self._issuing.block(user, performance_id, lines, blocked=blocked)

@@ -143,7 +143,13 @@ CODES: Final = (
     keyed("key_kept", "sealed_otp"),
     keyed("key_kept", "sealed_file_beside"),
     keyed("key_kept", "memory"),
+    # how issuers write their tickets
+    keyed("issuer_format", "portillon_1"),
+    keyed("issuer_format", "pretix_sig1"),
     # what services refuse
+    keyed("error", "too_many_issuers"),
+    keyed("error", "no_rotation"),
+    keyed("error", "number_with_braces"),
     keyed("error", "numbers_collide"),
     keyed("error", "key_storage_risky"),
     keyed("error", "not_found"),

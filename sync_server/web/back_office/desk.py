@@ -7,6 +7,8 @@ NotFoundError, as if it were not there.
 from dataclasses import dataclass
 from typing import Protocol
 
+from admission.proof.proving import IssuerFormat
+from admission.proof.rotation import Rotation
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
@@ -21,6 +23,7 @@ from sync_server.entities import (
     Performance,
     Venue,
 )
+from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine
 from sync_server.web.back_office.live_board import LiveReports
 
@@ -214,4 +217,40 @@ class BackOfficeDesk(LiveReports, Protocol):
         self, user: User, performance_id: str, checkpoint_id: str, number: str, reason: str
     ) -> None:
         """Forget a ticket's earlier passages at a checkpoint."""
+        ...
+
+    async def proving(self, user: User, performance_id: str) -> ProvingSetUp:
+        """Give what a performance accepts besides its list."""
+        ...
+
+    async def add_issuer(
+        self,
+        user: User,
+        performance_id: str,
+        ticket_format: IssuerFormat,
+        key: str,
+        classes: list[str],
+        subevents: list[str] | None,
+    ) -> str:
+        """Accept somebody's signed tickets; give the record's id."""
+        ...
+
+    async def withdraw_issuer(self, user: User, performance_id: str, issuer_id: str) -> None:
+        """Accept an issuer's tickets no longer."""
+        ...
+
+    async def set_rotation(
+        self, user: User, performance_id: str, rotation: Rotation | None
+    ) -> None:
+        """Have entries ask for rotating codes, or no longer."""
+        ...
+
+    async def rotating_patterns(self, user: User, performance_id: str) -> str:
+        """Give the keys of a performance's rotating codes, as CSV."""
+        ...
+
+    async def block_numbers(
+        self, user: User, performance_id: str, lines: list[str], *, blocked: bool
+    ) -> Blocked:
+        """Block numbers that no list holds, or release them."""
         ...

@@ -3,7 +3,15 @@
 from aiohttp import web
 
 from sync_server.accounts import Accounts
-from sync_server.web.back_office import gate_pages, imports, live, performances, set_up, sign_in
+from sync_server.web.back_office import (
+    gate_pages,
+    imports,
+    live,
+    performances,
+    proving_pages,
+    set_up,
+    sign_in,
+)
 from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.faults import tell_people
 from sync_server.web.back_office.frame import PAGES
@@ -59,4 +67,5 @@ def add_back_office(
     imports.add_routes(app)
     set_up.add_routes(app)
     gate_pages.add_routes(app)
+    proving_pages.add_routes(app)
     return board

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from admission.proof.rotation import Rotation
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
@@ -23,6 +24,7 @@ from sync_server.entities import (
     Venue,
 )
 from sync_server.errors import ConflictError
+from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine
 from sync_server.reporting import (
     AnomalyLine,
@@ -206,6 +208,7 @@ class FakeDesk(FakeReports):
         self.held: list[QuarantineLine] = []
         self.asked: list[tuple[object, ...]] = []
         self.refusal: Exception | None = None
+        self.accepted = ProvingSetUp((), None, 0, b"o" * 32)
 
     async def catalogue(self, user: User) -> Catalogue:
         if user.organization_id != "organization-1":
@@ -319,6 +322,31 @@ class FakeDesk(FakeReports):
         self, user: User, performance_id: str, checkpoint_id: str, number: str, reason: str
     ) -> None:
         self._ask("reset", performance_id, checkpoint_id, number, reason)
+
+    async def proving(self, user: User, performance_id: str) -> ProvingSetUp:
+        return self.accepted
+
+    async def add_issuer(self, user: User, *what: object) -> str:
+        self._ask("issuer", *what)
+        return "i1"
+
+    async def withdraw_issuer(self, user: User, performance_id: str, issuer_id: str) -> None:
+        self._ask("withdraw", performance_id, issuer_id)
+
+    async def set_rotation(
+        self, user: User, performance_id: str, rotation: Rotation | None
+    ) -> None:
+        self._ask("rotation", performance_id, rotation)
+
+    async def rotating_patterns(self, user: User, performance_id: str) -> str:
+        self._ask("export", performance_id)
+        return "number,key_0\nA1,00\n"
+
+    async def block_numbers(
+        self, user: User, performance_id: str, lines: list[str], *, blocked: bool
+    ) -> Blocked:
+        self._ask("block", performance_id, lines, blocked)
+        return Blocked(len(lines), 0)
 
 
 def performance(id_: str, name: str, version: int = 0, **changes: object) -> Performance:
