@@ -24,7 +24,7 @@ from admission.trust.sealing import unseal
 from appliance.config import load_config
 from appliance.enrolling import enrol, link_of
 from appliance.holdings import open_list
-from appliance.lists import SEALED_KEY_CONTEXT
+from appliance.key_cabinet import SEALED_KEY_CONTEXT
 from appliance.ports import StoredList
 from appliance.storage.database import open_database
 from appliance.storage.memory_store import SqliteMemory
@@ -150,7 +150,7 @@ async def take_over(stage: Stage, performance: str, folder: Path, watch: Watch) 
         best_of(watch, "bare SHA-256", lambda: hashlib.sha256(data).hexdigest())
         best_of(watch, "verify", lambda: check_snapshot(manifest, data))
         watch.begin()
-        stored = StoredList(performance, manifest.version, manifest.chain, raw, list_key)
+        stored = StoredList(performance, manifest.version, manifest.chain, raw)
         snapshot = await memory.files.open("snapshot", ref, download)
         held = open_list(manifest, snapshot, list_key)
         await memory.install(stored, {ref.sha256: download})

@@ -2,9 +2,10 @@
 
 Identifiers are a keyed hash, so the tickets with the smallest ones are chosen by chance as far as
 their numbers go, and the same every time; the table is ordered by them. Of a length that few
-numbers have, all are taken.
+numbers have, all are taken: a guest list among a million tickets must not be missed.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -12,12 +13,13 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.limits import IDENTIFIER_BYTES
-from admission.ticketlist.guessability import SAMPLE_MAX, sample_size
+from admission.ticketlist.guessability import SAMPLE_MAX
 from sync_server.storage.tables import tickets
 
-_LENGTHS_MAX: Final = 8  # sampled one by one; more lengths than that are looked at together
+_COMMON_MIN: Final = SAMPLE_MAX // 100  # of the sample: one number in a hundred
 _RARE_MAX: Final = 5 * SAMPLE_MAX  # of all lengths that few numbers have
-_MARGIN: Final = 1.1  # chance may bring fewer than expected below a bound
+_ENOUGH: Final = SAMPLE_MAX * 11 // 10  # chance may bring fewer than expected below a bound
+_LENGTH: Final = func.length(tickets.c.number)
 
 
 class NumberSample:
@@ -28,29 +30,27 @@ class NumberSample:
         self._is_listed = tickets.c.class_id.in_(classes)
 
     async def take(self) -> tuple[Sequence[str], Mapping[int, int]]:
-        """Give the sample, and how many numbers there are of each length."""
-        length = func.length(tickets.c.number)
-        counted = await self._connection.execute(
-            select(length, func.count()).where(self._is_listed).group_by(length)
-        )
-        listed = {int(characters): int(count) for characters, count in counted}
-        rare = [one for one, count in listed.items() if count <= sample_size(one)]
-        common = sorted(set(listed) - set(rare), key=lambda one: -listed[one])
-        sample: list[str] = []
-        if rare:
-            sample += await self._some(length.in_(rare), _RARE_MAX)
-        for one in common[:_LENGTHS_MAX]:
-            sample += await self._below(length == one, sample_size(one), listed[one])
-        if rest := common[_LENGTHS_MAX:]:
-            most = sample_size(max(rest))
-            sample += await self._below(length.in_(rest), most, sum(listed[one] for one in rest))
-        return sample, listed
+        """Give the sample, and how many numbers there are of each length.
 
-    async def _below(self, is_wanted: ColumnElement[bool], most: int, count: int) -> list[str]:
-        """Give about so many of so many: those whose identifiers lie below a bound."""
-        share = min(1.0, most / count * _MARGIN)
-        bound = int(share * ((1 << 8 * IDENTIFIER_BYTES) - 1)).to_bytes(IDENTIFIER_BYTES, "big")
-        return await self._some(is_wanted & (tickets.c.identifier <= bound), most)
+        No length is counted by itself, which would take longer than all the rest: those that are
+        common share what the rare ones leave as they share the sample.
+        """
+        total = await self._connection.scalar(
+            select(func.count()).select_from(tickets).where(self._is_listed)
+        )
+        highest = (1 << 8 * IDENTIFIER_BYTES) - 1
+        lowest_share = highest * _ENOUGH // max(total or 0, 1)
+        bound = min(highest, lowest_share).to_bytes(IDENTIFIER_BYTES, "big")
+        sample = await self._some(tickets.c.identifier <= bound, SAMPLE_MAX)
+        lengths = Counter(map(len, sample))
+        if len(sample) == total:
+            return sample, lengths
+        common = [one for one, count in lengths.items() if count >= _COMMON_MIN]
+        rare = await self._some(_LENGTH.not_in(common), _RARE_MAX)
+        kept = [number for number in sample if len(number) in common]
+        scale = ((total or 0) - len(rare)) / max(len(kept), 1)
+        listed = Counter({one: round(lengths[one] * scale) for one in common})
+        return kept + rare, listed + Counter(map(len, rare))
 
     async def _some(self, is_wanted: ColumnElement[bool], most: int) -> list[str]:
         found = await self._connection.scalars(

@@ -21,6 +21,7 @@ from sync_server.web.back_office.set_up import (
     show_venue,
     venue_of,
 )
+from sync_server.web.formats import isolated
 from sync_server.web.qr import qr_svg
 from sync_server.web.sessions import reached_by
 
@@ -46,7 +47,7 @@ async def new_code(request: web.Request) -> web.StreamResponse:
         raise NotFoundError("gate")
     code = await request.config_dict[DESK].new_code(current.user, gate.id, reached_by(request))
     words = await words_of(request)
-    title = words("Enrolment code of %(gate)s", gate=gate.name)
+    title = words("Enrolment code of %(gate)s", gate=isolated(gate.name))
     return await _show_code(request, current, venue, code, title, is_single=True)
 
 
