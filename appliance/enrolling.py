@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from admission.errors import ProtocolError
+from admission.errors import ListError, ProtocolError
 from admission.sync.enrolment_link import EnrolmentLink, read_link
 from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string
+from admission.trust.root import first_root, root_digest
 from admission.trust.sealing import agreement_public_key
 from appliance.config import Config, is_in_clear
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
@@ -87,7 +88,7 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
 
     Raises:
         ConfigError: if this gate is enrolled already, or would have to speak in clear.
-        LinkError: if the server cannot be reached, refuses the code, or names no list key.
+        LinkError: if the server cannot be reached, refuses the code, or names no root.
         StorageError: if the identity cannot be written.
     """
     path = config.data / IDENTITY_FILE
@@ -103,24 +104,27 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
     agreement = agreement_public_key(agreement_key)
     name = socket.gethostname()[:_NAME_CHARACTERS_MAX]
     server, answer = await _ask(link, signer, Enrol(link.code, signer.public_key, agreement, name))
-    if not answer.list_keys:
-        raise LinkError(f"{server}: names no key that signs lists; look at the server")
+    try:
+        digest = root_digest(answer.root)
+        first_root(answer.root, link.root_digest or None)
+    except ListError as exc:
+        raise LinkError(f"{server}: names no root to trust: {exc}") from exc
     identity = Identity(
         gate=answer.gate,
         gate_name=answer.gate_name,
         server=server,
         private_key=private_key,
         agreement_key=agreement_key,
-        list_keys=tuple(answer.list_keys),
+        root=answer.root,
+        root_digest=digest,
         pins=link.pins,
     )
     write_identity(path, identity)
     check = check_string(
         signer.public_key,
         agreement,
-        answer.list_keys[0],
+        bytes.fromhex(digest),
         link.pins[0] if link.pins else b"",
-        bytes.fromhex(link.root_digest),
     )
     return Welcome(identity, check, answer.pending)
 

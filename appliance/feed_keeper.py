@@ -12,7 +12,8 @@ from admission.sync.feed_items import fact_of_item
 from admission.sync.gate_side import ApplyFeed, FeedReader, FetchFeed, RestartFeed
 from admission.sync.messages import Feed
 from appliance.errors import LinkError
-from appliance.ports import Memory, ServerLink
+from appliance.link_ports import ServerLink
+from appliance.ports import Memory
 
 log = logging.getLogger(__name__)
 

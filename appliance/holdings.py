@@ -3,7 +3,7 @@
 Implements `admission.ticket.Holdings` over packed lists. Knows no file and no clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from admission.ticketlist.manifest import Manifest, classes_of, performance_of
 from admission.ticketlist.overlay import NO_CHANGES, Entries, Overlay, layered
 from admission.ticketlist.packed import PackedList, pack
 from admission.ticketlist.sealed_file import SealedFile, open_attributes
+from admission.trust.status import ServerStatus
 from admission.verdict import Answer
 
 
@@ -121,6 +122,8 @@ class GateHoldings:
         self._performances: dict[str, Performance] = {}
         self._view = MappingProxyType(self._performances)
         self._proofs: dict[str, Proofs] = {}
+        self._confirmed: dict[str, tuple[int, datetime]] = {}
+        self._superseded: set[str] = set()
 
     @property
     def performances(self) -> Mapping[str, Performance]:
@@ -151,6 +154,7 @@ class GateHoldings:
     def install(self, held: HeldList) -> None:
         """Put a list in the place of the one before; one step, nothing in between."""
         self._lists[held.manifest.performance] = held
+        self._superseded.discard(held.manifest.performance)
         self._performances[held.manifest.performance] = held.performance
         proofs = _proofs_of(held)
         if proofs is None:
@@ -209,13 +213,31 @@ class GateHoldings:
         return found
 
     def is_stale(self, performance: str, now: datetime) -> bool:
-        """Tell whether a list still admits and says so: past its `refresh_by`, or a stand-in."""
+        """Tell whether nobody has vouched for a list lately: it still admits, and says so.
+
+        It is fresh until its own `refresh_by`, and for as long as the last status document that
+        named this very version as the newest is good. A stand-in never is, nor is one whose
+        signers may not sign any more.
+        """
         held = self._lists.get(performance)
         if held is None:
             return False
-        if held.instead_of:
+        if held.instead_of or performance in self._superseded:
             return True
-        return held.manifest.refresh_by is not None and now >= held.manifest.refresh_by
+        if held.manifest.refresh_by is None or now < held.manifest.refresh_by:
+            return False
+        version, until = self._confirmed.get(performance, (0, now))
+        return version != held.manifest.version or now >= until
+
+    def confirm(self, status: ServerStatus) -> None:
+        """Take the server's word of which lists are the newest."""
+        self._confirmed = {
+            name: (line.version, status.expires_at) for name, line in status.lists.items()
+        }
+
+    def supersede(self, performances: Iterable[str]) -> None:
+        """Mark lists, until newer ones come: those who signed them may not sign any more."""
+        self._superseded |= set(performances)
 
 
 def _proofs_of(held: HeldList) -> Proofs | None:

@@ -14,7 +14,8 @@ from admission.ticketlist.key_storage import KeyStorage
 from admission.ticketlist.manifest import Manifest, list_key_id
 from admission.trust.sealing import BOX_NONCE_BYTES, close_box, open_box, unseal
 from appliance.errors import StorageError
-from appliance.ports import DeviceSecret, KeyBox, KeyShelf, ServerLink
+from appliance.link_ports import ServerLink
+from appliance.ports import DeviceSecret, KeyBox, KeyShelf
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from admission.ticketlist.pieces import PieceRef
 from admission.ticketlist.sealed_file import SealedFile
 from appliance.errors import StorageError
 from appliance.holdings import HeldList, open_list
-from appliance.ports import Memory, ServerLink
+from appliance.link_ports import ServerLink
+from appliance.ports import Memory
 
 log = logging.getLogger(__name__)
 

@@ -6,27 +6,33 @@ files are damaged, the one that was in use before stands in until it was fetched
 """
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from admission.errors import AdmissionError, ListError, RollbackError
 from admission.journal import Kind
-from admission.sync.assignment import Assignment, accept_assignment
-from admission.ticketlist.acceptance import Installed, accept_manifest
-from admission.ticketlist.manifest import Manifest, pieces_of
+from admission.sync.assignment import Assignment, accept_assignment, decode_assignment
+from admission.ticketlist.acceptance import Installed, accept_manifest, require_performance
+from admission.ticketlist.manifest import Manifest, decode_manifest, pieces_of
+from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, unverified_body
+from admission.trust.root import Role
 from appliance.errors import LinkAnswerError, StorageError
 from appliance.holdings import GateHoldings, HeldList, untrusted_list
 from appliance.key_cabinet import KeyCabinet
+from appliance.link_ports import ServerLink
 from appliance.list_store import Damage, ListStore
-from appliance.ports import Memory, ServerLink, StoredList
+from appliance.ports import Memory, StoredList
 from appliance.recording import Recorder
+from appliance.trust_keeper import TrustKeeper
 
 log = logging.getLogger(__name__)
 
 _ASSIGNMENT = ""  # stands for the assignment where refusals are told apart by performance
+_TRUST = "trust"  # and this for root and status
 
 
 class ListKeeper:
@@ -40,7 +46,7 @@ class ListKeeper:
         self,
         *,
         gate: str,
-        trusted_keys: Sequence[bytes],
+        trust: TrustKeeper,
         cabinet: KeyCabinet,
         memory: Memory,
         holdings: GateHoldings,
@@ -51,7 +57,7 @@ class ListKeeper:
 
         Args:
             gate: its id.
-            trusted_keys: public keys of the list role.
+            trust: whom to believe.
             cabinet: has the list keys.
             memory: the disk.
             holdings: what the gate judges by; filled here.
@@ -59,7 +65,9 @@ class ListKeeper:
             now: trusted time.
         """
         self._gate = gate
-        self._trusted_keys = tuple(trusted_keys)
+        self._trust = trust
+        trust.replaced = self._role_replaced
+        trust.confirmed = holdings.confirm
         self._cabinet = cabinet
         self._memory = memory
         self._holdings = holdings
@@ -73,7 +81,13 @@ class ListKeeper:
         self._damaged: set[str] = set()
         self._keyless: set[str] = set()  # their lists are good, but their keys were not kept
         self._refusals: dict[str, tuple[str, str]] = {}
+        self._assignment_floor = 0
         self.assignment: Assignment | None = None
+
+    @property
+    def root_version(self) -> int:
+        """Version of the root that is believed by."""
+        return self._trust.root.version
 
     async def load(self) -> None:
         """Open what was installed before; every list is verified again on the way.
@@ -87,7 +101,7 @@ class ListKeeper:
         envelope = await self._memory.assignment()
         if envelope is not None:
             try:
-                self._take_assignment(envelope)
+                self._open_assignment(envelope)
             except AdmissionError as exc:  # written for who this gate was before it enrolled anew
                 await self._refuse(_ASSIGNMENT, exc)
         for stored in await self._memory.lists():
@@ -99,11 +113,11 @@ class ListKeeper:
         self._installed[performance] = stored
         if stored.before is not None:
             try:
-                self._before[performance] = self._believe(performance, stored.before)
+                self._before[performance], _ = self._believe(performance, stored.before)
             except ListError as exc:
                 log.warning("no list to fall back on", extra={"reason": str(exc)})
         try:
-            manifest = self._believe(performance, stored.manifest)
+            manifest, is_current = self._believe(performance, stored.manifest)
             self._newest[performance] = manifest
             list_key = await self._cabinet.find(manifest)
             if list_key is None:
@@ -115,6 +129,8 @@ class ListKeeper:
             await self._fall_back(performance, exc)
             return
         await self._hold(held)
+        if not is_current:
+            self._holdings.supersede([performance])
 
     async def _hold(self, held: HeldList) -> None:
         """Hold a list that was opened; it counts without its sealed records, too."""
@@ -202,15 +218,29 @@ class ListKeeper:
             detail={"instead_of": stored.version},
         )
 
-    def _believe(self, performance: str, envelope: bytes) -> Manifest:
-        """Check again a manifest that was accepted before."""
-        return accept_manifest(
-            envelope,
-            performance=performance,
-            trusted_keys=self._trusted_keys,
-            installed=None,
-            now=None,
-        )
+    def _believe(self, performance: str, envelope: bytes) -> tuple[Manifest, bool]:
+        """Check again a manifest that was accepted before; tell whether its signers still may."""
+        body, is_current = self._trust.open_stored(envelope, MANIFEST_TYPE, Role.LIST)
+        manifest = decode_manifest(body)
+        require_performance(manifest, performance)
+        return manifest, is_current
+
+    def _open_assignment(self, envelope: bytes) -> None:
+        """Open again an assignment that was accepted before."""
+        body, is_current = self._trust.open_stored(envelope, ASSIGNMENT_TYPE, Role.STATUS)
+        self.assignment = decode_assignment(body, self._gate)
+        self._assignment_floor = self.assignment.version if is_current else 0
+
+    def _role_replaced(self, role: Role) -> None:
+        """Count from nothing again what a role's former keys have counted."""
+        if role is Role.LIST:
+            self._installed = {
+                name: replace(stored, version=0, chain="")
+                for name, stored in self._installed.items()
+            }
+            self._holdings.supersede(self._installed)
+        if role is Role.STATUS:
+            self._assignment_floor = 0
 
     async def _sweep(self) -> None:
         in_use = [held.manifest for held in self._holdings.lists]
@@ -226,12 +256,27 @@ class ListKeeper:
             LinkError: if the server cannot be reached.
             StorageError: if the disk cannot be written.
         """
+        if not await self._refresh_trust(link):
+            return False
         is_complete = await self._refresh_assignment(link)
         if self.assignment is None:
             return False
         for performance in self.assignment.performances:
             is_complete = await self._refresh_list(performance, link) and is_complete
         return is_complete
+
+    async def _refresh_trust(self, link: ServerLink) -> bool:
+        """Follow roots and status; tell whether what the server hands out may be looked at."""
+        try:
+            await self._trust.refresh(link)
+        except LinkAnswerError as exc:  # its lists still speak for themselves, if not of now
+            self._note_unanswered(_TRUST, exc)
+            return True
+        except ListError as exc:
+            await self._refuse(_TRUST, exc)
+            return False
+        self._refusals.pop(_TRUST, None)
+        return True
 
     async def _refresh_assignment(self, link: ServerLink) -> bool:
         try:
@@ -280,12 +325,14 @@ class ListKeeper:
         manifest = accept_manifest(
             raw,
             performance=performance,
-            trusted_keys=self._trusted_keys,
+            trusted=self._trust.signers(Role.LIST),
             installed=None if known is None else Installed(known.version, known.chain),
             now=self._now(),
         )
+        sha256 = hashlib.sha256(unverified_body(raw, MANIFEST_TYPE)).hexdigest()
+        self._trust.check_line(performance, manifest.version, sha256)
         newest = self._newest.get(performance)
-        if newest is not None and newest.version == manifest.version:
+        if newest is not None and known is not None and known.version == manifest.version:
             if newest != manifest:
                 raise RollbackError(f"version {manifest.version} came again with other words")
             if performance not in self._damaged | self._keyless:
@@ -347,9 +394,10 @@ class ListKeeper:
         self.assignment = accept_assignment(
             envelope,
             gate=self._gate,
-            trusted_keys=self._trusted_keys,
-            version_installed=0 if self.assignment is None else self.assignment.version,
+            trusted=self._trust.signers(Role.STATUS),
+            version_installed=self._assignment_floor,
         )
+        self._assignment_floor = self.assignment.version
         return self.assignment
 
     async def _refuse(self, performance: str, exc: Exception) -> None:

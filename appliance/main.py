@@ -14,13 +14,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
+from admission.errors import ListError
 from admission.passage import History
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids, software_date
 from appliance.clock_watch import ClockWatch
 from appliance.config import Config
 from appliance.drivers import Drivers
-from appliance.errors import ConfigError
+from appliance.errors import ConfigError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
@@ -36,7 +37,9 @@ from appliance.storage.device_secrets import FileSecret, OtpSecret
 from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
+from appliance.storage.trust_store import SqliteTrust
 from appliance.transport.client import open_link
+from appliance.trust_keeper import TrustKeeper
 from appliance.trusted_clock import TrustedClock
 from appliance.uplink import Uplink
 
@@ -44,6 +47,7 @@ log = logging.getLogger(__name__)
 
 DATABASE_FILE: Final = "journal.sqlite"
 LISTS_FOLDER: Final = "lists"
+_NONCE_BYTES: Final = 16
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 100)  # new objects; then rounds of the younger ones
 
 
@@ -59,6 +63,7 @@ class _Parts:
     boot: bytes
     recorder: Recorder
     memory: SqliteMemory
+    trusted: SqliteTrust
     announcer: Announcer
     drivers: Drivers
     history: History = field(default_factory=History)
@@ -123,7 +128,17 @@ async def _open_parts(
     drivers = Drivers(config, clock, stack)
     announcer = Announcer(await drivers.open_displays(), await drivers.open_signals(), clock)
     parts = _Parts(
-        config, identity, software, stack, clock, boot, recorder, memory, announcer, drivers
+        config=config,
+        identity=identity,
+        software=software,
+        stack=stack,
+        clock=clock,
+        boot=boot,
+        recorder=recorder,
+        memory=memory,
+        trusted=SqliteTrust(connection),
+        announcer=announcer,
+        drivers=drivers,
     )
     await note_start(recorder, identity.gate, software)
     await close_open_grants(recorder, await journal.open_grants())
@@ -131,10 +146,28 @@ async def _open_parts(
     return parts
 
 
+async def _load_trust(parts: _Parts) -> TrustKeeper:
+    identity = parts.identity
+    try:
+        trust = TrustKeeper(
+            root=identity.root,
+            root_digest=identity.root_digest,
+            memory=parts.trusted,
+            time=parts.clock,
+            fresh_nonce=lambda: secrets.token_urlsafe(_NONCE_BYTES),
+        )
+        await trust.load()
+    except ListError as exc:
+        raise StorageError(
+            f"what this gate trusts was altered on its card: {exc}; enrol the gate anew"
+        ) from exc
+    return trust
+
+
 async def _load_lists(parts: _Parts) -> ListKeeper:
     keeper = ListKeeper(
         gate=parts.identity.gate,
-        trusted_keys=parts.identity.list_keys,
+        trust=await _load_trust(parts),
         cabinet=_cabinet(parts),
         memory=parts.memory,
         holdings=parts.holdings,

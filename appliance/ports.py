@@ -5,7 +5,6 @@ the simulator's and the hardware's alike (tests/contracts).
 """
 
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 from admission.journal import Record
 from admission.scan import Direction
 from admission.sync.gate_side import Row
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, FeedItem, Live
+from admission.sync.messages import FeedItem
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.pieces import PieceRef
 from admission.trust.trusted_time import StoredTime, TimeQuality
@@ -421,73 +420,4 @@ class Memory(Protocol):
 
     def renumber_feed(self, stream: str) -> None:
         """Take the next items of a stream as numbered anew; what it brought before is kept."""
-        ...
-
-
-class LiveConnection(Protocol):
-    """The standing connection to the server."""
-
-    async def send(self, message: Live) -> None:
-        """Send a message.
-
-        Raises:
-            LinkError: if the connection is gone.
-        """
-        ...
-
-    async def receive(self) -> Live:
-        """Wait for the next message.
-
-        Raises:
-            LinkError: if the connection is gone, silent for too long, or talks nonsense.
-        """
-        ...
-
-
-class ServerLink(Protocol):
-    """Requests to the sync server, each bounded in time and size. Implemented in `transport`.
-
-    Every call raises LinkError when the server cannot be reached in time or answers with what is
-    no answer, LinkAnswerError when it answers this one request with an error, and
-    LinkRefusedError when it refuses this gate.
-    """
-
-    async def enrol(self, request: Enrol) -> Enrolled:
-        """Enrol with a one-time code."""
-        ...
-
-    async def assignment(self) -> bytes | None:
-        """Fetch the assignment; None if it has not changed since the last answer."""
-        ...
-
-    async def manifest(self, performance: str) -> bytes | None:
-        """Fetch a manifest; None if it has not changed since the last answer."""
-        ...
-
-    def forget(self, performance: str) -> None:
-        """Fetch a manifest in full next time: what came could not be installed."""
-        ...
-
-    def forget_assignment(self) -> None:
-        """Fetch the assignment in full next time: what came could not be taken."""
-        ...
-
-    async def list_key(self, performance: str) -> bytes:
-        """Fetch a list key, sealed for this gate."""
-        ...
-
-    async def download(self, performance: str, sha256: str, size: int, to: Path) -> None:
-        """Fetch a piece of a list into a file; never writes more than `size` bytes."""
-        ...
-
-    async def upload(self, batch: Batch) -> Ack:
-        """Hand records over."""
-        ...
-
-    async def feed(self, stream: str, after: int) -> Feed:
-        """Fetch what follows a cursor."""
-        ...
-
-    def live(self) -> AbstractAsyncContextManager[LiveConnection]:
-        """Open the live connection."""
         ...

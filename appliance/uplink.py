@@ -20,8 +20,9 @@ from appliance.alarm import wait_set
 from appliance.errors import LinkError, StorageError
 from appliance.feed_keeper import FeedKeeper
 from appliance.holdings import GateHoldings
+from appliance.link_ports import LiveConnection, ServerLink
 from appliance.lists import ListKeeper
-from appliance.ports import LiveConnection, Memory, ServerLink
+from appliance.ports import Memory
 from appliance.recording import Recorder
 from appliance.trusted_clock import CLOCK_FAULT, TrustedClock
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 30.0  # a gate is back at the latest this long after its server
 STATUS_S: Final = 5.0
+TRUST_S: Final = 300.0  # so often is asked what is the newest, whatever is pushed
 LISTS_RETRY_S: Final = 60.0  # a list that was refused or not there yet is asked for again
 LIST_FAULT: Final = "GT-LST"  # an installed list is damaged: an older one is in use, or none
 _FAILURES: Final = (LinkError, StorageError, AdmissionError)
@@ -151,16 +153,15 @@ class Uplink:
         return (
             known is None
             or known.version < offered.assignment
+            or self._keeper.root_version < offered.root
             or any(held.get(name, 0) < version for name, version in offered.versions.items())
         )
 
     async def _keep_lists(self, connection: LiveConnection, is_complete: bool) -> None:
         """Fetch what is offered, beside the feed: a long download must not hold that up."""
         while True:
-            if is_complete:
-                await self._offered.wait()
-            else:
-                await wait_set(self._offered, self._clock, LISTS_RETRY_S)
+            limit_s = TRUST_S if is_complete else LISTS_RETRY_S
+            await wait_set(self._offered, self._clock, limit_s)
             self._offered.clear()
             is_complete = await self._keeper.refresh(self._link)
             self._changed()

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from admission.ticketlist.acceptance import accept_manifest, check_list_key, check_snapshot
+from admission.trust.root import Role, first_root, signers
 from admission.trust.sealing import unseal
 from appliance.config import load_config
 from appliance.enrolling import enrol, link_of
@@ -135,7 +136,7 @@ async def take_over(stage: Stage, performance: str, folder: Path, watch: Watch) 
         manifest = accept_manifest(
             raw,
             performance=performance,
-            trusted_keys=identity.list_keys,
+            trusted=signers(first_root(identity.root, identity.root_digest), Role.LIST),
             installed=None,
             now=None,
         )

@@ -35,6 +35,7 @@ from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import ClassRow, Manifest, Showing, list_key_id
 from admission.ticketlist.packed import Entry, pack
 from admission.ticketlist.pieces import FileRef
+from admission.trust.root import root_digest
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.gate import Gate
@@ -46,9 +47,12 @@ from appliance.lists import ListKeeper
 from appliance.main import spare_the_collector
 from appliance.ports import LaneEvent, Payload
 from appliance.recording import Recorder
+from appliance.simulator.box_office import BoxOffice
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
+from appliance.storage.trust_store import SqliteTrust
+from appliance.trust_keeper import TrustKeeper
 
 LIST_KEY = b"k" * 32
 PERFORMANCE = "0198f0a0-0000-7000-8000-000000000001"
@@ -97,8 +101,13 @@ async def compose(
     cabinet = KeyCabinet(
         shelf=memory.keys, secrets=(), agreement_key=bytes(32), random=os.urandom
     )  # fmt: skip
+    root = BoxOffice().roots[0]
+    trust = TrustKeeper(
+        root=root, root_digest=root_digest(root), memory=SqliteTrust(connection),
+        time=clock, fresh_nonce=fresh_id,
+    )  # fmt: skip
     keeper = ListKeeper(
-        gate="g", trusted_keys=(), cabinet=cabinet, memory=memory,
+        gate="g", trust=trust, cabinet=cabinet, memory=memory,
         holdings=holdings, recorder=recorder, now=clock.now,
     )  # fmt: skip
     keeper.assignment = Assignment(

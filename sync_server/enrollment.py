@@ -21,6 +21,7 @@ from sync_server.errors import ConflictError, EnrolmentError, InvalidError, Lock
 from sync_server.ledger import Ledger
 from sync_server.ports import News, Store, Transaction
 from sync_server.throttling import Throttle
+from sync_server.trusting import Trust
 
 CODE_BYTES: Final = 10
 CODE_LIFE_MS: Final = 15 * 60 * 1000
@@ -55,12 +56,10 @@ class Whereabouts:
         addresses: under which gates reach it; () is where the operator's browser reached it.
         pins: SHA-256 of the server's certificates, the present one first; () where a web server
             before this one shows a certificate that machines trust.
-        root_digest: SHA-256 of the root document, hexadecimal; "" where there is none.
     """
 
     addresses: tuple[str, ...] = ()
     pins: tuple[bytes, ...] = ()
-    root_digest: str = ""
 
 
 class Enrollment:
@@ -70,7 +69,7 @@ class Enrollment:
         store: the database.
         ledger: time, chance, audit.
         news: told when a gate has enrolled.
-        list_keys: public keys that sign lists, the current one first.
+        trust: names the root that a gate's trust begins with.
         whereabouts: what an enrolment link says of this server.
     """
 
@@ -79,13 +78,13 @@ class Enrollment:
         store: Store,
         ledger: Ledger,
         news: News,
-        list_keys: Sequence[bytes],
+        trust: Trust,
         whereabouts: Whereabouts = Whereabouts(),
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._news = news
-        self._list_keys = list(list_keys)
+        self._trust = trust
         self._whereabouts = whereabouts
         self._throttle = Throttle()
 
@@ -189,7 +188,7 @@ class Enrollment:
         return Enrolled(
             gate.id,
             gate.name,
-            self._list_keys,
+            self._trust.raw,
             self.check_string(gate),
             now_ms,
             pending=gate.pending_ms is not None,
@@ -209,7 +208,7 @@ class Enrollment:
         here = self._whereabouts
         addresses = here.addresses or (reached_by,)
         try:
-            return write_link(EnrolmentLink(addresses, code, here.pins, here.root_digest))
+            return write_link(EnrolmentLink(addresses, code, here.pins, self._trust.digest))
         except ValueError:
             raise ConflictError(
                 "no_address",
@@ -234,13 +233,11 @@ class Enrollment:
         """Give the digits that a gate's display must show too, "" before it is enrolled."""
         if gate.public_key is None or gate.agreement_key is None:
             return ""
-        here = self._whereabouts
         return check_string(
             gate.public_key,
             gate.agreement_key,
-            self._list_keys[0],
-            here.pins[0] if here.pins else b"",
-            bytes.fromhex(here.root_digest),
+            bytes.fromhex(self._trust.digest),
+            self._whereabouts.pins[0] if self._whereabouts.pins else b"",
         )
 
     async def _spend(self, transaction: Transaction, request: Enrol, now_ms: int) -> Gate:

@@ -277,17 +277,6 @@ class Import:
     guessability: Guessability | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """The public half of a key of ours."""
-
-    id: str
-    role: str
-    public_key: bytes
-    created_ms: int
-    retired_ms: int | None = None
-
-
 @unique
 class FileKind(StrEnum):
     """What a file of a published list is."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from admission.errors import RemoteProtocolError
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Status
+from admission.trust.status import REVOKED_MAX
 from sync_server.enrollment import Enrollment
 from sync_server.entities import Gate, JsonValue, Standing
 from sync_server.errors import ConflictError, NotFoundError
@@ -13,6 +14,7 @@ from sync_server.ports import News, Store
 from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling
+from sync_server.trusting import Trust
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ class GateDesk:
 
     Args:
         store: the database.
+        trust: signs what is the newest now.
         ledger: the time.
         news: told of what gates bring.
         enrollment: takes machines in.
@@ -35,6 +38,7 @@ class GateDesk:
         self,
         *,
         store: Store,
+        trust: Trust,
         ledger: Ledger,
         news: News,
         enrollment: Enrollment,
@@ -44,6 +48,7 @@ class GateDesk:
         connected: set[str],
     ) -> None:
         self._store = store
+        self._trust = trust
         self._ledger = ledger
         self._news = news
         self._enrollment = enrollment
@@ -61,6 +66,19 @@ class GateDesk:
     async def caller(self, gate: str) -> Gate | None:
         """Give the gate that an id names, whatever its standing; None if there is none."""
         return await self._gate(gate)
+
+    async def root(self, version: int) -> bytes:
+        """Give one root document."""
+        return await self._trust.root_of_version(version)
+
+    async def status(self, gate: str, nonce: str) -> bytes:
+        """Sign what is the newest now, for a gate that asks with a nonce."""
+        if await self._trust.refresh():  # a ceremony at the command line
+            self._news.lists_changed()
+        lines = await self._publishing.lines(gate)
+        async with self._store.read() as transaction:
+            revoked = await transaction.gates.revoked()
+        return self._trust.status(nonce, lines, tuple(revoked[:REVOKED_MAX]))
 
     async def assignment(self, gate: str) -> bytes:
         """Give the gate's signed assignment."""

@@ -1,4 +1,4 @@
-"""The server's private key on disk: 32 bytes, readable by nobody else. Called by `main`."""
+"""Private keys on disk: 32 bytes each, readable by nobody else. Called by `main` and ceremonies."""
 
 import os
 import stat
@@ -51,3 +51,32 @@ def read_key(path: Path) -> bytes:
     if len(secret) != KEY_BYTES:
         raise ConfigError(f"{path}: is no key of {KEY_BYTES} bytes; bring it back from a backup")
     return secret
+
+
+class KeyFolder:
+    """The `Keyring` of `trust_ports`: every `*.key` of a folder, whatever its role.
+
+    Args:
+        folder: of mode 0700; the role in a file's name is for people.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def private_keys(self) -> list[bytes]:
+        """Give all of them, as they are on the disk now."""
+        return [read_key(path) for path in sorted(self._folder.glob("*.key"))]
+
+    def add(self, role: str, public: bytes, secret: bytes) -> Path:
+        """Keep a new key, durably; give where.
+
+        Raises:
+            ConfigError: if the folder cannot be written.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = self._folder / f"{role}-{public.hex()[:12]}.key"
+            make_key(path, secret)
+        except OSError as exc:
+            raise ConfigError(f"{self._folder}: cannot be written ({exc.strerror})") from exc
+        return path

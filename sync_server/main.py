@@ -16,16 +16,18 @@ from pathlib import Path
 from typing import Final
 
 from admission.trust.keys import public_key
+from admission.trust.root import Role as TrustRole
 from sync_server.account_ports import Role
 from sync_server.accounts import Accounts
+from sync_server.ceremony import draft_first, sign_draft
 from sync_server.config import ServerConfig, Tls
 from sync_server.enrollment import Enrollment, Whereabouts
-from sync_server.entities import Organization, SigningKey
+from sync_server.entities import Organization, instant
 from sync_server.errors import ConfigError
 from sync_server.gate_desk import GateDesk
 from sync_server.importing import Importing
 from sync_server.issuing import Issuing
-from sync_server.keys import KEY_BYTES, make_key, read_key
+from sync_server.keys import KEY_BYTES, KeyFolder, make_key, read_key
 from sync_server.ledger import Ledger
 from sync_server.operator_desk import OperatorDesk
 from sync_server.password_hashing import Argon2id
@@ -48,6 +50,7 @@ from sync_server.tls import (
     server_context,
     switch,
 )
+from sync_server.trusting import Trust
 from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.device_api import LiveRoom
 from sync_server.web.public_api import Services
@@ -56,8 +59,8 @@ from sync_server.web.serving import make_application, serve
 log = logging.getLogger(__name__)
 
 DATABASE: Final = "portillon.db"
-LIST_KEY: Final = "list-signing.key"
 TICKET_KEY: Final = "ticket-issuing.key"  # the server's own tickets are signed by keys of it
+KEYS: Final = "keys"
 LISTS: Final = "lists"
 _NONCE_BYTES: Final = 16
 _PASSWORD_BYTES: Final = 12
@@ -95,7 +98,7 @@ class Bulletin:
 async def init_server(
     data: Path, login: str, names: Sequence[str] = ServerConfig().names
 ) -> str | None:
-    """Make a server's folder: database, list signing key, certificate, first login.
+    """Make a server's folder: database, keys, root document, certificate, first login.
 
     Safe to repeat.
 
@@ -115,7 +118,7 @@ async def init_server(
     ledger = Ledger(SystemClock(), os.urandom)
     await asyncio.to_thread(ensure_certificate, data, names, datetime.now(UTC))
     async with open_database(data / DATABASE) as database:
-        await _ensure_key(database, ledger, data / LIST_KEY)
+        await _ensure_trust(database, ledger, KeyFolder(data / KEYS))
         root = await _ensure_root(database, ledger)
         accounts = _accounts(database, ledger)
         if await SqlAccounts(database, os.urandom).has_users():
@@ -137,7 +140,8 @@ async def add_user(data: Path, login: str, role: Role) -> str:
         InvalidError: if the login cannot be one.
         StorageError: if the database cannot be used.
     """
-    await asyncio.to_thread(read_key, data / LIST_KEY)
+    if not await asyncio.to_thread((data / DATABASE).is_file):
+        raise ConfigError(f"{data}: is no server's folder; run `portillon server init`")
     ledger = Ledger(SystemClock(), os.urandom)
     async with open_database(data / DATABASE) as database:
         root = await _ensure_root(database, ledger)
@@ -180,16 +184,24 @@ async def switch_tls(data: Path, *, leave_behind: bool) -> Pins:
     return await asyncio.to_thread(switch, data)
 
 
-async def _ensure_key(database: Database, ledger: Ledger, path: Path) -> None:
-    async with database.read() as transaction:
-        known = await transaction.performances.signing_keys()
-    private_key = await asyncio.to_thread(_key_at, path, bool(known))
-    public = public_key(private_key)
-    if public not in [key.public_key for key in known]:
-        async with database.write() as transaction:
-            await transaction.performances.add_signing_key(
-                SigningKey(ledger.new_id(), "list", public, ledger.now_ms())
-            )
+async def _ensure_trust(database: Database, ledger: Ledger, keys: KeyFolder) -> None:
+    """Make a key for each role and the first root, where there is none yet.
+
+    The root's own key lies on the server like the others, until somebody takes it away from there
+    (`portillon trust`). Keys that a root names are never made anew.
+    """
+    trust = Trust(database, ledger, keys)
+    await trust.refresh()
+    if trust.raw:
+        trust.require_online_keys()
+        return
+    secrets_by_role = {role: os.urandom(KEY_BYTES) for role in TrustRole}
+    for role, secret in secrets_by_role.items():
+        await asyncio.to_thread(keys.add, role.value, public_key(secret), secret)
+    public = {role: public_key(secret) for role, secret in secrets_by_role.items()}
+    draft = draft_first("Portillon", public, instant(ledger.now_us()))
+    own = TrustRole.ROOT
+    await trust.install(sign_draft(draft, secrets_by_role[own], public[own], None), None)
 
 
 def _make_folder(data: Path) -> None:
@@ -199,16 +211,6 @@ def _make_folder(data: Path) -> None:
         raise ConfigError(
             f"{data}: cannot be made ({exc.strerror}); choose another --data"
         ) from exc
-
-
-def _key_at(path: Path, is_known: bool) -> bytes:
-    if not path.exists():
-        if is_known:
-            raise ConfigError(
-                f"{path}: is missing, but gates trust it; bring it back from a backup"
-            )
-        make_key(path, os.urandom(KEY_BYTES))
-    return read_key(path)
 
 
 async def _ensure_root(database: Database, ledger: Ledger) -> str:
@@ -232,16 +234,19 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
         ConfigError: if the folder was not set up, or the address is taken.
         StorageError: if the database cannot be used.
     """
-    private_key = read_key(config.data / LIST_KEY)
+    if not (config.data / DATABASE).is_file():
+        raise ConfigError(f"{config.data}: is no server's folder; run `portillon server init`")
     ledger = Ledger(SystemClock(), os.urandom)
     room = LiveRoom()
     news = Bulletin(room)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.data / DATABASE))
-        services = _services(database, config, private_key, ledger, news)
+        trust = Trust(database, ledger, KeyFolder(config.data / KEYS))
+        await trust.open()
+        services = _services(database, config, trust, ledger, news)
         app, news.board = make_application(
             desk=OperatorDesk(database, services),
-            gates=_gate_desk(database, services, ledger, news),
+            gates=_gate_desk(database, services, trust, ledger, news),
             services=services,
             accounts=_accounts(database, ledger),
             room=room,
@@ -254,27 +259,41 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
 
 
 def _services(
-    database: Database, config: ServerConfig, private_key: bytes, ledger: Ledger, news: Bulletin
+    database: Database, config: ServerConfig, trust: Trust, ledger: Ledger, news: Bulletin
 ) -> Services:
     reconciling = Reconciling(database, SystemClock())
     pins = read_pins(config.data).all if config.tls is Tls.OWN else ()
     whereabouts = Whereabouts(config.addresses, pins)
     return Services(
         planning=Planning(database, ledger, news),
-        enrollment=Enrollment(database, ledger, news, [public_key(private_key)], whereabouts),
+        enrollment=Enrollment(database, ledger, news, trust, whereabouts),
         importing=Importing(database, read_tickets, refold_tickets, ledger, news),
-        publishing=Publishing(database, Folder(config.data / LISTS), ledger, news, private_key),
+        publishing=Publishing(database, Folder(config.data / LISTS), ledger, news, trust),
         reconciling=reconciling,
         quarantine=Quarantine(database, ledger, news, reconciling),
         stewarding=Stewarding(database, ledger, news, reconciling),
         reporting=Reporting(database, ledger),
-        issuing=Issuing(database, ledger, news, _key_at(config.data / TICKET_KEY, is_known=False)),
+        issuing=Issuing(database, ledger, news, _ticket_key(config.data)),
     )
 
 
-def _gate_desk(database: Database, services: Services, ledger: Ledger, news: Bulletin) -> GateDesk:
+def _ticket_key(data: Path) -> bytes:
+    """Give the key that keys of the server's own tickets are derived from; made where missing.
+
+    Nothing is lost with it: what was issued is proven by the public keys in the database.
+    """
+    path = data / TICKET_KEY
+    if not path.exists():
+        make_key(path, os.urandom(KEY_BYTES))
+    return read_key(path)
+
+
+def _gate_desk(
+    database: Database, services: Services, trust: Trust, ledger: Ledger, news: Bulletin
+) -> GateDesk:
     return GateDesk(
         store=database,
+        trust=trust,
         ledger=ledger,
         news=news,
         enrollment=services.enrollment,

@@ -21,7 +21,6 @@ from sync_server.entities import (
     ListVersion,
     Organization,
     Performance,
-    SigningKey,
     Venue,
 )
 from sync_server.journal_ports import Facts, Journals, QuarantineStore
@@ -29,6 +28,7 @@ from sync_server.list_ports import Pieces
 from sync_server.proving_ports import Proving
 from sync_server.report_ports import Reports
 from sync_server.ticket_ports import IncomingTicket, Tickets
+from sync_server.trust_ports import Roots
 
 
 class Clock(Protocol):
@@ -186,14 +186,6 @@ class Performances(Protocol):
         """Give the newest published lists, newest first."""
         ...
 
-    async def add_signing_key(self, key: SigningKey) -> None:
-        """Keep the public half of a new key."""
-        ...
-
-    async def signing_keys(self) -> list[SigningKey]:
-        """Give those not retired, oldest first."""
-        ...
-
 
 class Checkpoints(Protocol):
     """Checkpoints and the performances they control."""
@@ -252,6 +244,10 @@ class Gates(Protocol):
         """Give those of some organizations, by name."""
         ...
 
+    async def revoked(self) -> list[str]:
+        """Give the ids of revoked gates, those revoked last first."""
+        ...
+
     async def add_code(self, code: EnrolmentCode) -> None:
         """Keep a new enrolment code; earlier unused ones of its gate are dropped."""
         ...
@@ -296,7 +292,7 @@ class Transaction(Protocol):
 
     @property
     def performances(self) -> Performances:
-        """Performances, published lists, signing keys."""
+        """Performances and published lists."""
         ...
 
     @property
@@ -332,6 +328,11 @@ class Transaction(Protocol):
     @property
     def facts(self) -> Facts:
         """Facts, what they come to, and the feeds."""
+        ...
+
+    @property
+    def trust(self) -> Roots:
+        """The chain of roots."""
         ...
 
     @property

@@ -7,6 +7,7 @@ version rises with every publication. Ticket numbers leave the server in no othe
 import asyncio
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,16 @@ from admission.ticketlist.manifest import (
     ClassRow,
     Manifest,
     Showing,
+    decode_manifest,
     encode_manifest,
     list_key_id,
+    replace_fields,
 )
 from admission.ticketlist.pieces import chain_of
-from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
+from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, unverified_body
+from admission.trust.root import Role
 from admission.trust.sealing import seal
+from admission.trust.status import ListLine
 from sync_server.account_ports import User
 from sync_server.attribute_building import AttributeBuilding, BuiltAttributes
 from sync_server.branches import find_performance
@@ -33,10 +38,13 @@ from sync_server.ledger import Ledger
 from sync_server.list_building import Built, ListBuilding
 from sync_server.ports import News, SnapshotFiles, Store, Transaction
 from sync_server.proving import ProofRows, proof_rows
+from sync_server.trusting import STATUS_LIFE, Trust
 
 HELD_MAX: Final = 20  # lists a gate holds only to say where a ticket belongs
 HELD_PAST_MS: Final = 36 * 3600 * 1000  # a showing that began so long ago is over
 EPHEMERAL_BYTES: Final = 32
+AFTER_THE_END: Final = timedelta(hours=12)  # the last ones leave, and journals are looked at
+OPEN_DATED_LIFE: Final = timedelta(days=400)  # signed anew at half of it
 SEALED_KEY_CONTEXT: Final = b"list-key:"
 
 
@@ -61,11 +69,11 @@ class Publishing:
         files: the files of lists.
         ledger: time, chance, audit.
         news: told when a list is out.
-        private_key: Ed25519, signs lists and assignments.
+        trust: signs lists for the role list, and what gates are told to do for the role status.
     """
 
     def __init__(
-        self, store: Store, files: SnapshotFiles, ledger: Ledger, news: News, private_key: bytes
+        self, store: Store, files: SnapshotFiles, ledger: Ledger, news: News, trust: Trust
     ) -> None:
         self._store = store
         self._files = files
@@ -73,7 +81,7 @@ class Publishing:
         self._attributes = AttributeBuilding(files)
         self._ledger = ledger
         self._news = news
-        self._private_key = private_key
+        self._trust = trust
         self._one_at_a_time = asyncio.Lock()
 
     async def publish(self, user: User, performance_id: str) -> int:
@@ -157,10 +165,74 @@ class Publishing:
         """
         async with self._store.read() as transaction:
             await self._require_held(transaction, gate_id, performance_id)
-            newest = await transaction.performances.newest_list(performance_id)
+        newest = await self._in_force(performance_id)
         if newest is None:
             raise NotFoundError("list")
         return newest.manifest
+
+    async def lines(self, gate_id: str) -> dict[str, ListLine]:
+        """Give the newest manifest of every list that a gate holds, by version and digest.
+
+        Raises:
+            NotFoundError: if there is no such gate.
+        """
+        assignment = await self._current(gate_id)
+        lines: dict[str, ListLine] = {}
+        for performance_id in assignment.performances:
+            newest = await self._in_force(performance_id)
+            if newest is not None:
+                body = unverified_body(newest.manifest, MANIFEST_TYPE)
+                digest = hashlib.sha256(body).hexdigest()
+                lines[performance_id] = ListLine(version=newest.version, sha256=digest)
+        return lines
+
+    async def _in_force(self, performance_id: str) -> ListVersion | None:
+        """Give the newest list, signed anew where those who signed it may not sign any more.
+
+        After a rotation of the role's keys, every list is signed again by the first gate that asks.
+        """
+        async with self._store.read() as transaction:
+            newest = await transaction.performances.newest_list(performance_id)
+        if newest is None or not self._is_due(newest):
+            return newest
+        async with self._one_at_a_time, self._store.write() as transaction:
+            newest = await transaction.performances.newest_list(performance_id)
+            if newest is not None and self._is_due(newest):
+                newest = self._signed_again(newest)
+                await transaction.performances.add_list_version(newest)
+                await transaction.performances.note_published(performance_id, newest.version)
+                await self._ledger.note(
+                    transaction, None, "list_signed_again", performance_id, version=newest.version
+                )
+        return newest
+
+    def _is_due(self, newest: ListVersion) -> bool:
+        if self._trust.keys_here(Role.LIST) == 0:
+            return False  # whoever has the keys signs
+        if not self._trust.is_signed_now(Role.LIST, MANIFEST_TYPE, newest.manifest):
+            return True
+        manifest = decode_manifest(unverified_body(newest.manifest, MANIFEST_TYPE))
+        now = instant(self._ledger.now_us())
+        return (
+            manifest.showing.starts_at is None
+            and manifest.not_after is not None
+            and manifest.showing.admits_until is None
+            and now > manifest.not_after - OPEN_DATED_LIFE / 2
+        )
+
+    def _signed_again(self, newest: ListVersion) -> ListVersion:
+        at_us = self._ledger.now_us()
+        manifest = replace_fields(
+            decode_manifest(unverified_body(newest.manifest, MANIFEST_TYPE)),
+            version=newest.version + 1,
+            published_at=instant(at_us),
+            refresh_by=instant(at_us) + STATUS_LIFE,
+        )
+        manifest = replace_fields(manifest, not_after=_not_after(manifest.showing, at_us))
+        signed = self._trust.sign(Role.LIST, MANIFEST_TYPE, encode_manifest(manifest))
+        return replace(
+            newest, version=manifest.version, published_ms=at_us // 1000, manifest=signed
+        )
 
     async def list_file(self, gate_id: str, performance_id: str, sha256: str) -> Path:
         """Give a file that was published for a performance a gate holds.
@@ -203,7 +275,7 @@ class Publishing:
             NotFoundError: if there is no such gate.
         """
         assignment = await self._current(gate_id)
-        return seal_envelope(ASSIGNMENT_TYPE, encode_assignment(assignment), [self._private_key])
+        return self._trust.sign(Role.STATUS, ASSIGNMENT_TYPE, encode_assignment(assignment))
 
     async def lists(self, gate_id: str) -> Lists:
         """Give the versions of a gate's lists and assignment, as they are now.
@@ -215,7 +287,7 @@ class Publishing:
         async with self._store.read() as transaction:
             held = await transaction.performances.performances_by_id(assignment.performances)
         versions = {performance.id: performance.published_version for performance in held.values()}
-        return Lists(versions, assignment.version)
+        return Lists(versions, assignment.version, self._trust.root.version)
 
     async def streams(self, gate_id: str) -> frozenset[str]:
         """Give the feeds that a gate may follow: those of the performances it holds.
@@ -272,6 +344,7 @@ class Publishing:
         performance, built = draft.performance, draft.built
         version = performance.published_version + 1
         at_us = self._ledger.now_us()
+        showing = _showing(draft)
         manifest = Manifest(
             performance=performance.id,
             version=version,
@@ -281,14 +354,16 @@ class Publishing:
             attributes=draft.attributes.refs,
             list_key_id=list_key_id(performance.list_key),
             classes=draft.classes,
-            showing=_showing(draft),
+            showing=showing,
             published_at=instant(at_us),
             issuers=draft.proofs.issuers,
             rotating=draft.proofs.rotating,
             key_storage=performance.key_storage_in_force,
+            refresh_by=instant(at_us) + STATUS_LIFE,
+            not_after=_not_after(showing, at_us),
         )
         try:
-            signed = seal_envelope(MANIFEST_TYPE, encode_manifest(manifest), [self._private_key])
+            signed = self._trust.sign(Role.LIST, MANIFEST_TYPE, encode_manifest(manifest))
         except ValueError:
             raise ConflictError(
                 "too_many_categories",
@@ -328,6 +403,21 @@ def _showing(draft: _Draft) -> Showing:
         admits_until=judged.admits_until,
         canceled=performance.canceled,
     )
+
+
+def _not_after(showing: Showing, at_us: int) -> datetime:
+    """Give the instant from which a list must not admit any more, whoever kept its successor back.
+
+    It follows the showing's end; a list that is published still later ends as long after that.
+    """
+    now = instant(at_us)
+    if showing.admits_until is not None:
+        end = showing.admits_until
+    elif showing.starts_at is not None:
+        end = showing.starts_at + timedelta(milliseconds=HELD_PAST_MS)
+    else:
+        return now + OPEN_DATED_LIFE
+    return max(end, now) + AFTER_THE_END
 
 
 def _assignment(gate: Gate, checkpoint: Checkpoint, published: list[Performance]) -> Assignment:

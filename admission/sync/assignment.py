@@ -1,6 +1,5 @@
 """What a gate is told to do: its checkpoint and the lists it holds. Signed like a list."""
 
-from collections.abc import Iterable
 from typing import Annotated, Final
 
 import msgspec
@@ -9,6 +8,7 @@ from admission.errors import ForeignListError, ListFormatError, RollbackError
 from admission.rules import ClockPolicy, ExitPolicy
 from admission.ticket import Checkpoint
 from admission.trust.envelope import ASSIGNMENT_TYPE, open_envelope
+from admission.trust.root import Signers
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -61,7 +61,7 @@ def encode_assignment(assignment: Assignment) -> bytes:
 
 
 def accept_assignment(
-    raw: bytes, *, gate: str, trusted_keys: Iterable[bytes], version_installed: int
+    raw: bytes, *, gate: str, trusted: Signers, version_installed: int
 ) -> Assignment:
     """Check a signed assignment.
 
@@ -71,15 +71,26 @@ def accept_assignment(
         ForeignListError: if it is another gate's.
         RollbackError: if it is older than the one in force.
     """
-    body = open_envelope(raw, ASSIGNMENT_TYPE, trusted_keys)
+    body = open_envelope(raw, ASSIGNMENT_TYPE, trusted.keys, trusted.threshold)
+    assignment = decode_assignment(body, gate)
+    if assignment.version < version_installed:
+        raise RollbackError(f"assignment went back: {version_installed} -> {assignment.version}")
+    return assignment
+
+
+def decode_assignment(body: bytes, gate: str) -> Assignment:
+    """Read an assignment whose envelope was checked.
+
+    Raises:
+        ListFormatError: if it is no assignment.
+        ForeignListError: if it is another gate's.
+    """
     try:
         assignment = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ListFormatError(f"assignment: {exc}") from exc
     if assignment.gate != gate:
         raise ForeignListError(f"the assignment is for gate {assignment.gate[:80]}, not for {gate}")
-    if assignment.version < version_installed:
-        raise RollbackError(f"assignment went back: {version_installed} -> {assignment.version}")
     return assignment
 
 

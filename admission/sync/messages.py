@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from admission.limits import (
+    ENVELOPE_BYTES_MAX,
     FEED_ITEMS_MAX,
     JOURNAL_BATCH_RECORDS_MAX,
     JOURNAL_RECORD_BYTES_MAX,
@@ -136,10 +137,12 @@ class Lists(msgspec.Struct, frozen=True, tag="lists"):
     Attributes:
         versions: published list version by performance.
         assignment: version of the gate's assignment.
+        root: version of the newest root.
     """
 
     versions: dict[Text, int]
     assignment: int
+    root: int = 0
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
@@ -213,7 +216,7 @@ class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
     Attributes:
         gate: its id.
         gate_name: for people.
-        list_keys: Ed25519 public keys that may sign lists.
+        root: envelope of the root document that trust begins with.
         check: six digits, shown on both ends.
         server_ms: server time.
         pending: whether it gets nothing until an operator has compared the digits.
@@ -221,7 +224,7 @@ class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
 
     gate: Text
     gate_name: Text
-    list_keys: list[Chain]
+    root: Annotated[bytes, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)]
     check: Text
     server_ms: int
     pending: bool = False

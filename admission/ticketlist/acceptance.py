@@ -4,7 +4,7 @@ Called by the installer. Each refusal is an error of its own, so that the gate c
 failed. What was installed stays installed: these functions change nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from admission.ticketlist.manifest import Manifest, decode_manifest, list_key_id
 from admission.ticketlist.pieces import bases, check_piece
 from admission.ticketlist.segment import Columns, read_segment
 from admission.trust.envelope import MANIFEST_TYPE, open_envelope
+from admission.trust.root import Signers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def accept_manifest(
     raw: bytes,
     *,
     performance: str,
-    trusted_keys: Iterable[bytes],
+    trusted: Signers,
     installed: Installed | None,
     now: datetime | None,
 ) -> Manifest:
@@ -47,7 +48,7 @@ def accept_manifest(
     Args:
         raw: the envelope as received.
         performance: id of the performance that was asked for.
-        trusted_keys: public keys of the list role.
+        trusted: who may sign for the list role.
         installed: what this gate holds, or None.
         now: aware trusted time, or None where the clock is not trusted (expiry is then left to
             the gate's policy).
@@ -59,11 +60,8 @@ def accept_manifest(
         RollbackError: if it is older than what is installed, or the same version in other words.
         ListExpiredError: if its `not_after` has passed.
     """
-    manifest = decode_manifest(open_envelope(raw, MANIFEST_TYPE, trusted_keys))
-    if manifest.performance != performance:
-        raise ForeignListError(
-            f"asked for the list of {performance}, got that of {manifest.performance[:80]}"
-        )
+    manifest = decode_manifest(open_envelope(raw, MANIFEST_TYPE, trusted.keys, trusted.threshold))
+    require_performance(manifest, performance)
     if installed is not None:
         _refuse_rollback(manifest, installed)
     if now is not None and manifest.not_after is not None and now >= manifest.not_after:
@@ -71,6 +69,18 @@ def accept_manifest(
             f"version {manifest.version} expired at {manifest.not_after.isoformat()}"
         )
     return manifest
+
+
+def require_performance(manifest: Manifest, performance: str) -> None:
+    """Make sure that a manifest is the wanted performance's.
+
+    Raises:
+        ForeignListError: if it is not.
+    """
+    if manifest.performance != performance:
+        raise ForeignListError(
+            f"asked for the list of {performance}, got that of {manifest.performance[:80]}"
+        )
 
 
 def _refuse_rollback(manifest: Manifest, installed: Installed) -> None:

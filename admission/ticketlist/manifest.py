@@ -145,6 +145,11 @@ def decode_manifest(body: bytes) -> Manifest:
     return manifest
 
 
+def replace_fields(manifest: Manifest, **fields: object) -> Manifest:
+    """Give a manifest that says the same but for some fields."""
+    return msgspec.structs.replace(manifest, **fields)
+
+
 def _require_aware(name: str, at: datetime | None) -> None:
     if at is not None and at.tzinfo is None:
         raise ListFormatError(f"manifest: {name} has no offset")

@@ -46,7 +46,7 @@ def check_string(*parts: bytes) -> str:
 
     Args:
         parts: what both ends must have in common, in an order that both know: the gate's keys,
-            the server's keys, its pin, its root's digest.
+            the digest of the root that its trust begins with, the server's pin.
     """
     told = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
     digest = hashlib.sha256(b"portillon-enrolment-2\0" + told).digest()

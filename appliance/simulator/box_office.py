@@ -1,13 +1,13 @@
-"""Draws up signed lists and assignments as a sync server does. Bound by tests and simulations.
+"""Draws up roots, signed lists and assignments as a sync server does. Bound by tests.
 
 Everything is made of what it is given and of the performance's id, so that a run is the same every
 time; its keys are for play only.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
@@ -25,11 +25,21 @@ from admission.ticketlist.packed import Entry, pack
 from admission.ticketlist.pieces import AttributesRef, FileRef, SegmentRef, bases, chain_of
 from admission.ticketlist.sealed_file import SealedFile, pack_sealed
 from admission.ticketlist.segment import Change, pack_segment
-from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
+from admission.trust.envelope import (
+    ASSIGNMENT_TYPE,
+    MANIFEST_TYPE,
+    ROOT_TYPE,
+    STATUS_TYPE,
+    seal_envelope,
+)
 from admission.trust.keys import public_key
+from admission.trust.root import Role, Signers, encode_root, make_root
 from admission.trust.sealing import seal_record
+from admission.trust.status import ListLine, ServerStatus, encode_status
 
 _PUBLISHED_AT: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+_ROOT_LIFE: Final = timedelta(days=365)
+_STATUS_LIFE: Final = timedelta(hours=24)
 SINGLE: Final = ClassRow(category="standard", mode="single")
 ENTRY_EXIT: Final = ClassRow(category="standard", mode="entry_exit")
 
@@ -89,20 +99,83 @@ class SignedList:
         sealed = zip(self.manifest.attributes, self.sealed, strict=False)
         return (found | {ref.sha256: raw for ref, raw in sealed})[sha256]
 
+    @property
+    def line(self) -> ListLine:
+        """What a status document says of it."""
+        digest = hashlib.sha256(encode_manifest(self.manifest)).hexdigest()
+        return ListLine(version=self.manifest.version, sha256=digest)
+
 
 class BoxOffice:
-    """Whoever may sign lists.
+    """Whoever may sign, for every role.
 
     Args:
-        name: another name is another key.
+        name: another name is another set of keys.
 
     Attributes:
-        public_key: what gates trust.
+        roots: envelopes of its roots, the first one first.
+        statuses: how many status documents it has signed.
     """
 
     def __init__(self, name: str = "box office") -> None:
-        self._key = hashlib.sha256(name.encode()).digest()
-        self.public_key = public_key(self._key)
+        self._name = name
+        self._generations = dict.fromkeys(Role, 0)
+        self.statuses = 0
+        self.roots: list[bytes] = []
+        self.rotate()
+
+    def key(self, role: Role) -> bytes:
+        """Give a role's private key of now."""
+        text = f"{self._name} {role.value} {self._generations[role]}"
+        return hashlib.sha256(text.encode()).digest()
+
+    def signers(self, role: Role) -> Signers:
+        """Give who may sign for a role now."""
+        return Signers((public_key(self.key(role)),), 1)
+
+    def rotate(self, *roles: Role, **fields: Any) -> bytes:
+        """Sign the next root, with new keys for some roles.
+
+        Args:
+            roles: whose keys are replaced.
+            fields: of the root, others than would be.
+        """
+        former = self.key(Role.ROOT)
+        for role in roles:
+            self._generations[role] += 1
+        plain: dict[str, Any] = {
+            "version": len(self.roots) + 1,
+            "organization": self._name,
+            "issued_at": _PUBLISHED_AT,
+            "expires_at": _PUBLISHED_AT + _ROOT_LIFE,
+            "keys": {role: (public_key(self.key(role)),) for role in Role},
+            "thresholds": {},
+        }
+        body = encode_root(make_root(**plain | fields))
+        raw = seal_envelope(ROOT_TYPE, body, {former: 0, self.key(Role.ROOT): 0})
+        self.roots.append(raw)
+        return raw
+
+    def status(self, nonce: str, lists: Mapping[str, SignedList], **fields: Any) -> bytes:
+        """Sign what is the newest now.
+
+        Args:
+            nonce: the asker's.
+            lists: the newest by performance.
+            fields: further ones of the status, or others than would be.
+        """
+        self.statuses += 1
+        time = fields.get("time", _PUBLISHED_AT)
+        plain: dict[str, Any] = {
+            "version": self.statuses,
+            "time": time,
+            "expires_at": time + _STATUS_LIFE,
+            "nonce": nonce,
+            "root_version": len(self.roots),
+            "lists": {name: signed.line for name, signed in lists.items()},
+        }
+        body = encode_status(ServerStatus(**plain | fields))
+        return seal_envelope(STATUS_TYPE, body, [self.key(Role.STATUS)])
 
     def draw_up(
         self,
@@ -206,7 +279,7 @@ class BoxOffice:
 
     def sign(self, manifest: Manifest) -> bytes:
         """Sign a manifest."""
-        return seal_envelope(MANIFEST_TYPE, encode_manifest(manifest), [self._key])
+        return seal_envelope(MANIFEST_TYPE, encode_manifest(manifest), [self.key(Role.LIST)])
 
     def assign(
         self,
@@ -243,7 +316,9 @@ class BoxOffice:
             held=tuple(held),
             **fields,
         )
-        return seal_envelope(ASSIGNMENT_TYPE, encode_assignment(assignment), [self._key])
+        return seal_envelope(
+            ASSIGNMENT_TYPE, encode_assignment(assignment), [self.key(Role.STATUS)]
+        )
 
     @staticmethod
     def list_key(performance: str) -> bytes:

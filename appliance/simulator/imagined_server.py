@@ -5,7 +5,7 @@ numbers in the feed and tells every gate that is connected.
 """
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from admission import journal
 from admission.journal import Record
@@ -14,7 +14,7 @@ from admission.sync.gate_side import Row
 from admission.sync.messages import Ack, Batch, Feed, FeedItem, Lists, Status
 from admission.sync.server_side import Command, Head, LiveSide, take_in
 from appliance.ports import Clock
-from appliance.simulator.box_office import SignedList
+from appliance.simulator.box_office import BoxOffice, SignedList
 
 PAGE_ITEMS_MAX: Final = 3  # small, so that few facts fill several pages
 
@@ -50,7 +50,13 @@ class StoredJournal:
 class ImaginedServer:
     """What gates talk to.
 
+    Args:
+        clock: the server's.
+        office: signs for it; None is an ordinary one.
+
     Attributes:
+        office: the same.
+        status_fields: what its status documents say otherwise than they should.
         journals: by id.
         feeds: items by stream.
         lists: the newest by performance.
@@ -59,7 +65,9 @@ class ImaginedServer:
         connections: those that stand.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, office: BoxOffice | None = None) -> None:
+        self.office = office or BoxOffice()
+        self.status_fields: dict[str, Any] = {}
         self.journals: dict[str, StoredJournal] = {}
         self.feeds: dict[str, list[FeedItem]] = {}
         self.lists: dict[str, SignedList] = {}
@@ -77,6 +85,12 @@ class ImaginedServer:
         """Give a gate its duty, and tell it."""
         self.assignments[gate] = (version, envelope)
         self._announce()
+
+    def status(self, nonce: str) -> bytes:
+        """Sign what is the newest now."""
+        fields = {"time": self.clock.now()} | self.status_fields
+        lists = fields.pop("lists", self.lists)
+        return self.office.status(nonce, lists, **fields)
 
     def take(self, batch: Batch) -> Ack:
         """Take a batch in, as the real server does."""
@@ -107,7 +121,8 @@ class ImaginedServer:
     def offered(self, gate: str) -> Lists:
         """Give what there is for a gate."""
         versions = {name: signed.manifest.version for name, signed in self.lists.items()}
-        return Lists(versions, self.assignments.get(gate, (0, b""))[0])
+        assignment = self.assignments.get(gate, (0, b""))[0]
+        return Lists(versions, assignment, len(self.office.roots))
 
     def _feed(self, journal_id: str, record: Record) -> set[str]:
         fact = journal.fact_of(journal_id, record)

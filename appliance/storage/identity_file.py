@@ -25,7 +25,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         server: address it was enrolled at.
         private_key: Ed25519, 32 bytes: signs requests.
         agreement_key: X25519, 32 bytes: opens what is sealed for this gate.
-        list_keys: Ed25519 public keys that may sign lists.
+        root: envelope of the root document that its trust begins with.
+        root_digest: what was pinned of it.
         pins: SHA-256 of each certificate that the server may show; without any, one that the
             machine's own store vouches for.
     """
@@ -35,7 +36,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     server: str
     private_key: bytes
     agreement_key: bytes
-    list_keys: tuple[bytes, ...]
+    root: bytes
+    root_digest: str
     pins: tuple[bytes, ...] = ()
 
     @property

@@ -1,7 +1,7 @@
 """The gate's requests to the sync server over HTTP(S), each signed, bounded in time and in size.
 
-Implements `ports.ServerLink`. Whatever goes wrong on the way is a LinkError: refused, black-holed,
-slow, a name that does not resolve, a 5xx, a page of HTML from a captive portal.
+Implements `link_ports.ServerLink`. Whatever goes wrong on the way is a LinkError: refused,
+black-holed, slow, a name that does not resolve, a 5xx, a page of HTML from a captive portal.
 """
 
 import asyncio
@@ -67,6 +67,18 @@ class HttpLink:
         """Enrol with a one-time code."""
         raw = await self._fetch("POST", "/sync/v1/enrolments", codec.encode(request))
         return decoded(raw, Enrolled)
+
+    async def root(self, version: int) -> bytes | None:
+        """Fetch one root document; None if there is none of that version yet."""
+        async with self._request("GET", f"/sync/v1/roots/{version}") as response:
+            if response.status == 404:
+                return None
+            return await read(response, ENVELOPE_BYTES_MAX)
+
+    async def status(self, nonce: str) -> bytes:
+        """Ask what is the newest now."""
+        target = f"/sync/v1/status?{urlencode({'nonce': nonce})}"
+        return await self._fetch("GET", target, bytes_max=ENVELOPE_BYTES_MAX)
 
     async def assignment(self) -> bytes | None:
         """Fetch the assignment; None if unchanged."""
@@ -215,7 +227,7 @@ class HttpLink:
 
 
 class LiveSocket:
-    """Implements `ports.LiveConnection` over a WebSocket."""
+    """Implements `link_ports.LiveConnection` over a WebSocket."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Take a socket that was just opened."""

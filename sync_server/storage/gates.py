@@ -92,6 +92,15 @@ class SqlGates:
         )
         return found
 
+    async def revoked(self) -> list[str]:
+        """Give the ids of revoked gates, those revoked last first."""
+        rows = await self._connection.execute(
+            select(gates.c.id)
+            .where(gates.c.revoked_ms.is_not(None))
+            .order_by(gates.c.revoked_ms.desc(), gates.c.id)
+        )
+        return [row.id for row in rows]
+
     async def add_code(self, code: EnrolmentCode) -> None:
         """Keep a new enrolment code; earlier unused ones of its gate are dropped."""
         await self._connection.execute(

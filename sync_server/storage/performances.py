@@ -1,4 +1,4 @@
-"""Performances, the lists published of them and the keys that signed those, in the database."""
+"""Performances and the lists published of them, in the database."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from admission.ticketlist.attributes import TRAVELLING
 from admission.ticketlist.guessability import Guessability
 from admission.ticketlist.key_storage import KeyStorage
-from sync_server.entities import ListVersion, Performance, SigningKey
+from sync_server.entities import ListVersion, Performance
 from sync_server.storage.measures import document_of, measured_of
-from sync_server.storage.tables import events, list_versions, performances, signing_keys
+from sync_server.storage.tables import events, list_versions, performances
 
 
 class SqlPerformances:
@@ -128,27 +128,6 @@ class SqlPerformances:
             .limit(limit)
         )
         return [ListVersion(**row) for row in rows.mappings()]
-
-    async def add_signing_key(self, key: SigningKey) -> None:
-        """Keep the public half of a new key."""
-        await self._connection.execute(
-            insert(signing_keys).values(
-                id=key.id,
-                role=key.role,
-                public_key=key.public_key,
-                created_ms=key.created_ms,
-                retired_ms=key.retired_ms,
-            )
-        )
-
-    async def signing_keys(self) -> list[SigningKey]:
-        """Give those not retired, oldest first."""
-        rows = await self._connection.execute(
-            select(signing_keys)
-            .where(signing_keys.c.retired_ms.is_(None))
-            .order_by(signing_keys.c.created_ms, signing_keys.c.id)
-        )
-        return [SigningKey(**row) for row in rows.mappings()]
 
 
 def _changeable(performance: Performance) -> Mapping[str, Any]:

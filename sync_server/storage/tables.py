@@ -271,15 +271,19 @@ ticket_attributes: Final = Table(  # what tickets say besides, of those that say
     sqlite_with_rowid=False,
 )
 
-signing_keys: Final = Table(  # the private halves are files beside the database, mode 0600
-    "signing_keys",
+roots: Final = Table(  # private keys are files beside the database, mode 0600
+    "roots",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("role", Text, nullable=False),
-    Column("public_key", LargeBinary, nullable=False, unique=True),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("retired_ms", BigInteger),
-    CheckConstraint("role IN ('list')", name="role"),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("installed_ms", BigInteger, nullable=False),
+)
+
+status_epochs: Final = Table(  # one row: statuses of a later start are of higher versions
+    "status_epochs",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
 )
 
 list_versions: Final = Table(

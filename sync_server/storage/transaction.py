@@ -16,6 +16,7 @@ from sync_server.storage.proving import SqlProving
 from sync_server.storage.quarantine import SqlQuarantine
 from sync_server.storage.reports import SqlReports
 from sync_server.storage.tickets import SqlTickets
+from sync_server.storage.trust import SqlRoots
 
 
 class SqlTransaction:
@@ -41,7 +42,7 @@ class SqlTransaction:
 
     @cached_property
     def performances(self) -> SqlPerformances:
-        """Performances, published lists, signing keys."""
+        """Performances and published lists."""
         return SqlPerformances(self._connection)
 
     @cached_property
@@ -78,6 +79,11 @@ class SqlTransaction:
     def facts(self) -> SqlFacts:
         """Facts, what they come to, and the feeds."""
         return SqlFacts(self._connection)
+
+    @cached_property
+    def trust(self) -> SqlRoots:
+        """The chain of roots."""
+        return SqlRoots(self._connection)
 
     @cached_property
     def reports(self) -> SqlReports:

@@ -29,8 +29,9 @@ from admission.sync.request_signing import (
     read_authorization,
 )
 from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
+from admission.trust.status import NONCE_CHARACTERS_MAX
 from sync_server.entities import Gate, Standing
-from sync_server.errors import EnrolmentError, LockedOutError, NotFoundError
+from sync_server.errors import ConflictError, EnrolmentError, LockedOutError, NotFoundError
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,14 @@ class DeviceDesk(Protocol):
 
     async def caller(self, gate: str) -> Gate | None:
         """Give the gate that an id names, whatever its standing; None if there is none."""
+        ...
+
+    async def root(self, version: int) -> bytes:
+        """Give one root document."""
+        ...
+
+    async def status(self, gate: str, nonce: str) -> bytes:
+        """Sign what is the newest now, for a gate that asks with a nonce."""
         ...
 
     async def assignment(self, gate: str) -> bytes:
@@ -177,6 +186,8 @@ def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce
     """Add the device API's routes to an application."""
     app[DESK], app[ROOM], app[NONCES] = desk, room, Nonces(nonce)
     app.router.add_post("/sync/v1/enrolments", _enrol)
+    app.router.add_get("/sync/v1/roots/{version}", _signed(_root, also_revoked=True))
+    app.router.add_get("/sync/v1/status", _signed(_status, also_revoked=True))
     app.router.add_get("/sync/v1/assignment", _signed(_assignment))
     app.router.add_get("/sync/v1/performances/{performance}/manifest", _signed(_manifest))
     app.router.add_get("/sync/v1/performances/{performance}/key", _signed(_key))
@@ -270,6 +281,24 @@ async def _enrol(request: web.Request) -> web.StreamResponse:
     return _message(codec.encode(answer))
 
 
+async def _root(request: web.Request, gate: str) -> web.StreamResponse:
+    del gate  # a root is everybody's
+    version = _whole_number(request.match_info["version"], "version")
+    return _document(request, await request.app[DESK].root(version))
+
+
+async def _status(request: web.Request, gate: str) -> web.StreamResponse:
+    nonce = request.query.get("nonce", "")
+    if not 0 < len(nonce) <= NONCE_CHARACTERS_MAX:
+        raise web.HTTPBadRequest(text=f"nonce must have 1 to {NONCE_CHARACTERS_MAX} characters")
+    try:
+        raw = await request.app[DESK].status(gate, nonce)
+    except ConflictError as exc:
+        raise web.HTTPServiceUnavailable(text=exc.message) from None
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(body=raw, headers=headers, content_type="application/json")
+
+
 async def _assignment(request: web.Request, gate: str) -> web.StreamResponse:
     return _document(request, await request.app[DESK].assignment(gate))
 
@@ -299,11 +328,15 @@ async def _upload(request: web.Request, gate: str) -> web.StreamResponse:
 
 
 async def _feed(request: web.Request, gate: str) -> web.StreamResponse:
-    text = request.query.get("after", "0")
-    if not text.isascii() or not text.isdecimal() or len(text) > len(str(1 << 63)):
-        raise web.HTTPBadRequest(text="after must be a whole number")
+    after = _whole_number(request.query.get("after", "0"), "after")
     stream = request.match_info["stream"]
-    return _message(codec.encode(await request.app[DESK].feed(gate, stream, int(text))))
+    return _message(codec.encode(await request.app[DESK].feed(gate, stream, after)))
+
+
+def _whole_number(text: str, name: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) >= len(str(1 << 63)):
+        raise web.HTTPBadRequest(text=f"{name} must be a whole number")
+    return int(text)
 
 
 async def _live(request: web.Request, gate: str) -> web.StreamResponse:

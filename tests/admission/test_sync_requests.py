@@ -50,10 +50,12 @@ from admission.sync.request_signing import (
 from admission.ticket import Checkpoint
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.trust.keys import public_key, sign
+from admission.trust.root import Signers
 
 half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
 
 KEY, STRANGER = bytes([1] * 32), bytes([2] * 32)
+SIGNERS = Signers((public_key(KEY),), 1)
 REQUEST = {"method": "POST", "target": "/sync/v1/journals/j?wait=1", "body": b"records"}
 
 
@@ -213,7 +215,7 @@ MESSAGES = (
     Batch("j", 1, bytes(32), [b"one", b""], MOMENT),
     Ack("j", 2, bytes(32), 77, True, [Malformed(1, "why")]),
     Enrol("code", bytes(32), bytes([1] * 32)),
-    Enrolled("north", "Nord", [bytes(32)], "012345", 77),
+    Enrolled("north", "Nord", b"root", "012345", 77),
 )
 
 
@@ -308,9 +310,7 @@ DUTY = Assignment(gate="north", gate_name="Nord", version=3, checkpoint=DOOR, he
 
 def accept(assignment=DUTY, *, kind=ASSIGNMENT_TYPE, key=KEY, gate="north", installed=0):
     raw = seal_envelope(kind, encode_assignment(assignment), [key])
-    return accept_assignment(
-        raw, gate=gate, trusted_keys=[public_key(KEY)], version_installed=installed
-    )
+    return accept_assignment(raw, gate=gate, trusted=SIGNERS, version_installed=installed)
 
 
 def test_a_duty_by_a_trusted_key_is_believed():
@@ -348,7 +348,7 @@ def test_each_refusal_of_a_duty_has_its_own_class(fields, error):
 def test_a_hostile_duty_is_no_duty_though_it_is_signed(body):
     raw = seal_envelope(ASSIGNMENT_TYPE, body, [KEY])
     with pytest.raises(ListError):
-        accept_assignment(raw, gate="north", trusted_keys=[public_key(KEY)], version_installed=0)
+        accept_assignment(raw, gate="north", trusted=SIGNERS, version_installed=0)
 
 
 def test_the_exit_policy_is_one_of_three():
@@ -358,7 +358,7 @@ def test_the_exit_policy_is_one_of_three():
     body = encode_assignment(DUTY).replace(b'"listed"', b'"sometimes"')
     raw = seal_envelope(ASSIGNMENT_TYPE, body, [KEY])
     with pytest.raises(ListFormatError, match="assignment"):
-        accept_assignment(raw, gate="north", trusted_keys=[public_key(KEY)], version_installed=0)
+        accept_assignment(raw, gate="north", trusted=SIGNERS, version_installed=0)
 
 
 def test_the_signature_in_a_header_is_base64_of_64_bytes():

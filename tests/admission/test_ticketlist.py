@@ -35,12 +35,13 @@ from admission.ticketlist.packed import (
 )
 from admission.trust.envelope import MANIFEST_TYPE, seal_envelope
 from admission.trust.keys import public_key
+from admission.trust.root import Signers
 
 half = settings(max_examples=settings.default.max_examples // 2)  # of what the profile says
 
 NOON = datetime.fromisoformat("2026-07-14T12:00:00+00:00")
 SIGNER, STRANGER = bytes([1] * 32), bytes([2] * 32)
-TRUSTED = (public_key(SIGNER),)
+TRUSTED = Signers((public_key(SIGNER),), 1)
 ENTRIES = [
     Entry(bytes([place] * 16), place % 3, state)
     for place, state in enumerate((TicketState.VALID, TicketState.BLOCKED, TicketState.UNPAID))
@@ -197,7 +198,7 @@ def test_hostile_bytes_are_no_list(blob):
 
 def accept(manifest, *, signer=SIGNER, **given_):
     raw = seal_envelope(MANIFEST_TYPE, encode_manifest(manifest), [signer])
-    known = {"performance": "show", "trusted_keys": TRUSTED, "installed": None, "now": NOON}
+    known = {"performance": "show", "trusted": TRUSTED, "installed": None, "now": NOON}
     return accept_manifest(raw, **{**known, **given_})
 
 
@@ -210,7 +211,7 @@ def test_a_manifest_by_nobody_that_we_trust_is_a_signature_error(new_manifest):
     with pytest.raises(SignatureError):
         accept(new_manifest(SNAPSHOT), signer=STRANGER)
     with pytest.raises(SignatureError):
-        accept(new_manifest(SNAPSHOT), trusted_keys=())
+        accept(new_manifest(SNAPSHOT), trusted=Signers((), 1))
 
 
 def test_a_manifest_of_another_performance_is_foreign(new_manifest):
@@ -265,7 +266,7 @@ def test_any_bit_altered_in_a_signed_manifest_leaves_it_refused_or_the_same(new_
         altered[place] ^= 1 << place % 8
         try:
             read = accept_manifest(
-                bytes(altered), performance="show", trusted_keys=TRUSTED, installed=None, now=None
+                bytes(altered), performance="show", trusted=TRUSTED, installed=None, now=None
             )
         except ListError:
             continue

@@ -39,8 +39,10 @@ from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
+from appliance.storage.trust_store import SqliteTrust
 from appliance.transport.client import HttpLink, open_link
 from appliance.trusted_clock import TrustedClock
+from gate_trust import DeafClock, trust_in
 from signed_server import GATE, SIGNER, Server
 
 BOOT = bytes(range(16))
@@ -182,6 +184,7 @@ async def open_bench(
     boot: bytes = BOOT,
     passage_timeout_s: float = 6.0,
     is_offline: bool = False,
+    hears_time: bool = True,
     **of_the_list: Any,
 ) -> AsyncIterator[Bench]:
     """Run a gate until the context ends, as abruptly as a power cut."""
@@ -202,15 +205,16 @@ async def open_bench(
         facts = await bench.journal.facts()
         await remember(bench.history, bench.journal.id, facts, bench.memory)
 
-        bench.server = ImaginedServer(bench.clock)
+        bench.server = ImaginedServer(bench.clock, office)
         for signed in lists or [office.draw_up(SHOW, tickets, **of_the_list)]:
             bench.server.publish(signed)
         assigned = {"performances": [SHOW]} | (assignment or {})
         bench.server.assign(GATE, 1, office.assign(GATE, **assigned))
         bench.link = ImaginedLink(bench.server, GATE, AGREEMENT_KEY)
+        told = bench.time if hears_time else DeafClock(bench.time)
         bench.keeper = ListKeeper(
             gate=GATE,
-            trusted_keys=[office.public_key],
+            trust=trust_in(office, told, SqliteTrust(connection)),
             cabinet=KeyCabinet(
                 shelf=bench.memory.keys,
                 secrets=[ImaginedSecret(b"c" * 32)],

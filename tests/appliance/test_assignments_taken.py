@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from admission.trust.envelope import ASSIGNMENT_TYPE, seal_envelope
+from admission.trust.root import Role
 from appliance.errors import StorageError
 from list_shelf import FORGER, GATE, OFFICE, V1, V2, V3, admits, offer, open_shelf
 
@@ -17,7 +18,7 @@ async def take(shelf, envelope: bytes) -> bool:
 
 def misspelt() -> bytes:
     body = msgspec.json.encode({"gate": GATE, "version": "two"})
-    return seal_envelope(ASSIGNMENT_TYPE, body, [OFFICE._key])
+    return seal_envelope(ASSIGNMENT_TYPE, body, [OFFICE.key(Role.STATUS)])
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ async def test_unchanged_is_no_answer_where_nothing_was_known(server: Server, li
 
 
 async def test_enrolment_is_not_signed_since_nobody_knows_the_key_yet(server: Server):
-    answer = Enrolled(GATE, "Porte A", [bytes(32)], "123456", 0)
+    answer = Enrolled(GATE, "Porte A", b"root", "123456", 0)
     server.answers["*"] = codec.encode(answer)
     async with open_link(server.url, "", SIGNER) as link:
         assert await link.enrol(ENROL) == answer

@@ -10,23 +10,26 @@ import pytest
 from aiohttp import web
 
 from admission.sync import codec
+from admission.sync.enrolment_link import EnrolmentLink
 from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string, public_key
+from admission.trust.root import root_digest
 from admission.trust.sealing import agreement_public_key
 from appliance.config import Config, load_config
 from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
 from appliance.main import run_gate
+from appliance.simulator.box_office import BoxOffice
 from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
 
-LIST_KEY = b"l" * 32
+ROOT = BoxOffice().roots[0]
 
 
 @dataclass
 class Desk:
     """The server's side of an enrolment."""
 
-    answer: bytes = codec.encode(Enrolled("gate-a", "Porte A", [LIST_KEY], "000000", 0))
+    answer: bytes = codec.encode(Enrolled("gate-a", "Porte A", ROOT, "000000", 0))
     status: int = 200
     said: str = ""
     asked: list[Enrol] = field(default_factory=list)
@@ -75,10 +78,11 @@ async def test_a_gate_makes_its_keys_and_keeps_what_the_server_says(desk: Desk, 
     assert asked.code == "CODE-1"
     assert asked.public_key == public_key(identity.private_key)
     assert asked.agreement_key == agreement_public_key(identity.agreement_key)
-    assert check == check_string(asked.public_key, asked.agreement_key, LIST_KEY, b"", b"")
+    digest = bytes.fromhex(root_digest(ROOT))
+    assert check == check_string(asked.public_key, asked.agreement_key, digest, b"")
     kept = read_identity(tmp_path / "data" / IDENTITY_FILE)
     assert kept == identity
-    assert (kept.gate, kept.gate_name, kept.list_keys) == ("gate-a", "Porte A", (LIST_KEY,))
+    assert (kept.gate, kept.gate_name, kept.root) == ("gate-a", "Porte A", ROOT)
 
 
 async def test_a_gate_that_is_enrolled_is_not_enrolled_over(desk: Desk, tmp_path: Path):
@@ -107,9 +111,10 @@ async def test_a_code_that_is_refused_is_told_in_the_servers_words(
     assert read_identity(tmp_path / "data" / IDENTITY_FILE) is None
 
 
-async def test_a_server_that_names_no_list_key_enrols_nobody(desk: Desk, tmp_path: Path):
-    desk.answer = codec.encode(Enrolled("gate-a", "Porte A", [], "000000", 0))
-    with pytest.raises(LinkError, match="names no key that signs lists; look at the server"):
+@pytest.mark.parametrize("root", [b"", b"{}", ROOT.replace(b"sig", b"gis")])
+async def test_a_server_that_names_no_root_enrols_nobody(desk: Desk, tmp_path: Path, root: bytes):
+    desk.answer = codec.encode(Enrolled("gate-a", "Porte A", root, "000000", 0))
+    with pytest.raises(LinkError, match="names no root to trust"):
         await enrol_gate(configured(tmp_path, desk.url), "CODE-1")
     assert read_identity(tmp_path / "data" / IDENTITY_FILE) is None
 
@@ -146,12 +151,15 @@ async def test_a_server_that_refuses_is_not_asked_again_at_its_other_address(
     assert len(desk.asked) == 1
 
 
-async def test_the_digits_are_others_where_the_root_is_another(desk: Desk, tmp_path: Path):
-    link = f"portillon:enrol?v=1&server={desk.url}&code=CODE-1&root={'A' * 43}"
-    welcome = await enrol_by_text(configured(tmp_path, ""), link)
-    (asked,) = desk.asked
-    parts = (asked.public_key, asked.agreement_key, LIST_KEY, b"")
-    assert welcome.check == check_string(*parts, bytes(32)) != check_string(*parts, b"")
+async def test_another_root_than_the_links_enrols_nobody(desk: Desk, tmp_path: Path):
+    config = configured(tmp_path, "")
+    with pytest.raises(LinkError, match="not the one that was pinned"):
+        await enrol_by_text(
+            config, f"portillon:enrol?v=1&server={desk.url}&code=CODE-1&root={'A' * 43}"
+        )
+    assert read_identity(tmp_path / "data" / IDENTITY_FILE) is None
+    pinned = EnrolmentLink((desk.url,), "CODE-1", (), root_digest(ROOT))
+    assert (await enrol(config, pinned)).identity.root == ROOT
 
 
 async def test_nobody_is_enrolled_in_clear_over_a_network_unless_the_risk_is_taken(

@@ -53,7 +53,7 @@ async def test_what_has_not_changed_is_not_fetched_again(tmp_path: Path):
         await offer(shelf, V1)
         shelf.link.requests.clear()
         assert await shelf.keeper.refresh(shelf.link)
-        assert shelf.link.requests == ["assignment", "manifest show"]
+        assert shelf.link.requests == ["root 2", "status", "assignment", "manifest show"]
 
 
 async def test_a_new_version_with_the_same_tickets_is_installed_without_a_download(tmp_path: Path):

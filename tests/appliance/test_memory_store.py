@@ -96,7 +96,8 @@ IDENTITY = Identity(
     server="https://tickets.example.org",
     private_key=b"p" * 32,
     agreement_key=b"a" * 32,
-    list_keys=(b"l" * 32,),
+    root=b"{}",
+    root_digest="0" * 64,
 )
 
 

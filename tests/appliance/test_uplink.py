@@ -18,6 +18,7 @@ from appliance.uplink import (
     LISTS_RETRY_S,
     RETRY_S_MAX,
     STATUS_S,
+    TRUST_S,
 )
 from linked_gate import NUMBERS, OtherGate, known_to, linked, live, own_records, uploaded
 
@@ -253,7 +254,7 @@ async def test_a_list_that_was_refused_is_asked_for_again_after_a_while(open_gat
         await live(gate)
         good = OFFICE.draw_up("show", ["T1", "DOOR"], 2)
         gate.server.publish(replace(good, snapshot=good.snapshot[:-1] + b"\x07"))
-        await gate.until(lambda: "download show" in gate.link.requests[8:])
+        await gate.until(lambda: "download show" in gate.link.requests[12:])
         await gate.later(1)
         assert gate.holdings.versions == {"show": 1}
         assert "LIST_REFUSED" in await gate.kinds()
@@ -301,8 +302,10 @@ async def test_a_list_that_becomes_stale_degrades_a_connected_gate_too(open_gate
     soon = datetime(2026, 6, 1, 18, 0, tzinfo=UTC) + timedelta(seconds=20)
     async with linked(open_gate, refresh_by=soon) as gate:
         await live(gate)
-        assert gate.health.mode is Mode.CONNECTED
         await gate.later(20 + STATUS_S)
+        assert gate.health.mode is Mode.CONNECTED  # the server still calls it the newest
+        gate.server.status_fields["lists"] = {}
+        await gate.later(TRUST_S + STATUS_S)
         assert gate.uplink.live
         assert gate.health.causes == (Cause.LIST_AGE,)
         assert gate.display.last.degraded

@@ -20,7 +20,9 @@ from appliance.simulator.virtual_clock import VirtualClock
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
+from appliance.storage.trust_store import SqliteTrust
 from appliance.trusted_clock import TrustedClock
+from gate_trust import trust_in
 
 GATE = "gate-a"
 KEY = b"a" * 32
@@ -38,17 +40,24 @@ V1, V2, V3 = listed(1), listed(2, "T1", "T2"), listed(3, "T1", "T2", "T3")
 
 
 @asynccontextmanager
-async def open_shelf(folder: Path, *, trusted=OFFICE, gate: str = GATE, secrets=(CHIP,)):
+async def open_shelf(
+    folder: Path, *, trusted=OFFICE, office=None, gate: str = GATE, secrets=(CHIP,)
+):
     """Open a gate's lists as at a start, with a link to an imagined server."""
     async with open_database(folder / "journal.sqlite") as connection:
         clock = VirtualClock(NOW)
         store = await SqliteJournal.open(connection, "journal-a")
-        holdings, server = GateHoldings(), ImaginedServer(clock)
+        holdings, server = (
+            GateHoldings(),
+            ImaginedServer(clock, OFFICE if office is None else office),
+        )
         memory = SqliteMemory(connection, folder / "lists")
         time = await TrustedClock.open(clock, bytes(16), BUILT, store, memory)
+        trust = trust_in(trusted, time, SqliteTrust(connection))
+        await trust.load()
         keeper = ListKeeper(
             gate=gate,
-            trusted_keys=[trusted.public_key],
+            trust=trust,
             cabinet=KeyCabinet(
                 shelf=memory.keys, secrets=secrets, agreement_key=KEY, random=os.urandom
             ),
@@ -75,6 +84,7 @@ async def open_shelf(folder: Path, *, trusted=OFFICE, gate: str = GATE, secrets=
             holdings=holdings,
             server=server,
             memory=memory,
+            trust=trust,
             link=ImaginedLink(server, gate, KEY),
             noted=noted,
             refusals=refusals,

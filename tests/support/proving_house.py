@@ -6,7 +6,7 @@ from admission.proof.proving import IssuerFormat
 from admission.sync.messages import Batch, Moment
 from admission.ticketlist.manifest import decode_manifest
 from admission.trust.envelope import MANIFEST_TYPE, open_envelope
-from admission.trust.keys import public_key
+from admission.trust.root import Role, signers
 from appliance.holdings import open_list
 from proving_gate import ProvingGate
 from sync_server.entities import ImportMode, instant
@@ -19,7 +19,6 @@ from sync_server.sources.file import read_tickets
 from sync_server.stewarding import Stewarding
 from sync_server.storage.snapshot_files import Folder
 
-LIST_SIGNER = b"s" * 32
 P0_KEY = b"p0".rjust(32, b"k")
 COMPACT, PRETIX = IssuerFormat.COMPACT, IssuerFormat.PRETIX
 OWN = pretix_tokens.PUBLIC_KEY.hex()
@@ -28,10 +27,11 @@ OWN = pretix_tokens.PUBLIC_KEY.hex()
 class House:
     """The services over one real database, and gates that take what is published."""
 
-    def __init__(self, venue, ledger, news, clock, folder, user):
+    def __init__(self, venue, ledger, news, clock, folder, user, trust):
+        self.trust = trust
         self.store, self.clock, self.user, self.news = venue, clock, user, news
         self.issuing = Issuing(venue, ledger, news, b"m" * 32)
-        self.publishing = Publishing(venue, Folder(folder), ledger, news, LIST_SIGNER)
+        self.publishing = Publishing(venue, Folder(folder), ledger, news, trust)
         self.reconciling = Reconciling(venue, clock)
         self.reporting = Reporting(venue, ledger)
         self.stewarding = Stewarding(venue, ledger, news, self.reconciling)
@@ -61,7 +61,9 @@ class House:
 
     async def manifest(self):
         raw = await self.publishing.manifest("g0", "p0")
-        return decode_manifest(open_envelope(raw, MANIFEST_TYPE, [public_key(LIST_SIGNER)]))
+        return decode_manifest(
+            open_envelope(raw, MANIFEST_TYPE, signers(self.trust.root, Role.LIST).keys)
+        )
 
     async def gate(self, name):
         """Give a gate that holds what is published now."""

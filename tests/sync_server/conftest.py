@@ -1,6 +1,7 @@
 """A real database with a small venue in it, a clock to set, and chance that repeats itself."""
 
 import asyncio
+import hashlib
 import json as json_text
 import random
 
@@ -8,14 +9,26 @@ import aiohttp
 import pytest
 
 from admission.scan import Direction
+from admission.trust.keys import public_key
+from admission.trust.root import Role as TrustRole
 from sync_server import main
 from sync_server.account_ports import Role, User
+from sync_server.ceremony import draft_first, sign_draft
 from sync_server.config import ServerConfig
-from sync_server.entities import Checkpoint, Event, Gate, Organization, Performance, Venue
+from sync_server.entities import (
+    Checkpoint,
+    Event,
+    Gate,
+    Organization,
+    Performance,
+    Venue,
+    instant,
+)
 from sync_server.ledger import Ledger
 from sync_server.password_hashing import Argon2id
 from sync_server.storage.accounts import SqlAccounts
 from sync_server.storage.database import open_database
+from sync_server.trusting import Trust
 
 NOW_US = 1_780_000_000_000_000
 
@@ -91,6 +104,29 @@ class HeardNews:
 @pytest.fixture
 def ledger(clock, entropy):
     return Ledger(clock, entropy)
+
+
+class HeldKeys:
+    """The private keys of the fixture `trust`, in memory."""
+
+    def __init__(self, keys):
+        self.keys = dict(keys)
+
+    def private_keys(self):
+        return list(self.keys.values())
+
+
+@pytest.fixture
+async def trust(database, ledger, clock):
+    """The chain of trust: one key for each role, all of them on the server."""
+    keys = {role: hashlib.sha256(role.value.encode()).digest() for role in TrustRole}
+    public = {role: public_key(key) for role, key in keys.items()}
+    draft = draft_first("Hall", public, instant(clock.now_us()))
+    raw = sign_draft(draft, keys[TrustRole.ROOT], public[TrustRole.ROOT], None)
+    trust = Trust(database, ledger, HeldKeys(keys))
+    await trust.install(raw, None)
+    await trust.open()
+    return trust
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from admission.ticketlist.acceptance import accept_manifest, check_list_key
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.packed import PackedList
 from admission.trust.keys import check_string, public_key
+from admission.trust.root import Role, first_root, root_digest, signers
 from admission.trust.sealing import agreement_public_key, unseal
 from appliance.errors import LinkError, LinkRefusedError
 from appliance.storage.stored_signer import StoredSigner
@@ -31,15 +32,16 @@ class TrialGate:
     def __init__(self, address, name, secret):
         self.address, self.name, self.private_key = address, name, secret * 32
         self.id = ""
-        self.list_keys = []
+        self.root = None
 
     async def enrol(self, code):
         async with open_link(self.address, "", StoredSigner(self.private_key)) as link:
             agreement = agreement_public_key(AGREEMENT)
             own = public_key(self.private_key)
             answer = await link.enrol(Enrol(code, own, agreement, "unnamed machine"))
-        assert answer.check == check_string(own, agreement, answer.list_keys[0], b"", b"")
-        self.id, self.list_keys = answer.gate, answer.list_keys
+        digest = bytes.fromhex(root_digest(answer.root))
+        assert answer.check == check_string(own, agreement, digest, b"")
+        self.id, self.root = answer.gate, first_root(answer.root, None)
 
     def link(self):
         return open_link(self.address, self.id, StoredSigner(self.private_key))
@@ -95,14 +97,17 @@ async def test_a_gate_fetches_believes_and_opens_its_list(house, tmp_path):
     gate = house.gates[0]
     async with gate.link() as link:
         assignment = accept_assignment(
-            await link.assignment(), gate=gate.id, trusted_keys=gate.list_keys, version_installed=0
+            await link.assignment(),
+            gate=gate.id,
+            trusted=signers(gate.root, Role.STATUS),
+            version_installed=0,
         )
         assert assignment.checkpoint.id == house.checkpoint
         (performance,) = assignment.performances
         manifest = accept_manifest(
             await link.manifest(performance),
             performance=performance,
-            trusted_keys=gate.list_keys,
+            trusted=signers(gate.root, Role.LIST),
             installed=None,
             now=None,
         )
@@ -221,7 +226,8 @@ async def test_a_revoked_gate_is_out_at_once_and_may_still_bring_its_journal(hou
 async def test_a_machine_that_came_by_a_group_code_gets_nothing_before_it_is_confirmed(house):
     path = f"checkpoints/{house.checkpoint}/enrolment-code"
     _, made, _ = await house.call("POST", path, json={"uses": 2, "minutes": 30})
-    assert made["link"] == f"portillon:enrol?v=1&server={house.address}&code={made['code']}"
+    begins = f"portillon:enrol?v=1&server={house.address}&code={made['code']}&root="
+    assert made["link"].startswith(begins)
     gate = TrialGate(house.address, "new", b"n")
     await gate.enrol(made["code"])
     async with gate.link() as link:
@@ -313,7 +319,7 @@ async def test_a_request_is_good_once(house):
         ("POST", "/sync/v1/journals/j", b"", 400),
         ("GET", "/sync/v1/feed/x?after=-1", b"", 400),
         ("GET", "/sync/v1/feed/x?after=%C2%B2", b"", 400),
-        ("GET", "/sync/v1/performances/x/lists/..%2F..%2Flist-signing.key", b"", 404),
+        ("GET", "/sync/v1/performances/x/lists/..%2F..%2Fkeys", b"", 404),
         ("GET", "/sync/v1/nothing", b"", 404),
     ],
 )

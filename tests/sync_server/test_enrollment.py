@@ -27,13 +27,12 @@ from sync_server.errors import (
     NotFoundError,
 )
 
-LIST_KEY = b"L" * 32
 KEY, OTHER_KEY, AGREEMENT = b"k" * 32, b"o" * 32, b"a" * 32
 
 
 @pytest.fixture
-def enrollment(venue, ledger, news):
-    return Enrollment(venue, ledger, news, [LIST_KEY])
+def enrollment(venue, ledger, news, trust):
+    return Enrollment(venue, ledger, news, trust)
 
 
 async def _gate(database, gate_id="g0"):
@@ -47,12 +46,12 @@ def test_a_code_is_written_in_groups_that_can_be_read_aloud():
     assert write_code(bytes(range(10))) == "000G-40R4-0M30-E209"
 
 
-async def test_the_code_makes_the_machine_the_gate(enrollment, venue, master, clock, news):
+async def test_the_code_makes_the_machine_the_gate(enrollment, venue, master, clock, news, trust):
     made = await enrollment.new_code(master, "g0")
     assert re.fullmatch(r"([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}", made.code)
     answer = await enrollment.enrol(Enrol(made.code, KEY, AGREEMENT), "192.0.2.1")
-    assert (answer.gate, answer.gate_name, answer.list_keys) == ("g0", "Gate A", [LIST_KEY])
-    assert answer.check == check_string(KEY, AGREEMENT, LIST_KEY, b"", b"")
+    assert (answer.gate, answer.gate_name, answer.root) == ("g0", "Gate A", trust.raw)
+    assert answer.check == check_string(KEY, AGREEMENT, bytes.fromhex(trust.digest), b"")
     assert re.fullmatch(r"[0-9]{6}", answer.check)
     gate = await _gate(venue)
     assert (gate.public_key, gate.agreement_key) == (KEY, AGREEMENT)
@@ -235,12 +234,12 @@ async def test_nobody_makes_a_group_code_for_a_checkpoint_of_another_branch(enro
         await _group(enrollment, stranger)
 
 
-def test_the_link_says_where_the_server_is_how_to_know_it_and_the_code(venue, ledger, news):
-    pins, root = (b"p" * 32, b"n" * 32), "ab" * 32
-    here = Whereabouts(("https://10.0.0.5:8443",), pins, root)
-    service = Enrollment(venue, ledger, news, [LIST_KEY], here)
+def test_the_link_says_where_the_server_is_how_to_know_it_and_the_code(venue, ledger, news, trust):
+    pins = (b"p" * 32, b"n" * 32)
+    here = Whereabouts(("https://10.0.0.5:8443",), pins)
+    service = Enrollment(venue, ledger, news, trust, here)
     link = read_link(service.link("ABCD-EFGH", "https://elsewhere"))
-    assert link == EnrolmentLink(("https://10.0.0.5:8443",), "ABCD-EFGH", pins, root)
+    assert link == EnrolmentLink(("https://10.0.0.5:8443",), "ABCD-EFGH", pins, trust.digest)
 
 
 def test_without_a_configured_address_the_link_leads_where_the_browser_was(enrollment):
@@ -251,7 +250,7 @@ def test_without_a_configured_address_the_link_leads_where_the_browser_was(enrol
         enrollment.link("ABCD", "http://evil host&code=X")
 
 
-async def test_the_digits_tell_another_pin_and_another_root(venue, ledger, news, enrollment):
+async def test_the_digits_tell_another_pin(venue, ledger, news, enrollment, trust):
     gate = (await _gate(venue)).__class__(
         "g0", "venue", "A", "c0", Direction.ENTRY, public_key=KEY, agreement_key=AGREEMENT
     )
@@ -259,7 +258,6 @@ async def test_the_digits_tell_another_pin_and_another_root(venue, ledger, news,
     for here in (
         Whereabouts((), (b"p" * 32,)),
         Whereabouts((), (b"q" * 32,)),
-        Whereabouts((), (), "ab" * 32),
     ):
-        shown.add(Enrollment(venue, ledger, news, [LIST_KEY], here).check_string(gate))
-    assert len(shown) == 4
+        shown.add(Enrollment(venue, ledger, news, trust, here).check_string(gate))
+    assert len(shown) == 3

@@ -7,7 +7,8 @@ import pytest
 from admission.ticketlist.acceptance import accept_manifest
 from admission.ticketlist.guessability import Reason, Strength, sample_size
 from admission.ticketlist.key_storage import KeyStorage
-from admission.trust.keys import public_key
+from admission.trust.root import Role as TrustRole
+from admission.trust.root import signers
 from sync_server.entities import ImportMode
 from sync_server.errors import ConflictError, InvalidError
 from sync_server.importing import Importing
@@ -16,7 +17,6 @@ from sync_server.publishing import Publishing
 from sync_server.sources.file import read_tickets
 from sync_server.storage.snapshot_files import Folder
 
-PRIVATE = bytes(range(32))
 _DICE = random.Random(3)
 
 
@@ -56,8 +56,8 @@ def planning(venue, ledger, news):
 
 
 @pytest.fixture
-def publish(venue, tmp_path, ledger, news, master):
-    publishing = Publishing(venue, Folder(tmp_path / "lists"), ledger, news, PRIVATE)
+def publish(venue, tmp_path, ledger, news, master, trust):
+    publishing = Publishing(venue, Folder(tmp_path / "lists"), ledger, news, trust)
 
     async def publish(performance="p0"):
         await publishing.publish(master, performance)
@@ -66,7 +66,7 @@ def publish(venue, tmp_path, ledger, news, master):
         return accept_manifest(
             newest.manifest,
             performance=performance,
-            trusted_keys=[public_key(PRIVATE)],
+            trusted=signers(trust.root, TrustRole.LIST),
             installed=None,
             now=None,
         )

@@ -24,8 +24,8 @@ KEY = pretix_tokens.DEMO_KEY
 
 
 @pytest.fixture
-def house(venue, ledger, news, clock, tmp_path, master):
-    return House(venue, ledger, news, clock, tmp_path / "lists", master)
+def house(venue, ledger, news, clock, tmp_path, master, trust):
+    return House(venue, ledger, news, clock, tmp_path / "lists", master, trust)
 
 
 async def test_a_ticket_that_the_server_issued_is_admitted_and_counts_as_listed(house):

@@ -11,7 +11,8 @@ from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import classes_of, pieces_of
 from admission.ticketlist.overlay import NO_CHANGES, layered
 from admission.ticketlist.packed import PackedList
-from admission.trust.keys import public_key
+from admission.trust.root import Role as TrustRole
+from admission.trust.root import signers
 from sync_server.entities import ImportMode
 from sync_server.errors import NotFoundError
 from sync_server.importing import Importing
@@ -21,16 +22,16 @@ from sync_server.reconciling import refold_tickets
 from sync_server.sources.file import read_tickets
 from sync_server.storage.snapshot_files import Folder
 
-PRIVATE = b"s" * 32
 KEY = b"p0".rjust(32, b"k")
 
 
 class House:
     """A server whose list is published again and again, and a gate that follows."""
 
-    def __init__(self, venue, folder, ledger, news, master):
+    def __init__(self, venue, folder, ledger, news, master, trust):
+        self.trust = trust
         self.store, self.master, self.folder = venue, master, folder
-        self.publishing = Publishing(venue, Folder(folder), ledger, news, PRIVATE)
+        self.publishing = Publishing(venue, Folder(folder), ledger, news, trust)
         self.importing = Importing(venue, read_tickets, refold_tickets, ledger, news)
         self.planning = Planning(venue, ledger, news)
         self.installed = None
@@ -53,7 +54,7 @@ class House:
         self.manifest = accept_manifest(
             await self.publishing.manifest("g0", "p0"),
             performance="p0",
-            trusted_keys=[public_key(PRIVATE)],
+            trusted=signers(self.trust.root, TrustRole.LIST),
             installed=self.installed,
             now=None,
         )
@@ -90,8 +91,8 @@ class House:
 
 
 @pytest.fixture
-def house(venue, tmp_path, ledger, news, master):
-    return House(venue, tmp_path / "lists", ledger, news, master)
+def house(venue, tmp_path, ledger, news, master, trust):
+    return House(venue, tmp_path / "lists", ledger, news, master, trust)
 
 
 def rows(first, last, category="standard", status=""):

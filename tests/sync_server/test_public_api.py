@@ -297,19 +297,19 @@ async def test_setting_up_twice_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(main, "Argon2id", lambda: Argon2id(memory_kib=64, passes=1))
     data = tmp_path / "deep" / "server"
     assert await main.init_server(data, LOGIN)
-    before = {path.name: path.read_bytes() for path in data.iterdir() if path.suffix == ".key"}
+    before = {path.name: path.read_bytes() for path in data.rglob("*.key")}
     assert await main.init_server(data, "bob") is None
-    assert {p.name: p.read_bytes() for p in data.iterdir() if p.suffix == ".key"} == before
+    assert {p.name: p.read_bytes() for p in data.rglob("*.key")} == before
     for path in data.iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
     assert data.stat().st_mode & 0o077 == 0
 
 
-async def test_a_lost_signing_key_is_not_made_anew(tmp_path, monkeypatch):
+async def test_a_lost_key_that_gates_trust_is_not_made_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(main, "Argon2id", lambda: Argon2id(memory_kib=64, passes=1))
     await main.init_server(tmp_path, LOGIN)
-    (tmp_path / main.LIST_KEY).unlink()
-    with pytest.raises(main.ConfigError, match="gates trust it; bring it back from a backup"):
+    next((tmp_path / main.KEYS).glob("status-*.key")).unlink()
+    with pytest.raises(main.ConfigError, match="gates trust them; bring them back from a backup"):
         await main.init_server(tmp_path, LOGIN)
 
 

@@ -14,7 +14,8 @@ from admission.ticketlist.acceptance import accept_manifest
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import classes_of, performance_of
 from admission.ticketlist.packed import PackedList
-from admission.trust.keys import public_key
+from admission.trust.root import Role as TrustRole
+from admission.trust.root import signers
 from admission.trust.sealing import agreement_public_key, unseal
 from sync_server.account_ports import Role, User
 from sync_server.entities import Checkpoint, Gate, ImportMode, Venue
@@ -25,14 +26,13 @@ from sync_server.reconciling import refold_tickets
 from sync_server.sources.file import read_tickets
 from sync_server.storage.snapshot_files import Folder
 
-PRIVATE = b"s" * 32
 AGREEMENT = b"x" * 32
 KEY = b"p0".rjust(32, b"k")
 
 
 @pytest.fixture
-def publishing(venue, ledger, news, tmp_path):
-    return Publishing(venue, Folder(tmp_path / "lists"), ledger, news, PRIVATE)
+def publishing(venue, ledger, news, tmp_path, trust):
+    return Publishing(venue, Folder(tmp_path / "lists"), ledger, news, trust)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def _accepted(publishing, clock, gate="g0", performance="p0", installed=No
     return accept_manifest(
         raw,
         performance=performance,
-        trusted_keys=[public_key(PRIVATE)],
+        trusted=signers(publishing._trust.root, TrustRole.LIST),
         installed=installed,
         now=None,
     )
@@ -67,7 +67,7 @@ async def _assigned(publishing, gate="g0", version=0):
     return accept_assignment(
         await publishing.assignment(gate),
         gate=gate,
-        trusted_keys=[public_key(PRIVATE)],
+        trusted=signers(publishing._trust.root, TrustRole.STATUS),
         version_installed=version,
     )
 

@@ -45,7 +45,7 @@ def test_further_logins_are_made_with_their_role(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "--data", "{folder}"], "list-signing.key: cannot be read"),
+        (["run", "--data", "{folder}"], "run `portillon server init`"),
         (["run", "--config", "{folder}/none.toml"], "none.toml: cannot be read"),
         (["run", "--data", "{folder}", "--port", "0"], "command line: port: must be"),
         (["run", "--data", "{folder}", "--host", "0.0.0.0"], "where nothing may travel in clear"),

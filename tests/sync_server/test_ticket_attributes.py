@@ -6,7 +6,8 @@ from admission.ticketlist.acceptance import accept_manifest
 from admission.ticketlist.attributes import NOTHING, Attributes, decode_attributes
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.sealed_file import SealedFile, open_attributes
-from admission.trust.keys import public_key
+from admission.trust.root import Role as TrustRole
+from admission.trust.root import signers
 from sync_server.entities import ImportMode
 from sync_server.errors import InvalidError
 from sync_server.importing import Importing
@@ -17,7 +18,6 @@ from sync_server.sources.file import read_tickets
 from sync_server.storage.snapshot_files import Folder
 from sync_server.ticket_ports import TicketRow
 
-PRIVATE = b"s" * 32
 KEY = b"p0".rjust(32, b"k")
 
 
@@ -78,9 +78,10 @@ def test_of_two_columns_of_one_kind_the_first_counts():
 class House:
     """A server that publishes, and a gate's eyes on what it publishes."""
 
-    def __init__(self, venue, folder, ledger, news, master):
+    def __init__(self, venue, folder, ledger, news, master, trust):
         self.store, self.master, self.folder = venue, master, folder
-        self.publishing = Publishing(venue, Folder(folder), ledger, news, PRIVATE)
+        self.publishing = Publishing(venue, Folder(folder), ledger, news, trust)
+        self.trust = trust
         self.importing = Importing(venue, read_tickets, refold_tickets, ledger, news)
         self.planning = Planning(venue, ledger, news)
         self.manifest = None
@@ -104,7 +105,7 @@ class House:
         self.manifest = accept_manifest(
             await self.publishing.manifest("g0", "p0"),
             performance="p0",
-            trusted_keys=[public_key(PRIVATE)],
+            trusted=signers(self.trust.root, TrustRole.LIST),
             installed=None,
             now=None,
         )
@@ -127,8 +128,8 @@ class House:
 
 
 @pytest.fixture
-def house(venue, tmp_path, ledger, news, master):
-    return House(venue, tmp_path / "lists", ledger, news, master)
+def house(venue, tmp_path, ledger, news, master, trust):
+    return House(venue, tmp_path / "lists", ledger, news, master, trust)
 
 
 MANY = "\n".join(f"N{n:03d};B;{n};Dupont" for n in range(100))

@@ -26,3 +26,28 @@ CREATE TABLE list_keys (
 ) STRICT;
 INSERT INTO list_keys SELECT performance, 'file', list_key FROM lists;
 ALTER TABLE lists DROP COLUMN list_key;
+
+-- the roots that followed the one of the enrolment; none is ever changed or removed
+CREATE TABLE roots (
+    version INTEGER PRIMARY KEY,
+    envelope BLOB NOT NULL,
+    forget_lists INTEGER NOT NULL,
+    forget_status INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE status (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    version INTEGER NOT NULL
+) STRICT;
+
+-- a role whose keys were all replaced counts from nothing again, in the root's own commit: what a
+-- thief of the old keys drove up must not shut the door for ever
+CREATE TRIGGER forget_lists AFTER INSERT ON roots WHEN new.forget_lists
+BEGIN
+    UPDATE lists SET version = 0, chain = '';
+END;
+
+CREATE TRIGGER forget_status AFTER INSERT ON roots WHEN new.forget_status
+BEGIN
+    DELETE FROM status;
+END;

@@ -11,6 +11,21 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring a database of the first release up to the chain of trust."""
+    # roots say which keys sign for which role
+    op.drop_table("signing_keys")
+    op.create_table(
+        "roots",
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.Column("installed_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_roots")),
+    )
+    op.create_table(
+        "status_epochs",
+        sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_status_epochs")),
+    )
     # how guessable ticket numbers are, and where gates keep the list key
     op.add_column(
         "performances", sa.Column("guessability", sa.JSON(none_as_null=True), nullable=True)
