@@ -14,11 +14,15 @@ from admission.errors import ListError, ProtocolError
 from admission.sync.enrolment_link import EnrolmentLink, read_link
 from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string
-from admission.trust.root import first_root, root_digest
+from admission.trust.root import Role, first_root, root_digest, signers
 from admission.trust.sealing import agreement_public_key
 from appliance.config import Config, is_in_clear
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
-from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity, write_identity
+from appliance.identity_keeper import check_certificate
+from appliance.identity_ports import PublicKeys
+from appliance.storage.device_secrets import device_secrets
+from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
+from appliance.storage.identity_vault import make_vault
 from appliance.storage.stored_signer import StoredSigner
 from appliance.transport.client import open_link
 
@@ -104,11 +108,7 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
     agreement = agreement_public_key(agreement_key)
     name = socket.gethostname()[:_NAME_CHARACTERS_MAX]
     server, answer = await _ask(link, signer, Enrol(link.code, signer.public_key, agreement, name))
-    try:
-        digest = root_digest(answer.root)
-        first_root(answer.root, link.root_digest or None)
-    except ListError as exc:
-        raise LinkError(f"{server}: names no root to trust: {exc}") from exc
+    digest = _check_answer(server, link, answer, PublicKeys(signer, agreement))
     identity = Identity(
         gate=answer.gate,
         gate_name=answer.gate_name,
@@ -118,8 +118,9 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
         root=answer.root,
         root_digest=digest,
         pins=link.pins,
+        certificate=answer.certificate,
     )
-    write_identity(path, identity)
+    await make_vault(path, identity, device_secrets(config.data, config.device_secret))
     check = check_string(
         signer.public_key,
         agreement,
@@ -127,6 +128,24 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
         link.pins[0] if link.pins else b"",
     )
     return Welcome(identity, check, answer.pending)
+
+
+def _check_answer(server: str, link: EnrolmentLink, answer: Enrolled, keys: PublicKeys) -> str:
+    """Make sure that the root is the pinned one and the certificate is of this gate's keys.
+
+    Returns:
+        Digest of the root.
+    """
+    try:
+        root = first_root(answer.root, link.root_digest or None)
+    except ListError as exc:
+        raise LinkError(f"{server}: names no root to trust: {exc}") from exc
+    if not answer.pending:
+        try:
+            check_certificate(answer.certificate, signers(root, Role.ENROL), answer.gate, keys)
+        except ListError as exc:
+            raise LinkError(f"{server}: certifies this gate wrongly: {exc}") from exc
+    return root_digest(answer.root)
 
 
 def _require_new(path: Path) -> None:

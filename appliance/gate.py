@@ -99,6 +99,8 @@ class Gate:
         checkpoint = self._health.checkpoint
         if checkpoint is None:
             return  # the display says that the gate waits for its first list
+        if self._health.is_locked and payload.direction is Direction.ENTRY:
+            return  # the display says why
         begun_ns = self._clock.monotonic_ns()
         scan = self._scan(payload)
         verdict = judge(

@@ -69,6 +69,7 @@ class Health:
         self._read_of: Assignment | None = None
         self._checkpoint: Checkpoint | None = None
         self.situation: Callable[[], Situation] = lambda: Situation(live=False)
+        self._locked = False
         self.mode = Mode.DEGRADED
         self.causes: tuple[Cause, ...] = (Cause.LINK,)
 
@@ -125,6 +126,16 @@ class Health:
             log.error("fault", extra={"code": code})
             self._faults.add(code)
             self.changed()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether nobody enters any more; who is inside may leave."""
+        return self._locked
+
+    def lock(self, code: str) -> None:
+        """Let nobody enter any more, and show why; until the gate is started as another one."""
+        self._locked = True
+        self.broken(code)
 
     def mended(self, code: str) -> None:
         """Note that a fault is over."""

@@ -30,7 +30,7 @@ class KeyCabinet:
     Args:
         shelf: where they lie on the disk.
         secrets: of this device, the best first; the first that there is seals.
-        agreement_key: X25519 private key of the gate: opens what the server sends.
+        agreement_key: gives the X25519 private key of the gate: opens what the server sends.
         random: gives so many unpredictable bytes.
     """
 
@@ -39,7 +39,7 @@ class KeyCabinet:
         *,
         shelf: KeyShelf,
         secrets: Sequence[DeviceSecret],
-        agreement_key: bytes,
+        agreement_key: Callable[[], bytes],
         random: Callable[[int], bytes],
     ) -> None:
         self._shelf = shelf
@@ -92,7 +92,7 @@ class KeyCabinet:
         key = self._keys.get(performance)
         if key is None:
             sealed = await link.list_key(performance)
-            key = unseal(sealed, self._agreement_key, SEALED_KEY_CONTEXT + performance.encode())
+            key = unseal(sealed, self._agreement_key(), SEALED_KEY_CONTEXT + performance.encode())
         check_list_key(manifest, key)
         await self.keep(manifest, key)
         return key

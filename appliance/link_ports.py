@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live
+from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live, Renew, Renewed
 
 
 class LiveConnection(Protocol):
@@ -37,6 +37,14 @@ class ServerLink(Protocol):
 
     async def enrol(self, request: Enrol) -> Enrolled:
         """Enrol with a one-time code."""
+        ...
+
+    async def renew(self, request: Renew) -> Renewed:
+        """Have keys certified."""
+        ...
+
+    def take_pins(self, pins: tuple[bytes, ...]) -> None:
+        """Take other certificates for the server's from the next connection on."""
         ...
 
     async def root(self, version: int) -> bytes | None:

@@ -20,6 +20,7 @@ from admission.ticketlist.acceptance import Installed, accept_manifest, require_
 from admission.ticketlist.manifest import Manifest, decode_manifest, pieces_of
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, unverified_body
 from admission.trust.root import Role
+from admission.trust.status import ServerStatus
 from appliance.errors import LinkAnswerError, StorageError
 from appliance.holdings import GateHoldings, HeldList, untrusted_list
 from appliance.key_cabinet import KeyCabinet
@@ -83,6 +84,11 @@ class ListKeeper:
         self._refusals: dict[str, tuple[str, str]] = {}
         self._assignment_floor = 0
         self.assignment: Assignment | None = None
+
+    @property
+    def status(self) -> ServerStatus | None:
+        """The last status document that was taken since the start."""
+        return self._trust.status
 
     @property
     def root_version(self) -> int:

@@ -16,6 +16,7 @@ from typing import Final
 
 from admission.errors import ListError
 from admission.passage import History
+from admission.trust.root import Role
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids, software_date
 from appliance.clock_watch import ClockWatch
@@ -25,6 +26,7 @@ from appliance.errors import ConfigError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
+from appliance.identity_keeper import IdentityKeeper
 from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
 from appliance.list_recheck import ListRecheck
@@ -33,8 +35,9 @@ from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
-from appliance.storage.device_secrets import FileSecret, OtpSecret
-from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
+from appliance.storage.device_secrets import device_secrets
+from appliance.storage.identity_file import IDENTITY_FILE
+from appliance.storage.identity_vault import FileVault, open_vault
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.storage.trust_store import SqliteTrust
@@ -56,7 +59,7 @@ class _Parts:
     """What is shared by the gate's services while it runs."""
 
     config: Config
-    identity: Identity
+    vault: FileVault
     software: str
     stack: AsyncExitStack
     clock: TrustedClock
@@ -80,18 +83,21 @@ async def run_gate(config: Config, software: str) -> None:
     Raises:
         ApplianceError: if something without which no gate can work cannot be had.
     """
-    identity = read_identity(config.data / IDENTITY_FILE)
-    if identity is None:
+    vault = await open_vault(
+        config.data / IDENTITY_FILE, device_secrets(config.data, config.device_secret)
+    )
+    if vault is None:
         raise ConfigError(
             f"{config.data / IDENTITY_FILE}: this gate is not enrolled; "
             f"run: portillon gate enrol --config {config.path} --link LINK"
         )
     stop = _stop_on_signals()
     async with AsyncExitStack() as stack:
-        parts = await _open_parts(config, identity, software, stack)
-        keeper = await _load_lists(parts)
+        parts = await _open_parts(config, vault, software, stack)
+        trust = await _load_trust(parts)
+        keeper = await _load_lists(parts, trust)
         health = _health(parts, keeper)
-        uplink = await _uplink(parts, keeper, health)
+        uplink = await _uplink(parts, trust, keeper, health)
         gate = _gate(parts, health, parts.drivers.open_turnstile())
         readers = parts.drivers.open_readers()
         spare_the_collector()
@@ -104,13 +110,13 @@ async def run_gate(config: Config, software: str) -> None:
             recheck.run(),
             watch.run(),
         ]
-        log.info("gate ready", extra={"gate": identity.gate_name})
+        log.info("gate ready", extra={"gate": vault.identity.gate_name})
         await _run_until(stop, [*services, *parts.drivers.tasks])
     log.info("gate stopped")
 
 
 async def _open_parts(
-    config: Config, identity: Identity, software: str, stack: AsyncExitStack
+    config: Config, vault: FileVault, software: str, stack: AsyncExitStack
 ) -> _Parts:
     try:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,7 +135,7 @@ async def _open_parts(
     announcer = Announcer(await drivers.open_displays(), await drivers.open_signals(), clock)
     parts = _Parts(
         config=config,
-        identity=identity,
+        vault=vault,
         software=software,
         stack=stack,
         clock=clock,
@@ -140,14 +146,14 @@ async def _open_parts(
         announcer=announcer,
         drivers=drivers,
     )
-    await note_start(recorder, identity.gate, software)
+    await note_start(recorder, vault.gate, software)
     await close_open_grants(recorder, await journal.open_grants())
     await remember(parts.history, journal.id, await journal.facts(), memory)
     return parts
 
 
 async def _load_trust(parts: _Parts) -> TrustKeeper:
-    identity = parts.identity
+    identity = parts.vault.identity
     try:
         trust = TrustKeeper(
             root=identity.root,
@@ -164,10 +170,10 @@ async def _load_trust(parts: _Parts) -> TrustKeeper:
     return trust
 
 
-async def _load_lists(parts: _Parts) -> ListKeeper:
+async def _load_lists(parts: _Parts, trust: TrustKeeper) -> ListKeeper:
     keeper = ListKeeper(
-        gate=parts.identity.gate,
-        trust=await _load_trust(parts),
+        gate=parts.vault.gate,
+        trust=trust,
         cabinet=_cabinet(parts),
         memory=parts.memory,
         holdings=parts.holdings,
@@ -179,12 +185,10 @@ async def _load_lists(parts: _Parts) -> ListKeeper:
 
 
 def _cabinet(parts: _Parts) -> KeyCabinet:
-    config = parts.config
-    beside = config.device_secret or config.data.with_name(config.data.name + ".secret")
     return KeyCabinet(
         shelf=parts.memory.keys,
-        secrets=[OtpSecret(), FileSecret(beside)],
-        agreement_key=parts.identity.agreement_key,
+        secrets=device_secrets(parts.config.data, parts.config.device_secret),
+        agreement_key=lambda: parts.vault.agreement_key,
         random=secrets.token_bytes,
     )
 
@@ -201,15 +205,21 @@ def _health(parts: _Parts, keeper: ListKeeper) -> Health:
     )
 
 
-async def _uplink(parts: _Parts, keeper: ListKeeper, health: Health) -> Uplink:
-    identity = parts.identity
-    server = parts.config.server or identity.server
-    link = await parts.stack.enter_async_context(
-        open_link(server, identity.gate, identity.signer, identity.pins)
+async def _uplink(parts: _Parts, trust: TrustKeeper, keeper: ListKeeper, health: Health) -> Uplink:
+    vault = parts.vault
+    server = parts.config.server or vault.identity.server
+    link = await parts.stack.enter_async_context(open_link(server, vault.gate, vault, vault.pins))
+    identity = IdentityKeeper(
+        vault=vault,
+        signers=lambda: trust.signers(Role.ENROL),
+        now=parts.clock.now,
+        recorder=parts.recorder,
+        health=health,
     )
     uplink = Uplink(
         link=link,
         keeper=keeper,
+        identity=identity,
         memory=parts.memory,
         recorder=parts.recorder,
         history=parts.history,

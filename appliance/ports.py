@@ -66,26 +66,6 @@ class Clock(Protocol):
         ...
 
 
-class Signer(Protocol):
-    """The gate's own key, wherever it is: in a file, or in a part that never gives it away.
-
-    Behind this seam a TPM or a secure element signs; nobody but it then has the private half.
-    """
-
-    @property
-    def public_key(self) -> bytes:
-        """The public half: Ed25519, 32 bytes."""
-        ...
-
-    def sign(self, message: bytes) -> bytes:
-        """Sign a message: 64 bytes.
-
-        Raises:
-            DeviceError: if the part that holds the key does not answer.
-        """
-        ...
-
-
 class Reader(Protocol):
     """Something that reads codes."""
 

@@ -17,9 +17,10 @@ from admission.passage import History
 from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Uploader
 from admission.sync.messages import Beat, Feed, Lists, Moment, Status, Subscribe
 from appliance.alarm import wait_set
-from appliance.errors import LinkError, StorageError
+from appliance.errors import LinkError, LinkRefusedError, StorageError
 from appliance.feed_keeper import FeedKeeper
 from appliance.holdings import GateHoldings
+from appliance.identity_keeper import IdentityKeeper
 from appliance.link_ports import LiveConnection, ServerLink
 from appliance.lists import ListKeeper
 from appliance.ports import Memory
@@ -49,6 +50,7 @@ class Uplink:
         *,
         link: ServerLink,
         keeper: ListKeeper,
+        identity: IdentityKeeper,
         memory: Memory,
         recorder: Recorder,
         history: History,
@@ -64,6 +66,7 @@ class Uplink:
         Args:
             link: requests to the server.
             keeper: the lists.
+            identity: keeps the gate one of the server's.
             memory: the disk.
             recorder: the journal's pen.
             history: what the gate judges by; others' facts are added here.
@@ -77,6 +80,7 @@ class Uplink:
         self.live = False
         self._link = link
         self._keeper = keeper
+        self._identity = identity
         self._recorder = recorder
         self._holdings = holdings
         self._clock = clock
@@ -107,7 +111,7 @@ class Uplink:
         """One contact with the server, from the first request to the end of the connection."""
         self._uploader.lost()
         await self._feeds.start_anew()
-        is_complete = await self._keeper.refresh(self._link)
+        is_complete = await self._refresh()
         self._changed()
         self._follow()
         await self._upload_once()
@@ -119,6 +123,18 @@ class Uplink:
                 self._upload(),
                 self._report(connection),
             )
+
+    async def _refresh(self) -> bool:
+        """Fetch what is new; a gate that gets nothing any more still hands in what it wrote."""
+        await self._identity.settle(self._link)
+        try:
+            return await self._keeper.refresh(self._link)
+        except LinkRefusedError:
+            while await self._upload_once():
+                pass
+            raise
+        finally:
+            await self._identity.heed(self._keeper.status, self._link)
 
     def lists_wanted(self) -> None:
         """Have the lists fetched again as soon as there is contact: one is not good any more."""
@@ -163,7 +179,7 @@ class Uplink:
             limit_s = TRUST_S if is_complete else LISTS_RETRY_S
             await wait_set(self._offered, self._clock, limit_s)
             self._offered.clear()
-            is_complete = await self._keeper.refresh(self._link)
+            is_complete = await self._refresh()
             self._changed()
             self._status_due.set()
             if self._follow():
@@ -228,6 +244,7 @@ class Uplink:
             faults=faults,
             clock=instant.quality.value,
             keys=self._keeper.keys_kept,
+            pins=[pin.hex() for pin in self._identity.pins],
         )
 
     def situation(self) -> Situation:

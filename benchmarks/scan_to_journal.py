@@ -99,7 +99,7 @@ async def compose(
     install(holdings, tickets)
     memory = SqliteMemory(connection, folder / "lists")
     cabinet = KeyCabinet(
-        shelf=memory.keys, secrets=(), agreement_key=bytes(32), random=os.urandom
+        shelf=memory.keys, secrets=(), agreement_key=lambda: bytes(32), random=os.urandom
     )  # fmt: skip
     root = BoxOffice().roots[0]
     trust = TrustKeeper(

@@ -16,6 +16,7 @@ from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string
 from sync_server.account_ports import User
 from sync_server.branches import find_checkpoint, find_gate
+from sync_server.certifying import Certifying
 from sync_server.entities import EnrolmentCode, Gate, GroupCode, Standing
 from sync_server.errors import ConflictError, EnrolmentError, InvalidError, LockedOutError
 from sync_server.ledger import Ledger
@@ -86,7 +87,13 @@ class Enrollment:
         self._news = news
         self._trust = trust
         self._whereabouts = whereabouts
+        self._certifying = Certifying(store, ledger, trust)
         self._throttle = Throttle()
+
+    @property
+    def pins(self) -> tuple[bytes, ...]:
+        """By which gates know this server, the present one first."""
+        return self._whereabouts.pins
 
     async def new_code(self, user: User, gate_id: str, life_ms: int = CODE_LIFE_MS) -> NewCode:
         """Make the code that enrols a gate's appliance; earlier ones are void.
@@ -180,7 +187,7 @@ class Enrollment:
         self._throttle.failed(_SUBJECT, address, now_ms)  # counted before it is looked at
         try:
             async with self._store.write() as transaction:
-                gate = await self._spend(transaction, request, now_ms)
+                gate, certificate = await self._spend(transaction, request, now_ms)
         except ConflictError:
             raise EnrolmentError from None
         self._throttle.succeeded(_SUBJECT, address)
@@ -192,6 +199,7 @@ class Enrollment:
             self.check_string(gate),
             now_ms,
             pending=gate.pending_ms is not None,
+            certificate=certificate,
         )
 
     def link(self, code: str, reached_by: str) -> str:
@@ -240,7 +248,10 @@ class Enrollment:
             self._whereabouts.pins[0] if self._whereabouts.pins else b"",
         )
 
-    async def _spend(self, transaction: Transaction, request: Enrol, now_ms: int) -> Gate:
+    async def _spend(
+        self, transaction: Transaction, request: Enrol, now_ms: int
+    ) -> tuple[Gate, bytes]:
+        """Make the gate of a good code, and certify it unless it waits."""
         digest = _digest(request.code)
         single = _match(digest, await transaction.gates.codes(), now_ms)
         group = _match(digest, await transaction.gates.group_codes(), now_ms)
@@ -260,9 +271,13 @@ class Enrollment:
             enrolled_ms=now_ms,
             revoked_ms=None,
         )
-        await transaction.gates.save_gate(enrolled)
+        if enrolled.pending_ms is None:
+            certificate = await self._certifying.issue(transaction, enrolled)
+        else:
+            await transaction.gates.save_gate(enrolled)
+            certificate = b""  # it asks for one once it is confirmed
         await self._ledger.note(transaction, None, "gate_enrolled", gate.id)
-        return enrolled
+        return enrolled, certificate
 
     async def _new_gate(
         self, transaction: Transaction, code: GroupCode, name: str, now_ms: int

@@ -1,11 +1,13 @@
 """The services as the device API sees them. Bound by `main`; every call is one gate's."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
-from admission.errors import RemoteProtocolError
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Status
+from admission.errors import RemoteProtocolError, SignatureError
+from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Renew, Renewed, Status
 from admission.trust.status import REVOKED_MAX
+from sync_server.certifying import Certifying
 from sync_server.enrollment import Enrollment
 from sync_server.entities import Gate, JsonValue, Standing
 from sync_server.errors import ConflictError, NotFoundError
@@ -31,6 +33,8 @@ class GateDesk:
         publishing: lists and duties.
         reconciling: takes journals in.
         quarantine: takes those of revoked gates, apart.
+        certifying: certifies gates' keys.
+        pins: of the server's certificates, for its gates.
         connected: filled with the ids of the gates whose live connection is open.
     """
 
@@ -45,7 +49,9 @@ class GateDesk:
         publishing: Publishing,
         reconciling: Reconciling,
         quarantine: Quarantine,
+        certifying: Certifying,
         connected: set[str],
+        pins: Sequence[bytes] = (),
     ) -> None:
         self._store = store
         self._trust = trust
@@ -55,7 +61,9 @@ class GateDesk:
         self._publishing = publishing
         self._reconciling = reconciling
         self._quarantine = quarantine
+        self._certifying = certifying
         self._connected = connected
+        self._pins = tuple(pin.hex() for pin in pins)
 
     async def enrol(self, request: Enrol, address: str) -> Enrolled:
         """Spend a one-time code."""
@@ -75,10 +83,21 @@ class GateDesk:
         """Sign what is the newest now, for a gate that asks with a nonce."""
         if await self._trust.refresh():  # a ceremony at the command line
             self._news.lists_changed()
-        lines = await self._publishing.lines(gate)
+        found = await self._gate(gate)
         async with self._store.read() as transaction:
             revoked = await transaction.gates.revoked()
-        return self._trust.status(nonce, lines, tuple(revoked[:REVOKED_MAX]))
+        if found is not None and found.standing is Standing.REVOKED:
+            own_first = [gate, *(one for one in revoked if one != gate)]
+            return self._trust.status(nonce, {}, tuple(own_first[:REVOKED_MAX]), self._pins)
+        lines = await self._publishing.lines(gate)
+        return self._trust.status(nonce, lines, tuple(revoked[:REVOKED_MAX]), self._pins)
+
+    async def renew(self, gate: str, request: Renew) -> Renewed:
+        """Certify a gate's keys anew."""
+        try:
+            return await self._certifying.renew(gate, request)
+        except (ConflictError, SignatureError) as exc:
+            raise RemoteProtocolError(str(exc)) from exc
 
     async def assignment(self, gate: str) -> bytes:
         """Give the gate's signed assignment."""

@@ -20,6 +20,7 @@ from admission.trust.root import Role as TrustRole
 from sync_server.account_ports import Role
 from sync_server.accounts import Accounts
 from sync_server.ceremony import draft_first, sign_draft
+from sync_server.certifying import Certifying
 from sync_server.config import ServerConfig, Tls
 from sync_server.enrollment import Enrollment, Whereabouts
 from sync_server.entities import Organization, instant
@@ -300,7 +301,9 @@ def _gate_desk(
         publishing=services.publishing,
         reconciling=services.reconciling,
         quarantine=services.quarantine,
+        certifying=Certifying(database, ledger, trust),
         connected=services.reporting.connected,
+        pins=services.enrollment.pins,
     )
 
 

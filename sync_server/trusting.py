@@ -199,13 +199,20 @@ class Trust:
         wanted = signers(self.root, role)
         return len(signers_of(raw, payload_type, wanted.keys)) >= wanted.threshold
 
-    def status(self, nonce: str, lists: Mapping[str, ListLine], revoked: tuple[str, ...]) -> bytes:
+    def status(
+        self,
+        nonce: str,
+        lists: Mapping[str, ListLine],
+        revoked: tuple[str, ...],
+        tls_pins: tuple[str, ...] = (),
+    ) -> bytes:
         """Sign what is the newest now; every one is of a higher version than those before.
 
         Args:
             nonce: the asker's.
             lists: newest manifest by performance, of those that the asker holds.
             revoked: ids of revoked gates.
+            tls_pins: by which gates may know the server, the present one first.
 
         Raises:
             ConflictError: if the keys of role status are not on this server.
@@ -221,6 +228,7 @@ class Trust:
                 root_version=self.root.version,
                 lists=dict(lists),
                 revoked_gates=revoked,
+                tls_pins=tls_pins,
             )
         )
         return self.sign(Role.STATUS, STATUS_TYPE, body)

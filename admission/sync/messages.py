@@ -220,6 +220,7 @@ class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
         check: six digits, shown on both ends.
         server_ms: server time.
         pending: whether it gets nothing until an operator has compared the digits.
+        certificate: envelope of its device certificate; b"" while it is pending.
     """
 
     gate: Text
@@ -228,7 +229,32 @@ class Enrolled(msgspec.Struct, frozen=True, tag="enrolled"):
     check: Text
     server_ms: int
     pending: bool = False
+    certificate: Annotated[bytes, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)] = b""
+
+
+class Renew(msgspec.Struct, frozen=True, tag="renew"):
+    """Gate to server: certify these keys; the request is signed by those that you know.
+
+    Attributes:
+        public_key: Ed25519, 32 bytes.
+        agreement_key: X25519, 32 bytes.
+        proof: signature of that key, see `renewal`.
+    """
+
+    public_key: Chain
+    agreement_key: Chain
+    proof: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+
+
+class Renewed(msgspec.Struct, frozen=True, tag="renewed"):
+    """Server to gate: they are certified, and the only ones of this gate.
+
+    Attributes:
+        certificate: envelope of the device certificate.
+    """
+
+    certificate: Annotated[bytes, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)]
 
 
 Live = Feed | Lists | Subscribe | Status | Beat
-Message = Batch | Ack | Live | Enrol | Enrolled
+Message = Batch | Ack | Live | Enrol | Enrolled | Renew | Renewed

@@ -25,8 +25,10 @@ from admission.ticketlist.packed import Entry, pack
 from admission.ticketlist.pieces import AttributesRef, FileRef, SegmentRef, bases, chain_of
 from admission.ticketlist.sealed_file import SealedFile, pack_sealed
 from admission.ticketlist.segment import Change, pack_segment
+from admission.trust.certificate import DeviceCertificate, encode_certificate
 from admission.trust.envelope import (
     ASSIGNMENT_TYPE,
+    CERTIFICATE_TYPE,
     MANIFEST_TYPE,
     ROOT_TYPE,
     STATUS_TYPE,
@@ -176,6 +178,30 @@ class BoxOffice:
         }
         body = encode_status(ServerStatus(**plain | fields))
         return seal_envelope(STATUS_TYPE, body, [self.key(Role.STATUS)])
+
+    def certify(
+        self, gate: str, device_key: bytes, agreement_key: bytes, serial: int = 1, **fields: Any
+    ) -> bytes:
+        """Sign a device certificate.
+
+        Args:
+            gate: its id.
+            device_key: Ed25519 public key.
+            agreement_key: X25519 public key.
+            serial: of the certificate.
+            fields: others than would be.
+        """
+        plain: dict[str, Any] = {
+            "gate": gate,
+            "gate_name": f"Name of {gate}",
+            "device_key": device_key,
+            "agreement_key": agreement_key,
+            "serial": serial,
+            "issued_at": _PUBLISHED_AT,
+            "not_after": _PUBLISHED_AT + _ROOT_LIFE,
+        }
+        body = encode_certificate(DeviceCertificate(**plain | fields))
+        return seal_envelope(CERTIFICATE_TYPE, body, [self.key(Role.ENROL)])
 
     def draw_up(
         self,

@@ -5,11 +5,12 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from admission import journal
-from admission.sync.messages import Ack, Batch, Beat, Enrol, Enrolled, Feed, Live
+from admission.sync.messages import Ack, Batch, Beat, Enrol, Enrolled, Feed, Live, Renew, Renewed
 from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
 from admission.trust.sealing import agreement_public_key, seal
 from appliance.alarm import wait_set
@@ -97,6 +98,7 @@ class ImaginedLink:
         is_silent: whether the live connection says nothing.
         answers_lost: how many of the next uploads arrive while their answer does not.
         requests: names of the requests made, in order.
+        pins: what the gate takes for the server's certificates, once it was told others.
         bytes_fetched: what the pieces of lists came to that were downloaded.
     """
 
@@ -105,6 +107,7 @@ class ImaginedLink:
         self.answers_lost = 0
         self.requests: list[str] = []
         self.bytes_fetched = 0
+        self.pins: tuple[bytes, ...] = ()
         self._server = server
         self._gate = gate
         self._agreement_public = agreement_public_key(agreement_key)
@@ -130,10 +133,36 @@ class ImaginedLink:
 
     async def enrol(self, request: Enrol) -> Enrolled:
         """Take any code."""
-        del request
         self._ask("enrol")
-        root = self._server.office.roots[-1]
-        return Enrolled(self._gate, f"Name of {self._gate}", root, "000000", 0)
+        office = self._server.office
+        certificate = office.certify(self._gate, request.public_key, request.agreement_key)
+        return Enrolled(
+            self._gate,
+            f"Name of {self._gate}",
+            office.roots[-1],
+            "000000",
+            0,
+            certificate=certificate,
+        )
+
+    async def renew(self, request: Renew) -> Renewed:
+        """Certify any keys."""
+        self._ask("renew")
+        office = self._server.office
+        now = self._server.clock.now()
+        return Renewed(
+            office.certify(
+                self._gate,
+                request.public_key,
+                request.agreement_key,
+                issued_at=now,
+                not_after=now + timedelta(days=365),
+            )
+        )
+
+    def take_pins(self, pins: tuple[bytes, ...]) -> None:
+        """Remember what the gate takes for the server's from now on."""
+        self.pins = pins
 
     async def root(self, version: int) -> bytes | None:
         """Give one root, None if there is none of that version."""

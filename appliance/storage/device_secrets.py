@@ -34,6 +34,16 @@ _HEAD_WORDS: Final = 7  # size, code, tag, its size, its code, first row, rows
 _MODE: Final = 0o600
 
 
+def device_secrets(data: Path, beside: Path | None) -> "tuple[OtpSecret, FileSecret]":
+    """Give what this machine may have, the best first.
+
+    Args:
+        data: the gate's data folder.
+        beside: the configured file; None is one beside that folder.
+    """
+    return OtpSecret(), FileSecret(beside or data.with_name(data.name + ".secret"))
+
+
 class OtpSecret:
     """A key derived from the board's one-time-programmable memory.
 

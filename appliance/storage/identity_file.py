@@ -29,6 +29,13 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         root_digest: what was pinned of it.
         pins: SHA-256 of each certificate that the server may show; without any, one that the
             machine's own store vouches for.
+        certificate: envelope of its newest device certificate, b"" before the first.
+        next_private_key: takes the place of `private_key` once it is certified; b"" is none.
+        next_agreement_key: likewise.
+        revoked: whether a signed status has said that this gate is revoked.
+        sealed_with: kind of the device secret that the private keys are sealed under; "" where
+            they stand in clear.
+        box: the private keys, where they are sealed.
     """
 
     gate: str
@@ -39,6 +46,12 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     root: bytes
     root_digest: str
     pins: tuple[bytes, ...] = ()
+    certificate: bytes = b""
+    next_private_key: bytes = b""
+    next_agreement_key: bytes = b""
+    revoked: bool = False
+    sealed_with: str = ""
+    box: bytes = b""
 
     @property
     def signer(self) -> StoredSigner:

@@ -16,10 +16,10 @@ import aiohttp
 from admission.errors import ProtocolError
 from admission.limits import ENVELOPE_BYTES_MAX, MESSAGE_BYTES_MAX
 from admission.sync import codec
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live
+from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live, Renew, Renewed
 from admission.sync.request_signing import COUNTER_HEADER, NONCE_HEADER, authorization
 from appliance.errors import LinkError
-from appliance.ports import Signer
+from appliance.identity_ports import Signer
 from appliance.transport.answers import (
     LIBRARY_ERRORS,
     answer_error,
@@ -28,7 +28,7 @@ from appliance.transport.answers import (
     words_of,
     write_to,
 )
-from appliance.transport.pinning import pinned_context
+from appliance.transport.pinning import PinnedContext, pinned_context
 
 CONNECT_S_MAX: Final = 2.0
 REQUEST_S_MAX: Final = 5.0  # whole request; a person waits for none of them
@@ -45,7 +45,12 @@ class HttpLink:
     """One gate's connection to its server. Use `open_link`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, server: str, gate: str, signer: Signer
+        self,
+        session: aiohttp.ClientSession,
+        server: str,
+        gate: str,
+        signer: Signer,
+        pinned: PinnedContext | None = None,
     ) -> None:
         """Take a session that `open_link` made.
 
@@ -54,11 +59,13 @@ class HttpLink:
             server: base address, without a slash at the end.
             gate: id, "" before enrolment.
             signer: the gate's key, signs requests.
+            pinned: of its connections, None where nothing is pinned.
         """
         self._session = session
         self._server = server
         self._gate = gate
         self._signer = signer
+        self._pinned = pinned
         self._nonce = ""
         self._counter = 0
         self._etags: dict[str, str] = {}
@@ -67,6 +74,17 @@ class HttpLink:
         """Enrol with a one-time code."""
         raw = await self._fetch("POST", "/sync/v1/enrolments", codec.encode(request))
         return decoded(raw, Enrolled)
+
+    async def renew(self, request: Renew) -> Renewed:
+        """Have keys certified."""
+        return decoded(
+            await self._fetch("POST", "/sync/v1/certificate", codec.encode(request)), Renewed
+        )
+
+    def take_pins(self, pins: tuple[bytes, ...]) -> None:
+        """Take other certificates for the server's from the next connection on."""
+        if self._pinned is not None:
+            self._pinned.pins = pins
 
     async def root(self, version: int) -> bytes | None:
         """Fetch one root document; None if there is none of that version yet."""
@@ -276,12 +294,13 @@ async def open_link(
     pins = tuple(pins)
     if pins and not server.startswith("https://"):
         raise LinkError(f"{server}: this gate's server is pinned; write https://")
-    connector = aiohttp.TCPConnector(limit=8, ssl=pinned_context(pins) if pins else True)
+    pinned = pinned_context(pins) if pins else None
+    connector = aiohttp.TCPConnector(limit=8, ssl=True if pinned is None else pinned)
     # no environment proxies, no cookies: a gate talks to its server and to nobody else
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     ) as session:
-        yield HttpLink(session, server.rstrip("/"), gate, signer)
+        yield HttpLink(session, server.rstrip("/"), gate, signer, pinned)
 
 
 def _part(text: str) -> str:

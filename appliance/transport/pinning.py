@@ -13,8 +13,8 @@ import ssl
 from collections.abc import Iterable
 
 
-class _PinnedContext(ssl.SSLContext):
-    """Carries the pins to each connection."""
+class PinnedContext(ssl.SSLContext):
+    """Carries the pins to each connection; they may be others for the next one."""
 
     pins: tuple[bytes, ...] = ()
 
@@ -26,7 +26,7 @@ class _PinnedObject(ssl.SSLObject):
         super().do_handshake()
         context = self.context
         seen = hashlib.sha256(self.getpeercert(binary_form=True) or b"").digest()
-        pins = context.pins if isinstance(context, _PinnedContext) else ()
+        pins = context.pins if isinstance(context, PinnedContext) else ()
         if not any(hmac.compare_digest(seen, pin) for pin in pins):
             raise ssl.SSLCertVerificationError(
                 "the server's certificate is not the one that was pinned when this gate was"
@@ -34,13 +34,13 @@ class _PinnedObject(ssl.SSLObject):
             )
 
 
-def pinned_context(pins: Iterable[bytes]) -> ssl.SSLContext:
+def pinned_context(pins: Iterable[bytes]) -> PinnedContext:
     """Make what a client needs to talk to a pinned server only.
 
     Args:
         pins: SHA-256 of each certificate that is good.
     """
-    context = _PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3  # our own server; nothing older is out there
     context.check_hostname = False  # the pin says more than a name and an authority could
     context.verify_mode = ssl.CERT_NONE

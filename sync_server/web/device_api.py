@@ -19,7 +19,18 @@ from aiohttp import WSMsgType, web
 from admission.errors import ProtocolError, SignatureError
 from admission.limits import MESSAGE_BYTES_MAX
 from admission.sync import codec
-from admission.sync.messages import Ack, Batch, Beat, Enrol, Enrolled, Feed, Lists, Status
+from admission.sync.messages import (
+    Ack,
+    Batch,
+    Beat,
+    Enrol,
+    Enrolled,
+    Feed,
+    Lists,
+    Renew,
+    Renewed,
+    Status,
+)
 from admission.sync.request_signing import (
     COUNTER_HEADER,
     NONCE_HEADER,
@@ -63,6 +74,10 @@ class DeviceDesk(Protocol):
 
     async def status(self, gate: str, nonce: str) -> bytes:
         """Sign what is the newest now, for a gate that asks with a nonce."""
+        ...
+
+    async def renew(self, gate: str, request: Renew) -> Renewed:
+        """Certify a gate's keys anew."""
         ...
 
     async def assignment(self, gate: str) -> bytes:
@@ -188,6 +203,7 @@ def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce
     app.router.add_post("/sync/v1/enrolments", _enrol)
     app.router.add_get("/sync/v1/roots/{version}", _signed(_root, also_revoked=True))
     app.router.add_get("/sync/v1/status", _signed(_status, also_revoked=True))
+    app.router.add_post("/sync/v1/certificate", _signed(_certificate))
     app.router.add_get("/sync/v1/assignment", _signed(_assignment))
     app.router.add_get("/sync/v1/performances/{performance}/manifest", _signed(_manifest))
     app.router.add_get("/sync/v1/performances/{performance}/key", _signed(_key))
@@ -297,6 +313,11 @@ async def _status(request: web.Request, gate: str) -> web.StreamResponse:
         raise web.HTTPServiceUnavailable(text=exc.message) from None
     headers = {"Cache-Control": "no-store"}
     return web.Response(body=raw, headers=headers, content_type="application/json")
+
+
+async def _certificate(request: web.Request, gate: str) -> web.StreamResponse:
+    wanted = codec.decode(await request.read(), Renew)
+    return _message(codec.encode(await request.app[DESK].renew(gate, wanted)))
 
 
 async def _assignment(request: web.Request, gate: str) -> web.StreamResponse:

@@ -18,11 +18,14 @@ from admission.journal import Kind, Record
 from admission.operating_mode import Situation
 from admission.passage import History
 from admission.scan import Direction
+from admission.trust.root import Role, root_digest
+from admission.trust.sealing import agreement_public_key
 from appliance.announcer import Announcer
 from appliance.errors import DisplayLostError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings
+from appliance.identity_keeper import IdentityKeeper
 from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
@@ -37,13 +40,15 @@ from appliance.simulator.virtual_clock import VirtualClock, settle
 from appliance.simulator.virtual_turnstile import Person, VirtualTurnstile
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.database import open_database
+from appliance.storage.identity_file import Identity
+from appliance.storage.identity_vault import FileVault
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.storage.trust_store import SqliteTrust
 from appliance.transport.client import HttpLink, open_link
 from appliance.trusted_clock import TrustedClock
 from gate_trust import DeafClock, trust_in
-from signed_server import GATE, SIGNER, Server
+from signed_server import GATE, KEY, SIGNER, Server
 
 BOOT = bytes(range(16))
 AGREEMENT_KEY = b"a" * 32
@@ -169,6 +174,22 @@ class Bench:
         return self.history.occupancy("checkpoint")
 
 
+def make_vault(path: Path, office: BoxOffice) -> FileVault:
+    """Give a gate's keys, certified for its whole life."""
+    own, agreement = SIGNER.public_key, agreement_public_key(AGREEMENT_KEY)
+    identity = Identity(
+        gate=GATE,
+        gate_name="Porte A",
+        server="https://tickets.example.org",
+        private_key=KEY,
+        agreement_key=AGREEMENT_KEY,
+        root=office.roots[0],
+        root_digest=root_digest(office.roots[0]),
+        certificate=office.certify(GATE, own, agreement),
+    )
+    return FileVault(path, identity)
+
+
 @asynccontextmanager
 async def open_bench(
     folder: Path,
@@ -218,7 +239,7 @@ async def open_bench(
             cabinet=KeyCabinet(
                 shelf=bench.memory.keys,
                 secrets=[ImaginedSecret(b"c" * 32)],
-                agreement_key=AGREEMENT_KEY,
+                agreement_key=lambda: AGREEMENT_KEY,
                 random=os.urandom,
             ),
             memory=bench.memory,
@@ -237,6 +258,14 @@ async def open_bench(
             announcer=bench.announcer,
             clock=bench.time,
             direction=Direction.ENTRY,
+        )
+        bench.vault = make_vault(folder / "identity.json", office)
+        bench.identity = IdentityKeeper(
+            vault=bench.vault,
+            signers=lambda: office.signers(Role.ENROL),
+            now=bench.time.now,
+            recorder=bench.recorder,
+            health=bench.health,
         )
         bench.health.situation = lambda: Situation(live=True)
         bench.health.changed()

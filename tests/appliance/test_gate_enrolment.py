@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -20,26 +22,36 @@ from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
 from appliance.main import run_gate
 from appliance.simulator.box_office import BoxOffice
+from appliance.storage.device_secrets import device_secrets
 from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
+from appliance.storage.identity_vault import open_vault
 
-ROOT = BoxOffice().roots[0]
+OFFICE = BoxOffice()
+ROOT = OFFICE.roots[0]
 
 
 @dataclass
 class Desk:
     """The server's side of an enrolment."""
 
-    answer: bytes = codec.encode(Enrolled("gate-a", "Porte A", ROOT, "000000", 0))
+    root: bytes = ROOT
+    pending: bool = False
+    certified: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     said: str = ""
     asked: list[Enrol] = field(default_factory=list)
     url: str = ""
 
     async def handle(self, request: web.Request) -> web.Response:
-        self.asked.append(codec.decode(await request.read(), Enrol))
+        asked = codec.decode(await request.read(), Enrol)
+        self.asked.append(asked)
         if self.status != 200:
             return web.Response(status=self.status, text=self.said)
-        return web.Response(body=self.answer)
+        said = {"gate": "gate-a", "device_key": asked.public_key} | self.certified
+        said = {"agreement_key": asked.agreement_key} | said
+        certificate = b"" if self.pending else OFFICE.certify(**said)
+        answer = Enrolled("gate-a", "Porte A", self.root, "000000", 0, self.pending, certificate)
+        return web.Response(body=codec.encode(answer))
 
 
 @pytest.fixture
@@ -80,9 +92,42 @@ async def test_a_gate_makes_its_keys_and_keeps_what_the_server_says(desk: Desk, 
     assert asked.agreement_key == agreement_public_key(identity.agreement_key)
     digest = bytes.fromhex(root_digest(ROOT))
     assert check == check_string(asked.public_key, asked.agreement_key, digest, b"")
+    vault = await open_vault(tmp_path / "data" / IDENTITY_FILE, device_secrets(config.data, None))
+    assert vault.identity == identity
+    assert (identity.gate, identity.gate_name, identity.root) == ("gate-a", "Porte A", ROOT)
+    assert identity.certificate
+
+
+async def test_the_keys_lie_sealed_on_the_card(desk: Desk, tmp_path: Path):
+    identity, _ = await enrol_gate(configured(tmp_path, desk.url), "CODE-1")
     kept = read_identity(tmp_path / "data" / IDENTITY_FILE)
-    assert kept == identity
-    assert (kept.gate, kept.gate_name, kept.root) == ("gate-a", "Porte A", ROOT)
+    assert (kept.sealed_with, kept.private_key, kept.agreement_key) == ("file_beside", b"", b"")
+    on_the_card = b"".join(
+        path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()
+    )
+    for key in (identity.private_key, identity.agreement_key):
+        assert key not in on_the_card
+        assert b64encode(key) not in on_the_card
+
+
+@pytest.mark.parametrize(
+    "said", [{"gate": "gate-b"}, {"device_key": b"o" * 32}, {"agreement_key": b"o" * 32}]
+)
+async def test_a_certificate_of_another_gate_or_other_keys_enrols_nobody(
+    desk: Desk, tmp_path: Path, said: dict[str, Any]
+):
+    desk.certified = said
+    with pytest.raises(LinkError, match="certifies this gate wrongly"):
+        await enrol_gate(configured(tmp_path, desk.url), "CODE-1")
+    assert read_identity(tmp_path / "data" / IDENTITY_FILE) is None
+
+
+async def test_a_gate_that_waits_has_no_certificate_yet(desk: Desk, tmp_path: Path):
+    desk.pending = True
+    config = configured(tmp_path, desk.url)
+    welcome = await enrol(config, link_of(config, "CODE-1"))
+    assert welcome.is_pending
+    assert welcome.identity.certificate == b""
 
 
 async def test_a_gate_that_is_enrolled_is_not_enrolled_over(desk: Desk, tmp_path: Path):
@@ -91,7 +136,8 @@ async def test_a_gate_that_is_enrolled_is_not_enrolled_over(desk: Desk, tmp_path
     with pytest.raises(ConfigError, match=r"enrolled already; remove the file to enrol anew"):
         await enrol_gate(config, "CODE-2")
     assert len(desk.asked) == 1
-    assert read_identity(tmp_path / "data" / IDENTITY_FILE) == identity
+    vault = await open_vault(tmp_path / "data" / IDENTITY_FILE, device_secrets(config.data, None))
+    assert vault.identity == identity
 
 
 @pytest.mark.parametrize(
@@ -113,7 +159,7 @@ async def test_a_code_that_is_refused_is_told_in_the_servers_words(
 
 @pytest.mark.parametrize("root", [b"", b"{}", ROOT.replace(b"sig", b"gis")])
 async def test_a_server_that_names_no_root_enrols_nobody(desk: Desk, tmp_path: Path, root: bytes):
-    desk.answer = codec.encode(Enrolled("gate-a", "Porte A", root, "000000", 0))
+    desk.root = root
     with pytest.raises(LinkError, match="names no root to trust"):
         await enrol_gate(configured(tmp_path, desk.url), "CODE-1")
     assert read_identity(tmp_path / "data" / IDENTITY_FILE) is None

@@ -6,11 +6,18 @@ import pytest
 
 from admission.sync.enrolment_link import read_link
 from appliance.errors import LinkError
-from appliance.storage.identity_file import IDENTITY_FILE, read_identity
+from appliance.storage.device_secrets import device_secrets
+from appliance.storage.identity_file import IDENTITY_FILE
+from appliance.storage.identity_vault import open_vault
 from appliance.transport.client import open_link
 from portillon.demo.processes import DaemonError, run_once
 from portillon.demo.stage import build_venue, enrol_gates, open_stage
 from sync_server.tls import read_pins
+
+
+async def identity_of(gate):
+    data = gate.folder / "data"
+    return (await open_vault(data / IDENTITY_FILE, device_secrets(data, None))).identity
 
 
 async def test_a_gate_enrolled_by_link_pins_its_server_and_lets_somebody_in(tmp_path):
@@ -21,7 +28,7 @@ async def test_a_gate_enrolled_by_link_pins_its_server_and_lets_somebody_in(tmp_
         said = await enrol_gates(stage, ("gate A", "gate B"))
         assert all("Check string: " in one for one in said)
         gate = stage.gates[0]
-        identity = read_identity(gate.folder / "data" / IDENTITY_FILE)
+        identity = await identity_of(gate)
         assert identity.server.startswith("https://")
         assert identity.pins == read_pins(folder / "server").all
         shown = {line["check_string"] for line in (await stage.operator.get("gates"))["items"]}
@@ -50,7 +57,7 @@ async def test_the_page_that_is_not_the_pinned_one_enrols_nobody(tmp_path):
             "gate", "enrol", "--config", config, "--code", link.code, "--pin", pin
         )
         assert "This is now gate 'gate A'" in done
-        identity = read_identity(stage.gates[0].folder / "data" / IDENTITY_FILE)
+        identity = await identity_of(stage.gates[0])
         clear = stage.address.replace("https:", "http:")
         with pytest.raises(LinkError, match="write https://"):
             async with open_link(clear, identity.gate, identity.signer, identity.pins):

@@ -20,6 +20,7 @@ async def linked(open_gate, tickets=NUMBERS, *, jitter=0.0, prepare=None, **opti
         gate.uplink = Uplink(
             link=gate.link,
             keeper=gate.keeper,
+            identity=gate.identity,
             memory=gate.memory,
             recorder=gate.recorder,
             history=gate.history,

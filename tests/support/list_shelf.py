@@ -59,7 +59,7 @@ async def open_shelf(
             gate=gate,
             trust=trust,
             cabinet=KeyCabinet(
-                shelf=memory.keys, secrets=secrets, agreement_key=KEY, random=os.urandom
+                shelf=memory.keys, secrets=secrets, agreement_key=lambda: KEY, random=os.urandom
             ),
             memory=memory,
             holdings=holdings,

@@ -10,15 +10,19 @@ from admission import journal
 from admission.journal import Kind, Record
 from admission.sync import codec
 from admission.sync.assignment import accept_assignment
-from admission.sync.messages import Batch, Enrol, Feed, Lists, Moment, Status, Subscribe
+from admission.sync.messages import Batch, Enrol, Feed, Lists, Moment, Renew, Status, Subscribe
+from admission.sync.renewal import proof_text
 from admission.sync.request_signing import NONCE_HEADER, authorization
 from admission.ticketlist.acceptance import accept_manifest, check_list_key
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.packed import PackedList
-from admission.trust.keys import check_string, public_key
+from admission.trust.envelope import STATUS_TYPE, unverified_body
+from admission.trust.keys import check_string, public_key, sign
+from admission.trust.reading import read_document
 from admission.trust.root import Role, first_root, root_digest, signers
 from admission.trust.sealing import agreement_public_key, unseal
-from appliance.errors import LinkError, LinkRefusedError
+from admission.trust.status import ServerStatus
+from appliance.errors import LinkAnswerError, LinkError, LinkRefusedError
 from appliance.storage.stored_signer import StoredSigner
 from appliance.transport.client import open_link
 
@@ -349,3 +353,36 @@ async def test_guessing_codes_is_slowed_down(client):
             retry = response.headers.get("Retry-After")
     assert statuses == [403] * 5 + [429]
     assert int(retry) >= 1
+
+
+async def test_a_gate_changes_its_key_and_the_old_one_opens_nothing_any_more(house):
+    gate = house.gates[0]
+    new, present = b"z" * 32, public_key(gate.private_key)
+    agreement = agreement_public_key(b"y" * 32)
+    text = proof_text(gate.id, present, public_key(new), agreement)
+    async with gate.link() as link:
+        wrong = Renew(public_key(new), agreement, sign(gate.private_key, text))
+        with pytest.raises(LinkAnswerError, match="did not sign for itself"):
+            await link.renew(wrong)
+        answer = await link.renew(Renew(public_key(new), agreement, sign(new, text)))
+        assert answer.certificate
+        with pytest.raises(LinkRefusedError):
+            await link.assignment()
+    gate.private_key = new
+    async with gate.link() as link:
+        assert await link.assignment()
+
+
+async def test_a_revoked_gate_is_told_so_by_a_signed_status_and_nothing_more(house):
+    gate, other = house.gates
+    await house.call("POST", f"gates/{gate.id}/revoke")
+    said = []
+    for one in (gate, other):
+        async with one.link() as link:
+            raw = await link.status("question")
+        body = unverified_body(raw, STATUS_TYPE)
+        said.append(read_document("status", body, ServerStatus))
+    assert said[0].revoked_gates[0] == gate.id
+    assert said[0].lists == {}
+    assert gate.id in said[1].revoked_gates
+    assert list(said[1].lists) == [house.performance]
