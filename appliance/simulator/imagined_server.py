@@ -90,7 +90,7 @@ class ImaginedServer:
         """Sign what is the newest now."""
         fields = {"time": self.clock.now()} | self.status_fields
         lists = fields.pop("lists", self.lists)
-        return self.office.status(nonce, lists, **fields)
+        return self.office.status(fields.pop("nonce", nonce), lists, **fields)
 
     def take(self, batch: Batch) -> Ack:
         """Take a batch in, as the real server does."""

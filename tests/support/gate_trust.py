@@ -40,12 +40,12 @@ class DeafClock:
         pass
 
 
-def trust_in(office, time, memory=None):
+def trust_in(office, time, memory=None, pinned=None):
     """Trust an office from its first root on; `load` is still to be called where memory matters."""
     questions = count(1)
     return TrustKeeper(
         root=office.roots[0],
-        root_digest=root_digest(office.roots[0]),
+        root_digest=pinned or root_digest(office.roots[0]),
         memory=memory or ForgetfulTrust(),
         time=time,
         fresh_nonce=lambda: f"question {next(questions)}",
