@@ -28,6 +28,7 @@ from appliance.holdings import open_list
 from appliance.key_cabinet import SEALED_KEY_CONTEXT
 from appliance.ports import StoredList
 from appliance.storage.database import open_database
+from appliance.storage.identity_file import Identity
 from appliance.storage.memory_store import SqliteMemory
 from appliance.transport.client import open_link
 from portillon.demo.stage import Stage, open_stage
@@ -116,14 +117,19 @@ async def run(folder: Path, tickets: int) -> None:
     )
 
 
-async def take_over(stage: Stage, performance: str, folder: Path, watch: Watch) -> None:
-    """Fetch, verify and install the list as a gate does."""
+async def enrol_gate(stage: Stage) -> Identity:
+    """Enrol a machine at the stage's checkpoint."""
     gate_id = await stage.operator.create(
         "gates", checkpoint_id=stage.checkpoint, name="gate", direction="entry"
     )
     code = (await stage.operator.post(f"gates/{gate_id}/enrolment-code"))["code"]
     config = load_config(stage.gates[0].config)
-    identity = (await enrol(config, link_of(config, code))).identity
+    return (await enrol(config, link_of(config, code))).identity
+
+
+async def take_over(stage: Stage, performance: str, folder: Path, watch: Watch) -> None:
+    """Fetch, verify and install the list as a gate does."""
+    identity = await enrol_gate(stage)
     async with (
         open_link(stage.address, identity.gate, identity.signer, identity.pins) as link,
         open_database(folder / "gate.sqlite") as connection,
