@@ -16,10 +16,11 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from million_tickets import Watch, best_of, enrol_gate, make_csv, set_up
+from million_tickets import Watch, enrol_gate, make_csv, set_up
 
 from admission.ticketlist.acceptance import Installed, accept_manifest, check_snapshot
 from admission.ticketlist.identifiers import identify
@@ -129,14 +130,9 @@ async def run(folder: Path, tickets: int) -> None:
             gate = GateSide(identity, link, memory, performance)
             whole = await gate.update()
             tell(step="take the whole list over", **rounded(whole))
-            verify(watch, folder, gate.manifest)
+            verify(folder, gate.manifest)
             for number in range(UPDATES):
-                rows = "".join(
-                    f"DOOR{number:04d}{n:08d};standard\r\n" for n in range(UPDATE_NUMBERS)
-                )
-                await stage.operator.upload(
-                    performance, "door.csv", ("number;category\r\n" + rows).encode()
-                )
+                await stage.operator.upload(performance, "door.csv", door_sale(number))
                 before = time.perf_counter()
                 await stage.operator.post(f"performances/{performance}/publish")
                 publish_s = time.perf_counter() - before
@@ -150,21 +146,38 @@ async def run(folder: Path, tickets: int) -> None:
             memory_of(folder, gate)
 
 
+def door_sale(number: int) -> bytes:
+    """Make a file of new numbers."""
+    rows = (f"DOOR{number:04d}{n:08d};standard\r\n" for n in range(UPDATE_NUMBERS))
+    return ("number;category\r\n" + "".join(rows)).encode()
+
+
 def rounded(step: Step) -> dict[str, float]:
     """Give a step's figures, to be printed."""
     return {name: round(value, 1) for name, value in step._asdict().items()}
 
 
-def verify(watch: Watch, folder: Path, manifest: Manifest) -> None:
+def ms_of(call: Callable[[], object]) -> float:
+    """Time a call."""
+    before = time.perf_counter()
+    call()
+    return (time.perf_counter() - before) * 1000
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
     """Hold verifying against one bare SHA-256 over the same bytes."""
     (path,) = (folder / "lists").glob("*.tgl")
     data = path.read_bytes()
-    best_of(watch, "bare SHA-256", lambda: hashlib.sha256(data).hexdigest(), 15)
-    best_of(watch, "verify", lambda: check_snapshot(manifest, data), 15)
+    bare, verified = [], []
+    for _ in range(15):  # in turn: what else the machine does meets both alike
+        bare.append(ms_of(lambda: hashlib.sha256(data).hexdigest()))
+        verified.append(ms_of(lambda: check_snapshot(manifest, data)))
     tell(
         list_mb=round(len(data) / 1e6, 2),
         bytes_a_ticket=round(len(data) / manifest.snapshot.count, 1),
-        verify_over_bare=round(watch.seconds["verify"] / watch.seconds["bare SHA-256"], 2),
+        bare_ms=round(min(bare), 1),
+        verify_ms=round(min(verified), 1),
+        verify_over_bare=round(min(verified) / min(bare), 2),
     )
 
 
@@ -184,6 +197,7 @@ async def hold(folder: Path, document: bytes, key: bytes) -> dict[str, float]:
         files = ListFolder(folder)
 
     manifest = decode_manifest(document)
+    await asyncio.to_thread(hashlib.sha256, bytes(1 << 20))  # the thread itself does not count
     own, mapped = resident_kib("RssAnon"), resident_kib("RssFile")
     held = await ListStore(Files()).open(manifest, key)  # type: ignore[arg-type]
     opened = resident_kib("RssAnon")
@@ -206,7 +220,7 @@ async def hold(folder: Path, document: bytes, key: bytes) -> dict[str, float]:
 def measure(
     folder: Path, document: bytes, key: bytes, out: "multiprocessing.Queue[object]"
 ) -> None:
-    """Run in a process of its own; once to load the program, once to measure."""
+    """Run in a process of its own."""
     out.put(asyncio.run(hold(folder, document, key)))
 
 
