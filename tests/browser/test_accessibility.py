@@ -67,6 +67,7 @@ class TestPages:
         [
             "/performances",
             "/performances/p1",
+            "/performances/p1/proving",
             "/performances/p1/imports/i1?notes=zeros_lost",
             "/set-up",
             "/set-up/venues/v1",
@@ -118,7 +119,14 @@ class TestPages:
     async def test_no_page_is_wider_than_its_window(self, visitor, width):
         """320 pixels are also what a window of 640 has left when it is zoomed to 200 %."""
         await visitor.page.set_viewport_size({"width": width, "height": 800})
-        for path in ("/login", "/", "/performances/p1", "/set-up", "/set-up/venues/v1"):
+        for path in (
+            "/login",
+            "/",
+            "/performances/p1",
+            "/performances/p1/proving",
+            "/set-up",
+            "/set-up/venues/v1",
+        ):
             if path == "/":
                 await visitor.sign_in()
             else:
