@@ -82,15 +82,18 @@ class Gate:
 
     async def _pump(self, reader: Reader) -> None:
         async for payload in reader.payloads():
-            if self._lane.is_busy and payload.data == self._going_through:
+            if self._lane.is_busy and self._is_going_through(payload):
                 continue  # the same ticket is still held before the reader
             self._waiting.append(payload)
             self._lane.stirred.set()
 
+    def _is_going_through(self, payload: Payload) -> bool:
+        return self._holdings.named(payload.data) == self._going_through
+
     async def _next(self) -> None:
         await self.handle(self._waiting.popleft())
         if self._lane.is_busy:  # it was held before the reader while it was judged, too
-            others = [other for other in self._waiting if other.data != self._going_through]
+            others = [other for other in self._waiting if not self._is_going_through(other)]
             self._waiting = deque(others, maxlen=WAITING_MAX)
         await self._lane.settle()
 
@@ -115,7 +118,7 @@ class Gate:
         judged_ns = self._clock.monotonic_ns()
         opens = self._opens(scan.direction, verdict)
         last = None if isinstance(verdict, Grant) else self._last_passage(checkpoint, verdict)
-        self._going_through = payload.data
+        self._going_through = self._holdings.named(payload.data)
         try:
             took_effect = await self._take_effect(scan, checkpoint, verdict, opens)
         except StorageError as exc:

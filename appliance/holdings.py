@@ -202,6 +202,17 @@ class GateHoldings:
             text, lambda identifier: self.find(performance, identifier) is not None
         )
 
+    def named(self, data: bytes) -> bytes:
+        """Give what stays the same of a payload while its code rotates; the payload, if none does.
+
+        Nothing is proven by it: it only tells that one ticket is still before the reader.
+        """
+        for proofs in self._proofs.values():
+            number = proofs.named(data.decode("utf-8", "replace"))
+            if number is not None:
+                return number.encode()
+        return data
+
     def faults(self, now: datetime) -> dict[str, Answer]:
         """Give the performances whose list must not admit now."""
         found: dict[str, Answer] = {}

@@ -1,7 +1,7 @@
 """What it takes to recognise tickets that prove themselves, beside one bare Ed25519 verification.
 
-All rows in one run, interleaved round by round, the best round of each; every text is another one, so that nothing is
-remembered. Junk of the right look is what a flood would bring.
+All rows in one run, interleaved round by round, the best round of each; every text is another one,
+so that nothing is remembered. Junk of the right look is what a flood would bring.
 
 Usage: python benchmarks/self_proving.py [--texts N] [--rounds N]
 """

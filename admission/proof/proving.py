@@ -131,6 +131,11 @@ class Proofs:
             return self._proven(proof, window, is_bare, holds)
         return Presented(number, None, window, is_bare) if window or is_bare else None
 
+    def named(self, text: str) -> str | None:
+        """Give the number that a rotating code names, proven or not; None for any other text."""
+        code = None if self._rotation is None else self._rotation.read(text)
+        return None if code is None else code.number
+
     def prove(self, text: str) -> Proof | None:
         """Give what a text proves by its signature, or None."""
         for issuer, claim in _claims(text, self._performance, self._issuers):
