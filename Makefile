@@ -38,6 +38,10 @@ test-all: ## every test there is, slow proofs and browser included
 test-fresh: ## demo and tests from a clone in bare Debian 12 and 13 roots (needs root and mmdebstrap)
 	@tools/fresh
 
+.PHONY: fuzz
+fuzz: setup ## the parsers against altered documents (ARGS="--seconds 3600 manifest")
+	@tools/fuzz $(ARGS)
+
 .PHONY: lint
 lint: setup ## style, types and the doors of the house
 	@$(BIN)/ruff check

@@ -96,7 +96,7 @@ def accept_command(
     open_envelope(raw, COMMAND_TYPE, named, 1)  # the counter is this key's: it must have signed
     if command.gates and gate not in command.gates:
         raise ForeignListError("the command is for other gates")
-    if not command.issued_at < command.not_after <= command.issued_at + LIFE_MAX:
+    if not timedelta(0) < command.not_after - command.issued_at <= LIFE_MAX:
         raise ListFormatError("command: not_after must follow issued_at, by a day at the most")
     if command.action is Action.ADMIT and (
         not command.performance or len(command.identifier) != IDENTIFIER_BYTES

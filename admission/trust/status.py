@@ -94,7 +94,7 @@ def accept_status(
     status = read_document("status", body, ServerStatus)
     if status.nonce != nonce:
         raise ForeignListError("the status answers another question than ours")
-    if not status.time < status.expires_at <= status.time + LIFE_MAX:
+    if not timedelta(0) < status.expires_at - status.time <= LIFE_MAX:  # a sum may have no date
         raise ListFormatError("status: expires_at must be after time, by a week at the most")
     if status.version < version_installed:
         raise RollbackError(f"status went back: {version_installed} -> {status.version}")
