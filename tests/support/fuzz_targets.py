@@ -216,7 +216,7 @@ def command_document(data: bytes) -> None:
 def assignment(data: bytes) -> None:
     """A gate's assignment."""
     raw = _signed(envelope.ASSIGNMENT_TYPE, data)
-    given: dict[str, Any] = {"gate": "g", "trusted_keys": [PUBLIC], "version_installed": 0}
+    given: dict[str, Any] = {"gate": "g", "trusted": TRUSTED, "version_installed": 0}
     read = attempt(ListError, accept_assignment, raw, **given)
     if read is not None:
         again = _signed(envelope.ASSIGNMENT_TYPE, encode_assignment(read))
