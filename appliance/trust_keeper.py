@@ -133,16 +133,14 @@ class TrustKeeper:
             raise DigestError(f"list {version} is not the one that the status names")
 
     async def refresh(self, link: ServerLink) -> None:
-        """Follow new roots, then ask what is the newest now; one trusted instant for all of it.
+        """Follow new roots, then ask what time it is and what is the newest now.
 
         Raises:
             ListError: if what came is not to be believed; what was believed before stays.
             LinkError: if the server cannot be reached, LinkAnswerError if it has no answer.
             StorageError: if the disk cannot be written.
         """
-        now = self._time.now()
         await self._follow_roots(link)
-        require_in_force(self.root, now)
         nonce, asked_ms = self._fresh_nonce(), self._time.boot_ms()
         raw = await link.status(nonce)
         answered_ms = self._time.boot_ms()
@@ -152,12 +150,15 @@ class TrustKeeper:
             nonce=nonce,
             version_installed=self._status_version,
             root_version=self.root.version,
-            now=now,
+            now=self._time.now(),
         )
+        # before the root is held against the time: a clock that somebody set ahead of its end
+        # would else keep the gate from ever hearing better
+        await self._time.note_signed_time(status.time, asked_ms, answered_ms)
+        require_in_force(self.root, self._time.now())
         await self._memory.remember_status(status.version)
         self._status_version, self.status = status.version, status
         self.confirmed(status)
-        await self._time.note_signed_time(status.time, asked_ms, answered_ms)
 
     async def _follow_roots(self, link: ServerLink) -> None:
         for _ in range(ROOTS_A_ROUND_MAX):

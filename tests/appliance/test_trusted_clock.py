@@ -13,10 +13,11 @@ from admission.ticketlist.manifest import Showing
 from admission.trust.trusted_time import TimeQuality
 from admission.verdict import Answer
 from appliance.clock_watch import WATCH_S, ClockWatch
-from appliance.simulator.box_office import ListedNumber, multi
+from appliance.simulator.box_office import BoxOffice, ListedNumber, multi
 from appliance.simulator.virtual_clock import VirtualClock
 from gate_answers import ENTRY, EXIT, GREEN, INSIDE_OUT, answers, red
 from linked_gate import linked, live
+from list_shelf import GATE, open_shelf
 
 EVENING = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 TONIGHT = EVENING + timedelta(hours=6)
@@ -278,3 +279,23 @@ async def test_the_server_is_told_of_a_clock_that_contradicts_it(open_gate):
         gate.clock.step_wall(DAY_S)
         await gate.later(6)
         assert gate.server.statuses["gate-a"].faults == []
+
+
+# --- with a server that signs ---------------------------------------------------------------------
+
+
+async def test_a_clock_set_past_the_roots_end_does_not_keep_a_gate_from_hearing_better(tmp_path):
+    office = BoxOffice()
+    office.rotate(expires_at=EVENING + timedelta(days=30))
+    async with open_shelf(tmp_path, trusted=office, office=office) as shelf:
+        shelf.clock.step_wall(60 * DAY_S)
+        shelf.server.status_fields["time"] = EVENING
+        shelf.server.publish(office.draw_up("show", ["T1"]))
+        shelf.server.assign(GATE, 1, office.assign(GATE, ["show"]))
+        assert await shelf.keeper.refresh(shelf.link)
+        assert shelf.holdings.versions == {"show": 1}
+        shelf.server.status_fields["time"] = EVENING + timedelta(days=31)
+        assert not await shelf.keeper.refresh(shelf.link)  # by now it has truly run out
+        shelf.server.status_fields["time"] = EVENING
+        assert not await shelf.keeper.refresh(shelf.link)  # and what was signed is not unsaid
+        assert "trust: ListExpiredError" in await shelf.refusals()
