@@ -16,6 +16,7 @@ from portillon import __version__
 COMMANDS: Final = {
     "gate": ("portillon.gate", "run or enrol a gate"),
     "server": ("portillon.server", "set up or run the sync server"),
+    "trust": ("portillon.trust", "the key ceremony: who may sign what, and with which keys"),
     "demo": ("portillon.demo", "two gates, a server, and their pages, on this machine"),
     "conformance": ("portillon.conformance", "replay scenarios of the passage rules"),
     "pictures": ("portillon.pictures", "draw the pictures of the README"),
