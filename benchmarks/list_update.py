@@ -25,6 +25,7 @@ from million_tickets import Watch, enrol_gate, make_csv, set_up
 from admission.ticketlist.acceptance import Installed, accept_manifest, check_snapshot
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import Manifest, decode_manifest, encode_manifest, pieces_of
+from admission.trust.root import Role, first_root, signers
 from admission.trust.sealing import unseal
 from appliance.holdings import HeldList
 from appliance.key_cabinet import SEALED_KEY_CONTEXT
@@ -82,7 +83,7 @@ class GateSide:
         manifest = accept_manifest(
             raw,
             performance=self._performance,
-            trusted_keys=self._identity.list_keys,
+            trusted=signers(first_root(self._identity.root, self._identity.root_digest), Role.LIST),
             installed=None if known is None else Installed(known.version, known.chain),
             now=None,
         )
@@ -131,7 +132,7 @@ async def run(folder: Path, tickets: int) -> None:
             whole = await gate.update()
             tell(step="take the whole list over", **rounded(whole))
             verify(folder, gate.manifest)
-            for number in range(UPDATES):
+            for number in range(min(UPDATES, tickets // 10 // UPDATE_NUMBERS)):
                 await stage.operator.upload(performance, "door.csv", door_sale(number))
                 before = time.perf_counter()
                 await stage.operator.post(f"performances/{performance}/publish")

@@ -53,6 +53,7 @@ from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.storage.trust_store import SqliteTrust
 from appliance.trust_keeper import TrustKeeper
+from appliance.trusted_clock import TrustedClock
 
 LIST_KEY = b"k" * 32
 PERFORMANCE = "0198f0a0-0000-7000-8000-000000000001"
@@ -92,12 +93,13 @@ async def compose(
     connection: aiosqlite.Connection, folder: Path, tickets: int
 ) -> tuple[Gate, LaneKeeper, Recorder, GateHoldings]:
     """Compose the gate's own services, without devices."""
-    clock = SystemClock()
     journal: Any = TimedJournal(await SqliteJournal.open(connection, fresh_id()))
-    recorder = Recorder(journal, clock, boot_id())
+    memory = SqliteMemory(connection, folder / "lists")
+    boot, built = boot_id(), datetime(2026, 1, 1, tzinfo=UTC)
+    clock = await TrustedClock.open(SystemClock(), boot, built, journal, memory)
+    recorder = Recorder(journal, clock, boot)
     history, holdings = History(), GateHoldings()
     install(holdings, tickets)
-    memory = SqliteMemory(connection, folder / "lists")
     cabinet = KeyCabinet(
         shelf=memory.keys, secrets=(), agreement_key=lambda: bytes(32), random=os.urandom
     )  # fmt: skip
