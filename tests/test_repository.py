@@ -21,6 +21,7 @@ HOUSES: Final = ("admission", "appliance", "sync_server", "portillon")
 LINES_MAX: Final = 500
 # Names of files that end up holding everything that nobody found a place for.
 CATCH_ALL_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+FUZZ_CORPUS: Final = ROOT / "tests/fuzz/corpus"  # bytes, most of them no text
 BINARY_SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".webp", ".ico", ".mo", ".ttf", ".woff2", ".wav"}
 
 # The patterns are written in pieces, so that this file does not hold what it looks for.
@@ -54,7 +55,7 @@ def tracked_files() -> tuple[Path, ...]:
 
 def text_files() -> Iterator[tuple[str, str]]:
     for path in tracked_files():
-        if path.suffix not in BINARY_SUFFIXES:
+        if path.suffix not in BINARY_SUFFIXES and FUZZ_CORPUS not in path.parents:
             yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
 
 
