@@ -85,6 +85,12 @@ async def test_records_altered_on_the_card_are_used_no_more_and_the_list_goes_on
         assert shelf.keeper.damaged == set()
         (row,) = await shelf.memory.lists()
         assert row.before == listed(1, "T0").envelope  # what there was to fall back on, still is
+        snapshot = tmp_path / "lists" / f"{FIRST.manifest.snapshot.sha256}.tgl"
+        snapshot.write_bytes(b"x" * len(FIRST.snapshot))
+        assert not await shelf.keeper.check_again()
+        assert (shelf.holdings.versions, admits(shelf, "T0")) == ({"show": 1}, True)
+        assert await shelf.keeper.refresh(shelf.link)
+        assert said(shelf, "T1") == SEAT
     path.unlink()
     async with open_shelf(tmp_path) as shelf:
         assert await shelf.refusals() == ["show: StorageError"]

@@ -426,3 +426,11 @@ async def test_passages_by_a_stand_in_are_marked_and_the_gate_says_that_it_is_de
         grant = next(one for one in await gate.records() if one.kind == Kind.GRANTED)
         assert grant.flags & Flag.STALE
         assert grant.list_version == 1
+
+
+async def test_a_table_of_classes_that_shrinks_under_the_same_files_is_refused(tmp_path: Path):
+    async with open_shelf(tmp_path) as shelf:
+        await offer(shelf, THIRD)
+        assert not await offer(shelf, resigned(THIRD, version=4, classes=(SINGLE,)))
+        assert await shelf.refusals() == ["show: ListFormatError"]
+        assert is_third(shelf)
