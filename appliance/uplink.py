@@ -128,13 +128,14 @@ class Uplink:
         """Fetch what is new; a gate that gets nothing any more still hands in what it wrote."""
         await self._identity.settle(self._link)
         try:
-            return await self._keeper.refresh(self._link)
-        except LinkRefusedError:
-            while await self._upload_once():
+            is_complete = await self._keeper.refresh(self._link)
+        except LinkError as exc:
+            await self._identity.heed(self._keeper.status, self._link)
+            while isinstance(exc, LinkRefusedError) and await self._upload_once():
                 pass
             raise
-        finally:
-            await self._identity.heed(self._keeper.status, self._link)
+        await self._identity.heed(self._keeper.status, self._link)
+        return is_complete
 
     def lists_wanted(self) -> None:
         """Have the lists fetched again as soon as there is contact: one is not good any more."""

@@ -62,3 +62,64 @@ async def test_the_page_that_is_not_the_pinned_one_enrols_nobody(tmp_path):
         with pytest.raises(LinkError, match="write https://"):
             async with open_link(clear, identity.gate, identity.signer, identity.pins):
                 pass
+
+
+async def restart(stage):
+    await stage.server.stop()
+    await stage.start_server()
+
+
+async def test_a_server_changes_its_certificate_under_gates_that_were_told(tmp_path):
+    data = str(tmp_path / "stage" / "server")
+    async with asyncio.timeout(180), open_stage(tmp_path / "stage", 0, tls=True) as stage:
+        await build_venue(stage)
+        await enrol_gates(stage, ("gate A", "gate B"))
+        await run_once("server", "renew-tls", "--data", data)
+        with pytest.raises(DaemonError, match=r"gate A, gate B: not told of the next certificate"):
+            await run_once("server", "renew-tls", "--data", data, "--switch")
+        await restart(stage)
+        old, new = read_pins(tmp_path / "stage" / "server").all
+        for gate in stage.gates:
+            await gate.daemon.start(stage.tasks)
+        for gate in stage.gates:
+            await gate.daemon.wait_for("pins", lambda event: "pins taken" in event["event"])
+            assert (await identity_of(gate)).pins == (old, new)
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await run_once("server", "renew-tls", "--data", data, "--switch")
+                    break
+                except DaemonError:  # a gate's next status is not here yet
+                    await asyncio.sleep(0.5)
+        places = [gate.daemon.seen for gate in stage.gates]
+        await restart(stage)
+        for gate, place in zip(stage.gates, places, strict=True):
+            await gate.wait_mode("connected", after=place)
+            await gate.daemon.wait_for(
+                "the old pin to be dropped",
+                lambda event: "pins taken" in event["event"] and event["pins"] == 1,
+            )
+            assert (await identity_of(gate)).pins == (new,)
+
+
+async def test_a_revoked_gate_learns_it_signed_locks_and_hands_its_journal_in(tmp_path):
+    async with asyncio.timeout(120), open_stage(tmp_path / "stage", 0, tls=True) as stage:
+        await build_venue(stage)
+        await stage.operator.post(f"performances/{stage.tonight}/publish")
+        await enrol_gates(stage, ("gate A", "gate B"))
+        gate = stage.gates[1]
+        identity = await identity_of(gate)
+        await gate.daemon.start(stage.tasks)
+        await gate.wait_mode("connected")
+        assert (await gate.show(stage.cast.single[0].encode(), "entry"))["answer"] == "granted"
+        await stage.operator.post(f"gates/{identity.gate}/revoke")
+        await gate.daemon.wait_for("GT-REV", lambda event: event.get("code") == "GT-REV")
+        scans = len(gate.daemon.events("scan"))
+        gate.present(stage.cast.single[1].encode(), "entry")
+        async with asyncio.timeout(60):
+            held = []
+            while not held or not (await identity_of(gate)).revoked:
+                held = (await stage.operator.get("quarantine"))["items"]
+                await asyncio.sleep(0.2)
+        assert [line["gate_id"] for line in held] == [identity.gate]
+        assert len(gate.daemon.events("scan")) == scans
