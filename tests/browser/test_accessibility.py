@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sync_server.journal_ports import QuarantineLine
 from sync_server.reporting import GateState, LiveReport
 
 VENDOR = Path(__file__).parent / "vendor"
@@ -109,6 +110,25 @@ class TestPages:
         await visitor.page.click(".leaf-gate button")
         await visitor.page.wait_for_selector(".code")
         assert await visitor.violations() == []
+
+    async def test_gates_that_wait_and_gates_that_were_revoked(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        desk = visitor.site.reports
+        enrolled = replace(desk.gates[0], enrolled_ms=1)
+        desk.gates = [
+            replace(enrolled, id="g1"),
+            replace(enrolled, id="g2", pending_ms=1),
+            replace(enrolled, id="g3", revoked_ms=1),
+        ]
+        desk.held = [QuarantineLine("g3", 2, 1, 2)]
+        await visitor.page.set_viewport_size({"width": 320, "height": 800})
+        await visitor.sign_in()
+        await visitor.go("/set-up/venues/v1")
+        for summary in await visitor.page.locator("details > summary").all():
+            if await summary.is_visible():
+                await summary.click()
+        assert await visitor.violations() == []
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
 
     async def test_a_page_that_does_not_exist(self, visitor, scheme):
         await visitor.page.emulate_media(color_scheme=scheme)

@@ -108,9 +108,13 @@ async def test_an_enrolment_code_is_shown_once_and_can_be_copied(visitor, contex
     page = visitor.page
     await page.get_by_role("button", name="Code d’enrôlement").click()
     await expect(page.locator("#code")).to_have_text("K7QM-2XVD-94BT-HW3F")
-    await page.get_by_role("button", name="Copier").click()
+    await page.get_by_role("button", name="Copier", exact=True).click()
     await expect(page.get_by_text("Copié.")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == "K7QM-2XVD-94BT-HW3F"
+    await page.get_by_role("button", name="Copier la commande").click()
+    await expect(page.get_by_text("Copié.")).to_have_count(2)
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("portillon gate enrol --link 'portillon:enrol?v=1&server=http://")
     await page.go_back()
     with pytest.raises(playwright.async_api.Error, match="ERR_CACHE_MISS"):
         await page.go_forward()
