@@ -41,6 +41,7 @@ class ListKeeper:
 
     Attributes:
         assignment: the gate's duty, or None before the first.
+        is_trust_refused: whether the server's last root or status was not to be believed.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class ListKeeper:
         self._refusals: dict[str, tuple[str, str]] = {}
         self._assignment_floor = 0
         self.assignment: Assignment | None = None
+        self.is_trust_refused = False
 
     @property
     def status(self) -> ServerStatus | None:
@@ -279,8 +281,10 @@ class ListKeeper:
             self._note_unanswered(_TRUST, exc)
             return True
         except ListError as exc:
+            self.is_trust_refused = True
             await self._refuse(_TRUST, exc)
             return False
+        self.is_trust_refused = False
         self._refusals.pop(_TRUST, None)
         return True
 

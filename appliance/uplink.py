@@ -34,6 +34,7 @@ RETRY_S_MAX: Final = 30.0  # a gate is back at the latest this long after its se
 STATUS_S: Final = 5.0
 TRUST_S: Final = 300.0  # so often is asked what is the newest, whatever is pushed
 LISTS_RETRY_S: Final = 60.0  # a list that was refused or not there yet is asked for again
+TRUST_FAULT: Final = "GT-TRU"  # what the server says of itself is not to be believed
 LIST_FAULT: Final = "GT-LST"  # an installed list is damaged: an older one is in use, or none
 _FAILURES: Final = (LinkError, StorageError, AdmissionError)
 
@@ -233,6 +234,7 @@ class Uplink:
         causes = causes_of(self.situation())
         instant = self._clock.look()
         faults = ["GT-FORK"] if self._uploader.forked_at is not None else []
+        faults += [TRUST_FAULT] if self._keeper.is_trust_refused else []
         faults += [LIST_FAULT] if self._keeper.damaged else []
         faults += [CLOCK_FAULT] if instant.is_suspect else []
         return Status(

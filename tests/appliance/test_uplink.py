@@ -310,3 +310,16 @@ async def test_a_list_that_becomes_stale_degrades_a_connected_gate_too(open_gate
         assert gate.health.causes == (Cause.LIST_AGE,)
         assert gate.display.last.degraded
         assert gate.server.statuses["gate-a"].causes == ["list_age"]
+
+
+async def test_a_server_that_is_not_believed_is_told_so_and_heard_again_once_it_is(open_gate):
+    async with linked(open_gate) as gate:
+        await live(gate)
+        gate.server.status_fields["root_version"] = 1
+        gate.server.office.rotate()
+        await gate.later(TRUST_S + STATUS_S)
+        assert "GT-TRU" in gate.server.statuses["gate-a"].faults
+        assert gate.uplink.live  # journals still go to it: they are bound by their chain
+        gate.server.status_fields.clear()
+        await gate.later(LISTS_RETRY_S + STATUS_S)
+        assert gate.server.statuses["gate-a"].faults == []
