@@ -1,6 +1,7 @@
 """Tickets that prove themselves, from the operator's word to the gate's answer and the report."""
 
 import csv
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,24 @@ async def test_what_passed_before_an_issuer_was_withdrawn_stays_good(house):
     assert await house.truth() == ([], 1)
     await house.refresh(gate)
     assert gate.answer(pretix_tokens.token(item=2, variation=5)) == "unknown_ticket"
+
+
+async def test_a_ticket_once_proven_is_listed_at_every_checkpoint(house):
+    await house.add_pretix()
+    north, south = await house.gate("north"), await house.gate("south")
+    verdict = north.judge(pretix_tokens.token())
+    south.checkpoint = replace(south.checkpoint, id="c9")
+    south.pass_through(replace(verdict, ticket=replace(verdict.ticket, proven=False)), EXIT)
+    async with house.store.read() as transaction:
+        assert await transaction.checkpoints.checkpoint("c9") is None
+    await house.hand_in(south)
+    keys = "SELECT is_listed FROM ticket_folds WHERE checkpoint_id = 'c9'"
+    async with house.store.read() as transaction:
+        assert (await transaction.connection.exec_driver_sql(keys)).scalar() == 0
+    north.pass_through(verdict, Direction.ENTRY)
+    await house.hand_in(north)
+    async with house.store.read() as transaction:
+        assert (await transaction.connection.exec_driver_sql(keys)).scalar() == 1
 
 
 async def test_an_issuer_added_later_clears_what_its_tickets_did(house):
