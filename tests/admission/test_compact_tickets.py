@@ -1,6 +1,7 @@
 """Our own signed ticket: one text each, for one performance, small enough for a small code."""
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -85,7 +86,10 @@ def test_the_bytes_of_the_format_are_final():
     assert raw[5:15] == bytes(range(10))
     assert raw[15:19] == int(SUMMER.timestamp()).to_bytes(4, "big")
     key = Ed25519PrivateKey.from_private_bytes(KEY)
-    assert raw[19:] == key.sign(message_of("show", raw[:19]))
+    performance = hashlib.sha256(b"show").digest()
+    hint = hashlib.sha256(b"portillon-ticket-hint-1\0" + public_key(KEY) + performance).digest()
+    assert raw[1:3] == hint[:2]
+    assert raw[19:] == key.sign(b"portillon-ticket-1\0" + performance + raw[:19])
     assert len(raw) == 83
 
 

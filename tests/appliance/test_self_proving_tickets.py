@@ -346,6 +346,12 @@ def test_the_number_alone_does_not_go_in_where_codes_rotate():
     assert _rotating_gate(row=rotation_row(allows_static=True)).answer("N1") == "granted"
 
 
+def test_at_an_exit_the_number_alone_is_judged_as_any_number():
+    gate = _rotating_gate([("N1", 1, TicketState.VALID)])
+    assert gate.answer("N1", EXIT) == "not_inside"
+    assert gate.answer("N9", EXIT) == "unknown_ticket"
+
+
 def test_a_performance_without_rotation_takes_numbers_beside_one_with():
     gate = ProvingGate("show", "plain").hold(listed=["N1"], rotating=ROW)
     gate.hold("plain", listed=["N2"])

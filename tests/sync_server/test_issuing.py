@@ -197,6 +197,20 @@ async def test_blocking_and_releasing_travel_as_segments(house):
     assert (newest.count, newest.stops) == (101, 0)
 
 
+async def test_blocking_judges_again_what_was_handed_in_before(house):
+    await house.add_pretix()
+    text = pretix_tokens.token()
+    gate = await house.gate("fast")  # its clock runs an hour ahead
+    gate.now += timedelta(hours=1)
+    assert gate.play(text) == "granted"
+    await house.hand_in(gate)
+    assert await house.truth() == ([], 1)
+    await house.block(text)
+    assert await house.truth() == ([("fast", "blocked")], 0)
+    await house.block(text, blocked=False)
+    assert await house.truth() == ([], 1)
+
+
 async def test_whoever_is_inside_with_a_ticket_revoked_meanwhile_gets_out(house):
     await house.add_pretix()
     text = pretix_tokens.token(item=2, variation=5)
