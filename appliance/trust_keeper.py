@@ -152,6 +152,10 @@ class TrustKeeper:
             root_version=self.root.version,
             now=self._time.now(),
         )
+        if status.root_version > self.root.version:
+            await self._follow_roots(link)  # it may have been installed in this very moment
+            if status.root_version > self.root.version:
+                raise RollbackError(f"root {status.root_version} is in force, but was kept back")
         # before the root is held against the time: a clock that somebody set ahead of its end
         # would else keep the gate from ever hearing better
         await self._time.note_signed_time(status.time, asked_ms, answered_ms)

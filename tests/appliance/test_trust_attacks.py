@@ -132,6 +132,19 @@ async def test_a_server_that_hides_the_newer_root_it_once_showed_is_not_believed
         assert await shelf.refusals() == ["trust: RollbackError"]
 
 
+async def test_a_root_that_is_in_force_cannot_be_kept_back(tmp_path: Path):
+    office = fresh_office()
+    async with open_shelf(tmp_path, trusted=office, office=office) as shelf:
+        await publish(shelf, office, 1)
+        office.rotate()
+        kept_back = office.roots.pop()
+        shelf.server.status_fields = {"root_version": 2}
+        assert not await shelf.keeper.refresh(shelf.link)
+        assert await shelf.refusals() == ["trust: RollbackError"]
+        office.roots.append(kept_back)
+        assert await shelf.keeper.refresh(shelf.link)
+
+
 # --- freeze: what is new is kept back ---------------------------------------------------------
 
 
