@@ -36,9 +36,6 @@ height = 480
 
 [page]
 port = {page_port}
-
-[clock]
-battery = "yes"
 """
 
 
