@@ -96,7 +96,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
-    parser.add_argument("--seconds", type=float, default=60, help="of all targets together")
+    parser.add_argument("--seconds", type=float, default=45, help="of all targets together")
     parser.add_argument("--seed", type=int, default=1, help="0 is another one each time")
     parser.add_argument("--plain", action="store_true", help="plain mutation only")
     parser.add_argument("--seeds", action="store_true")
