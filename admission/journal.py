@@ -54,6 +54,7 @@ class Kind(IntEnum):
     CLOCK_STEP = 30  # the wall clock was set, or a signed time took trusted time back
     ALARM = 31  # the fire loop opened or closed
     FAULT = 32  # a device fault began or ended
+    COMMAND = 33  # an operator's signed command: obeyed (who, what, why), or refused
 
 
 @unique

@@ -11,15 +11,17 @@ from collections.abc import Callable
 from typing import Final
 
 from admission import journal
-from admission.errors import PayloadError
+from admission.errors import ListFormatError, PayloadError
 from admission.journal import Flag, Kind
 from admission.passage import History, Passage, TicketKey
 from admission.rules import judge, opens_on_refusal
 from admission.scan import Direction, Scan, normalise
+from admission.sync.command_code import is_code, read_code
 from admission.ticket import Checkpoint
 from admission.ticketlist.attributes import NOTHING, Attributes
 from admission.verdict import Deny, Grant, Verdict
 from appliance.announcer import Announcer
+from appliance.commanding import Commanding, Source
 from appliance.errors import StorageError
 from appliance.health import Health
 from appliance.holdings import GateHoldings
@@ -47,6 +49,7 @@ class Gate:
         lane: LaneKeeper,
         health: Health,
         announcer: Announcer,
+        commanding: Commanding,
         clock: TrustedClock,
         new_id: Callable[[], str],
     ) -> None:
@@ -57,6 +60,7 @@ class Gate:
         self._lane = lane
         self._health = health
         self._announcer = announcer
+        self._commanding = commanding
         self._clock = clock
         self._new_id = new_id
         self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
@@ -72,6 +76,8 @@ class Gate:
                 while True:
                     await self._lane.wait()
                     await self._lane.settle()
+                    while not self._lane.is_busy and await self._commanding.obey_next():
+                        await self._lane.settle()
                     while self._waiting and not self._lane.is_busy:
                         await self._next()
         finally:
@@ -82,10 +88,21 @@ class Gate:
 
     async def _pump(self, reader: Reader) -> None:
         async for payload in reader.payloads():
+            if is_code(payload.data):
+                self._take_code(payload)
+                continue
             if self._lane.is_busy and self._is_going_through(payload):
                 continue  # the same ticket is still held before the reader
             self._waiting.append(payload)
             self._lane.stirred.set()
+
+    def _take_code(self, payload: Payload) -> None:
+        """Hand an operator's command on; a garbled one is refused where all are."""
+        try:
+            raw = read_code(payload.data)
+        except ListFormatError:
+            raw = payload.data
+        self._commanding.give(raw, Source.CODE, payload.direction)
 
     def _is_going_through(self, payload: Payload) -> bool:
         return self._holdings.named(payload.data) == self._going_through

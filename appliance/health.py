@@ -25,6 +25,7 @@ from appliance.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
 
+LOCK_CODE: Final = "GT-LCK"  # no fault: an operator has locked the gate
 UNCERTAINTY_MS_MAX: Final = 300_000  # beyond, a copy of a rotating code would do for too long
 
 
@@ -70,6 +71,7 @@ class Health:
         self._checkpoint: Checkpoint | None = None
         self.situation: Callable[[], Situation] = lambda: Situation(live=False)
         self._locked = False
+        self._ordered_locked = False
         self.mode = Mode.DEGRADED
         self.causes: tuple[Cause, ...] = (Cause.LINK,)
 
@@ -115,10 +117,15 @@ class Health:
         instant = self._clock.look()
         if not instant.is_trusted:
             return GateConditions(
-                list_faults=faults, clock_trusted=False, clock_policy=self.clock_policy
+                locked=self._ordered_locked,
+                list_faults=faults,
+                clock_trusted=False,
+                clock_policy=self.clock_policy,
             )
         error = timedelta(milliseconds=min(instant.error_ms or 0, UNCERTAINTY_MS_MAX))
-        return GateConditions(list_faults=faults, clock_uncertainty=error)
+        return GateConditions(
+            locked=self._ordered_locked, list_faults=faults, clock_uncertainty=error
+        )
 
     def broken(self, code: str) -> None:
         """Note a fault; it is shown until it is mended."""
@@ -131,6 +138,18 @@ class Health:
     def is_locked(self) -> bool:
         """Whether nobody enters any more; who is inside may leave."""
         return self._locked
+
+    @property
+    def is_ordered_locked(self) -> bool:
+        """Whether an operator has locked the gate."""
+        return self._ordered_locked
+
+    def order_locked(self, *, is_locked: bool) -> None:
+        """Lock or unlock the gate by an operator's command: entries are told `gate_locked`."""
+        if is_locked is not self._ordered_locked:
+            log.warning("gate locked" if is_locked else "gate unlocked")
+            self._ordered_locked = is_locked
+            self.changed()
 
     def lock(self, code: str) -> None:
         """Let nobody enter any more, and show why; until the gate is started as another one."""
@@ -157,8 +176,8 @@ class Health:
 
     def _resting(self) -> Screen:
         degraded = self.mode is Mode.DEGRADED
-        if self._faults:
-            fault = min(self._faults)
+        if self._faults or self._ordered_locked:
+            fault = min(self._faults, default=LOCK_CODE)
             return Screen(Look.OUT_OF_SERVICE, self._direction, degraded=degraded, fault=fault)
         checkpoint = self.checkpoint
         if checkpoint is None or not any(

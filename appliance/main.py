@@ -20,6 +20,7 @@ from admission.trust.root import Role
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids, software_date
 from appliance.clock_watch import ClockWatch
+from appliance.commanding import Commanding
 from appliance.config import Config
 from appliance.drivers import Drivers
 from appliance.errors import ConfigError, StorageError
@@ -34,6 +35,7 @@ from appliance.lists import ListKeeper
 from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
+from appliance.storage.command_store import SqliteCommands
 from appliance.storage.database import open_database
 from appliance.storage.device_secrets import device_secrets
 from appliance.storage.identity_file import IDENTITY_FILE
@@ -67,6 +69,7 @@ class _Parts:
     recorder: Recorder
     memory: SqliteMemory
     trusted: SqliteTrust
+    commands: SqliteCommands
     announcer: Announcer
     drivers: Drivers
     history: History = field(default_factory=History)
@@ -97,8 +100,10 @@ async def run_gate(config: Config, software: str) -> None:
         trust = await _load_trust(parts)
         keeper = await _load_lists(parts, trust)
         health = _health(parts, keeper)
-        uplink = await _uplink(parts, trust, keeper, health)
-        gate = _gate(parts, health, parts.drivers.open_turnstile())
+        lane = _lane(parts, health, parts.drivers.open_turnstile())
+        commanding = await _commanding(parts, trust, health, lane)
+        uplink = await _uplink(parts, trust, keeper, health, commanding)
+        gate = _gate(parts, health, lane, commanding)
         readers = parts.drivers.open_readers()
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
@@ -143,6 +148,7 @@ async def _open_parts(
         recorder=recorder,
         memory=memory,
         trusted=SqliteTrust(connection),
+        commands=SqliteCommands(connection),
         announcer=announcer,
         drivers=drivers,
     )
@@ -205,7 +211,13 @@ def _health(parts: _Parts, keeper: ListKeeper) -> Health:
     )
 
 
-async def _uplink(parts: _Parts, trust: TrustKeeper, keeper: ListKeeper, health: Health) -> Uplink:
+async def _uplink(
+    parts: _Parts,
+    trust: TrustKeeper,
+    keeper: ListKeeper,
+    health: Health,
+    commanding: Commanding,
+) -> Uplink:
     vault = parts.vault
     server = parts.config.server or vault.identity.server
     link = await parts.stack.enter_async_context(open_link(server, vault.gate, vault, vault.pins))
@@ -220,6 +232,7 @@ async def _uplink(parts: _Parts, trust: TrustKeeper, keeper: ListKeeper, health:
         link=link,
         keeper=keeper,
         identity=identity,
+        commanding=commanding,
         memory=parts.memory,
         recorder=parts.recorder,
         history=parts.history,
@@ -235,8 +248,8 @@ async def _uplink(parts: _Parts, trust: TrustKeeper, keeper: ListKeeper, health:
     return uplink
 
 
-def _gate(parts: _Parts, health: Health, turnstile: Turnstile) -> Gate:
-    lane = LaneKeeper(
+def _lane(parts: _Parts, health: Health, turnstile: Turnstile) -> LaneKeeper:
+    return LaneKeeper(
         turnstile=turnstile,
         recorder=parts.recorder,
         history=parts.history,
@@ -245,6 +258,27 @@ def _gate(parts: _Parts, health: Health, turnstile: Turnstile) -> Gate:
         clock=parts.clock,
         passage_timeout_s=parts.config.turnstile.passage_timeout_s,
     )
+
+
+async def _commanding(
+    parts: _Parts, trust: TrustKeeper, health: Health, lane: LaneKeeper
+) -> Commanding:
+    commanding = Commanding(
+        gate=parts.vault.gate,
+        signers=lambda: trust.signers_in_force(Role.OPERATOR),
+        memory=parts.commands,
+        recorder=parts.recorder,
+        holdings=parts.holdings,
+        health=health,
+        lane=lane,
+        announcer=parts.announcer,
+        clock=parts.clock,
+    )
+    await commanding.load()
+    return commanding
+
+
+def _gate(parts: _Parts, health: Health, lane: LaneKeeper, commanding: Commanding) -> Gate:
     return Gate(
         holdings=parts.holdings,
         history=parts.history,
@@ -252,6 +286,7 @@ def _gate(parts: _Parts, health: Health, turnstile: Turnstile) -> Gate:
         lane=lane,
         health=health,
         announcer=parts.announcer,
+        commanding=commanding,
         clock=parts.clock,
         new_id=scan_ids(),
     )

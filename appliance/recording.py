@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from admission import journal
 from admission.journal import Flag, Kind, Record
-from admission.scan import Scan
+from admission.scan import Direction, Scan
+from admission.ticket import TicketClass
 from admission.trust.trusted_time import TrustedInstant
-from admission.verdict import Verdict
+from admission.verdict import Answer, Verdict
 from appliance.ports import Journal
 from appliance.trusted_clock import TrustedClock
 
@@ -127,6 +128,37 @@ class Recorder:
             ticket_class=None if ticket is None else journal.class_code(ticket.ticket_class),
             reader=scan.reader,
             trusted_ms=journal.wall_ms(scan.at),
+        )
+
+    def override(
+        self,
+        *,
+        checkpoint: str,
+        direction: Direction,
+        performance: str,
+        identifier: bytes,
+        ticket_class: TicketClass | None,
+        list_version: int,
+        detail: Mapping[str, str | int],
+    ) -> Record:
+        """Make the record of a grant that an operator gave, whatever the rules say; it is now."""
+        instant = self._clock.look()
+        return Record(
+            kind=int(Kind.GRANTED),
+            sequence=0,
+            wall_ms=instant.reading.wall_ms,
+            boot_ms=instant.reading.boot_ms,
+            boot_id=self._boot_id,
+            flags=int(self.circumstances | Flag.OVERRIDE | _of_clock(instant)),
+            checkpoint=checkpoint,
+            performance=performance,
+            identifier=identifier,
+            direction=journal.direction_code(direction),
+            answer=Answer.GRANTED.value,
+            list_version=list_version,
+            ticket_class=None if ticket_class is None else journal.class_code(ticket_class),
+            detail=dict(detail),
+            trusted_ms=instant.now_ms,
         )
 
 

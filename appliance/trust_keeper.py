@@ -89,6 +89,15 @@ class TrustKeeper:
         """Give who may sign for a role now."""
         return signers(self.root, role)
 
+    def signers_in_force(self, role: Role) -> Signers:
+        """Give who may sign for a role now, for what is to be believed anew.
+
+        Raises:
+            ListExpiredError: if the root's own time is over.
+        """
+        require_in_force(self.root, self._time.now())
+        return self.signers(role)
+
     def open_stored(self, raw: bytes, payload_type: str, role: Role) -> tuple[bytes, bool]:
         """Open a document that was believed when it was stored.
 

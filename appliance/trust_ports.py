@@ -56,3 +56,23 @@ class TrustMemory(Protocol):
     async def remember_status(self, version: int) -> None:
         """Remember a greater one."""
         ...
+
+
+class CommandMemory(Protocol):
+    """Which operators' commands were obeyed; none is ever forgotten. Implemented in `storage`."""
+
+    async def counters(self) -> dict[str, int]:
+        """Give the greatest counter obeyed, by key id."""
+        ...
+
+    async def spend(self, key: str, counter: int, action: str) -> None:
+        """Remember a command before it is obeyed, so that it is obeyed at most once.
+
+        Raises:
+            StorageError: if it cannot be written, or was spent before; then nothing may be done.
+        """
+        ...
+
+    async def is_locked(self) -> bool:
+        """Tell whether the last lock or unlock that was obeyed is a lock."""
+        ...

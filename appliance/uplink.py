@@ -15,10 +15,12 @@ from admission.limits import JOURNAL_BATCH_RECORDS_MAX
 from admission.operating_mode import Situation, causes_of, mode_of
 from admission.passage import History
 from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Uploader
-from admission.sync.messages import Beat, Feed, Lists, Moment, Status, Subscribe
+from admission.sync.messages import Beat, Feed, Lists, Moment, Ordered, Status, Subscribe
 from appliance.alarm import wait_set
+from appliance.commanding import Commanding, Source
 from appliance.errors import LinkError, LinkRefusedError, StorageError
 from appliance.feed_keeper import FeedKeeper
+from appliance.health import LOCK_CODE
 from appliance.holdings import GateHoldings
 from appliance.identity_keeper import IdentityKeeper
 from appliance.link_ports import LiveConnection, ServerLink
@@ -52,6 +54,7 @@ class Uplink:
         link: ServerLink,
         keeper: ListKeeper,
         identity: IdentityKeeper,
+        commanding: Commanding,
         memory: Memory,
         recorder: Recorder,
         history: History,
@@ -68,6 +71,7 @@ class Uplink:
             link: requests to the server.
             keeper: the lists.
             identity: keeps the gate one of the server's.
+            commanding: given the commands that come.
             memory: the disk.
             recorder: the journal's pen.
             history: what the gate judges by; others' facts are added here.
@@ -82,6 +86,7 @@ class Uplink:
         self._link = link
         self._keeper = keeper
         self._identity = identity
+        self._commanding = commanding
         self._recorder = recorder
         self._holdings = holdings
         self._clock = clock
@@ -160,6 +165,8 @@ class Uplink:
                 case Lists():
                     if self._is_news(message):
                         self._offered.set()
+                case Ordered():
+                    self._commanding.give(message.raw, Source.LIVE)
                 case Beat():
                     pass
                 case _:
@@ -236,6 +243,7 @@ class Uplink:
         faults = ["GT-FORK"] if self._uploader.forked_at is not None else []
         faults += [TRUST_FAULT] if self._keeper.is_trust_refused else []
         faults += [LIST_FAULT] if self._keeper.damaged else []
+        faults += [LOCK_CODE] if self._commanding.is_locked else []
         faults += [CLOCK_FAULT] if instant.is_suspect else []
         return Status(
             mode=mode_of(causes).value,

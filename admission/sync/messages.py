@@ -256,5 +256,15 @@ class Renewed(msgspec.Struct, frozen=True, tag="renewed"):
     certificate: Annotated[bytes, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)]
 
 
-Live = Feed | Lists | Subscribe | Status | Beat
+class Ordered(msgspec.Struct, frozen=True, tag="ordered"):
+    """Server to gate: an operator's signed command, which the gate checks like any other.
+
+    Attributes:
+        raw: its envelope.
+    """
+
+    raw: Annotated[bytes, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)]
+
+
+Live = Feed | Lists | Subscribe | Status | Beat | Ordered
 Message = Batch | Ack | Live | Enrol | Enrolled | Renew | Renewed

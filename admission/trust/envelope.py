@@ -126,6 +126,21 @@ def unverified_body(raw: bytes, payload_type: str) -> bytes:
     return _decode(raw, payload_type).payload
 
 
+def take_apart(raw: bytes, payload_type: str) -> tuple[bytes, tuple[bytes, ...]]:
+    """Give the document inside and its signatures, none of them believed.
+
+    Raises:
+        ListFormatError: if the bytes are no envelope, too large, or of another kind.
+    """
+    envelope = _decode(raw, payload_type)
+    return envelope.payload, tuple(one.sig for one in envelope.signatures)
+
+
+def put_together(payload_type: str, body: bytes, signatures: Iterable[bytes]) -> bytes:
+    """Make an envelope of what `take_apart` gave; whose signatures they are is not said."""
+    return msgspec.json.encode(_Envelope(body, payload_type, [_Signature(s) for s in signatures]))
+
+
 def _decode(raw: bytes, payload_type: str) -> _Envelope:
     if len(raw) > ENVELOPE_BYTES_MAX:
         raise ListFormatError(f"envelope of {len(raw)} bytes is over {ENVELOPE_BYTES_MAX}")

@@ -26,21 +26,24 @@ from admission.ticketlist.pieces import AttributesRef, FileRef, SegmentRef, base
 from admission.ticketlist.sealed_file import SealedFile, pack_sealed
 from admission.ticketlist.segment import Change, pack_segment
 from admission.trust.certificate import DeviceCertificate, encode_certificate
+from admission.trust.command import Action, Command, encode_command
 from admission.trust.envelope import (
     ASSIGNMENT_TYPE,
     CERTIFICATE_TYPE,
+    COMMAND_TYPE,
     MANIFEST_TYPE,
     ROOT_TYPE,
     STATUS_TYPE,
     seal_envelope,
 )
-from admission.trust.keys import public_key
+from admission.trust.keys import key_id, public_key
 from admission.trust.root import Role, Signers, encode_root, make_root
 from admission.trust.sealing import seal_record
 from admission.trust.status import ListLine, ServerStatus, encode_status
 
 _PUBLISHED_AT: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 _ROOT_LIFE: Final = timedelta(days=365)
+_COMMAND_LIFE: Final = timedelta(hours=12)
 _STATUS_LIFE: Final = timedelta(hours=24)
 SINGLE: Final = ClassRow(category="standard", mode="single")
 ENTRY_EXIT: Final = ClassRow(category="standard", mode="entry_exit")
@@ -202,6 +205,26 @@ class BoxOffice:
         }
         body = encode_certificate(DeviceCertificate(**plain | fields))
         return seal_envelope(CERTIFICATE_TYPE, body, [self.key(Role.ENROL)])
+
+    def command(self, action: Action, counter: int, **fields: Any) -> bytes:
+        """Sign an operator's command.
+
+        Args:
+            action: what to do.
+            counter: of this command.
+            fields: further ones, or others than would be.
+        """
+        plain: dict[str, Any] = {
+            "key": key_id(public_key(self.key(Role.OPERATOR))),
+            "counter": counter,
+            "action": action,
+            "operator": "Anna",
+            "reason": "a wheelchair",
+            "issued_at": _PUBLISHED_AT,
+            "not_after": _PUBLISHED_AT + _COMMAND_LIFE,
+        }
+        body = encode_command(Command(**plain | fields))
+        return seal_envelope(COMMAND_TYPE, body, [self.key(Role.OPERATOR)])
 
     def draw_up(
         self,

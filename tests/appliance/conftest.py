@@ -21,6 +21,7 @@ from admission.scan import Direction
 from admission.trust.root import Role, root_digest
 from admission.trust.sealing import agreement_public_key
 from appliance.announcer import Announcer
+from appliance.commanding import Commanding
 from appliance.errors import DisplayLostError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
@@ -39,6 +40,7 @@ from appliance.simulator.scripted_reader import ScriptedReader
 from appliance.simulator.virtual_clock import VirtualClock, settle
 from appliance.simulator.virtual_turnstile import Person, VirtualTurnstile
 from appliance.starting import close_open_grants, note_start, remember
+from appliance.storage.command_store import SqliteCommands
 from appliance.storage.database import open_database
 from appliance.storage.identity_file import Identity
 from appliance.storage.identity_vault import FileVault
@@ -122,6 +124,7 @@ class Bench:
     health: Health
     turnstile: VirtualTurnstile
     lane: LaneKeeper
+    commanding: Commanding
     gate: Gate
     entry: ScriptedReader
     exit: ScriptedReader
@@ -283,6 +286,18 @@ async def open_bench(
             clock=bench.clock,
             passage_timeout_s=passage_timeout_s,
         )
+        bench.commanding = Commanding(
+            gate=GATE,
+            signers=lambda: office.signers(Role.OPERATOR),
+            memory=SqliteCommands(connection),
+            recorder=bench.recorder,
+            holdings=bench.holdings,
+            health=bench.health,
+            lane=bench.lane,
+            announcer=bench.announcer,
+            clock=bench.time,
+        )
+        await bench.commanding.load()
         scans = count(1)
         bench.gate = Gate(
             holdings=bench.holdings,
@@ -291,6 +306,7 @@ async def open_bench(
             lane=bench.lane,
             health=bench.health,
             announcer=bench.announcer,
+            commanding=bench.commanding,
             clock=bench.time,
             new_id=lambda: f"scan-{next(scans)}",
         )

@@ -21,6 +21,7 @@ async def linked(open_gate, tickets=NUMBERS, *, jitter=0.0, prepare=None, **opti
             link=gate.link,
             keeper=gate.keeper,
             identity=gate.identity,
+            commanding=gate.commanding,
             memory=gate.memory,
             recorder=gate.recorder,
             history=gate.history,

@@ -51,3 +51,12 @@ CREATE TRIGGER forget_status AFTER INSERT ON roots WHEN new.forget_status
 BEGIN
     DELETE FROM status;
 END;
+
+-- operators' commands that were obeyed, none ever again; the last lock or unlock is how the gate is
+CREATE TABLE commands (
+    ordinal INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    UNIQUE (key, counter)
+) STRICT;

@@ -1,0 +1,44 @@
+"""The operators' commands that were obeyed, in the gate's database. Each step is one commit."""
+
+import sqlite3
+from typing import Any
+
+import aiosqlite
+
+from appliance.errors import StorageError
+from appliance.storage.faults import storage_error
+
+
+class SqliteCommands:
+    """Implements `trust_ports.CommandMemory`."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        """Take a connection from `open_database`."""
+        self._connection = connection
+
+    async def counters(self) -> dict[str, int]:
+        """Give the greatest counter obeyed, by key id."""
+        rows = await self._run("SELECT key, max(counter) FROM commands GROUP BY key")
+        return {row[0]: row[1] for row in rows}
+
+    async def spend(self, key: str, counter: int, action: str) -> None:
+        """Remember a command before it is obeyed."""
+        await self._run(
+            "INSERT INTO commands (key, counter, action) VALUES (?, ?, ?)", (key, counter, action)
+        )
+
+    async def is_locked(self) -> bool:
+        """Tell whether the last lock or unlock that was obeyed is a lock."""
+        rows = await self._run(
+            "SELECT action FROM commands WHERE action IN ('lock', 'unlock') "
+            "ORDER BY ordinal DESC LIMIT 1"
+        )
+        return bool(rows) and rows[0][0] == "lock"
+
+    async def _run(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+        except sqlite3.IntegrityError as exc:
+            raise StorageError(f"this command was obeyed before: {exc}") from exc
+        except sqlite3.Error as exc:
+            raise storage_error("commands cannot be used", exc) from exc
