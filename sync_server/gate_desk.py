@@ -8,6 +8,7 @@ from admission.errors import RemoteProtocolError, SignatureError
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Renew, Renewed, Status
 from admission.trust.status import REVOKED_MAX
 from sync_server.certifying import Certifying
+from sync_server.commanding import Commanding
 from sync_server.enrollment import Enrollment
 from sync_server.entities import Gate, JsonValue, Standing
 from sync_server.errors import ConflictError, NotFoundError
@@ -35,6 +36,7 @@ class GateDesk:
         quarantine: takes those of revoked gates, apart.
         certifying: certifies gates' keys.
         pins: of the server's certificates, for its gates.
+        commanding: knows which locks stand.
         connected: filled with the ids of the gates whose live connection is open.
     """
 
@@ -50,6 +52,7 @@ class GateDesk:
         reconciling: Reconciling,
         quarantine: Quarantine,
         certifying: Certifying,
+        commanding: Commanding,
         connected: set[str],
         pins: Sequence[bytes] = (),
     ) -> None:
@@ -62,6 +65,7 @@ class GateDesk:
         self._reconciling = reconciling
         self._quarantine = quarantine
         self._certifying = certifying
+        self._commanding = commanding
         self._connected = connected
         self._pins = tuple(pin.hex() for pin in pins)
 
@@ -145,6 +149,10 @@ class GateDesk:
         """Give the versions that are published for a gate now."""
         await self._require_in_force(gate)
         return await self._publishing.lists(gate)
+
+    async def standing_order(self, gate: str) -> bytes | None:
+        """Give the signed lock or unlock that still stands for a gate, or None."""
+        return await self._commanding.standing(gate)
 
     async def note_status(self, gate: str, status: Status) -> None:
         """Remember how a gate is."""

@@ -21,6 +21,7 @@ from sync_server.account_ports import Role
 from sync_server.accounts import Accounts
 from sync_server.ceremony import draft_first, sign_draft
 from sync_server.certifying import Certifying
+from sync_server.commanding import Commanding
 from sync_server.config import ServerConfig, Tls
 from sync_server.enrollment import Enrollment, Whereabouts
 from sync_server.entities import Organization, instant
@@ -244,7 +245,7 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
         database = await stack.enter_async_context(open_database(config.data / DATABASE))
         trust = Trust(database, ledger, KeyFolder(config.data / KEYS))
         await trust.open()
-        services = _services(database, config, trust, ledger, news)
+        services = _services(database, config, trust, ledger, news, room)
         app, news.board = make_application(
             desk=OperatorDesk(database, services),
             gates=_gate_desk(database, services, trust, ledger, news),
@@ -260,7 +261,12 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
 
 
 def _services(
-    database: Database, config: ServerConfig, trust: Trust, ledger: Ledger, news: Bulletin
+    database: Database,
+    config: ServerConfig,
+    trust: Trust,
+    ledger: Ledger,
+    news: Bulletin,
+    room: LiveRoom,
 ) -> Services:
     reconciling = Reconciling(database, SystemClock())
     pins = read_pins(config.data).all if config.tls is Tls.OWN else ()
@@ -274,6 +280,7 @@ def _services(
         quarantine=Quarantine(database, ledger, news, reconciling),
         stewarding=Stewarding(database, ledger, news, reconciling),
         reporting=Reporting(database, ledger),
+        commanding=Commanding(database, ledger, trust, room),
         issuing=Issuing(database, ledger, news, _ticket_key(config.data)),
     )
 
@@ -302,6 +309,7 @@ def _gate_desk(
         reconciling=services.reconciling,
         quarantine=services.quarantine,
         certifying=Certifying(database, ledger, trust),
+        commanding=services.commanding,
         connected=services.reporting.connected,
         pins=services.enrollment.pins,
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.guessability import Guessability
+from sync_server.command_ports import Commands
 from sync_server.entities import (
     AuditEntry,
     Checkpoint,
@@ -333,6 +334,11 @@ class Transaction(Protocol):
     @property
     def trust(self) -> Roots:
         """The chain of roots."""
+        ...
+
+    @property
+    def commands(self) -> Commands:
+        """Operators' commands."""
         ...
 
     @property

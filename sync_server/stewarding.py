@@ -44,7 +44,7 @@ class Stewarding:
         """
         async with self._store.write() as transaction:
             performance = await find_performance(transaction, user, performance_id)
-            identifier = _identifier(performance, number)
+            identifier = identifier_of(performance, number)
             if not await transaction.tickets.known(performance.id, [identifier]):
                 raise NotFoundError("ticket")
             changed = await transaction.tickets.set_state(
@@ -73,13 +73,11 @@ class Stewarding:
             InvalidError: if the number cannot be one, or no reason is given.
             NotFoundError: if performance or checkpoint are out of reach.
         """
-        if not reason.strip() or len(reason) > REASON_CHARACTERS_MAX or not reason.isprintable():
-            message = f"a reason of 1 to {REASON_CHARACTERS_MAX} characters is needed"
-            raise InvalidError("reason", message)
+        require_reason(reason)
         async with self._store.write() as transaction:
             performance = await find_performance(transaction, user, performance_id)
             checkpoint = await find_checkpoint(transaction, user, checkpoint_id)
-            identifier = _identifier(performance, number)
+            identifier = identifier_of(performance, number)
             streams = await self._reconciling.reset_within(
                 transaction,
                 checkpoint.id,
@@ -100,7 +98,23 @@ class Stewarding:
         self._news.report_changed()
 
 
-def _identifier(performance: Performance, number: str) -> bytes:
+def require_reason(reason: str) -> None:
+    """Make sure that somebody has said why.
+
+    Raises:
+        InvalidError: if not, or at too great length.
+    """
+    if not reason.strip() or len(reason) > REASON_CHARACTERS_MAX or not reason.isprintable():
+        message = f"a reason of 1 to {REASON_CHARACTERS_MAX} characters is needed"
+        raise InvalidError("reason", message)
+
+
+def identifier_of(performance: Performance, number: str) -> bytes:
+    """Give a typed number's identifier in a performance.
+
+    Raises:
+        InvalidError: if it cannot be a number.
+    """
     stripped = strip(number)
     if not is_well_formed(stripped):
         raise InvalidError("number", "this cannot be a ticket number")

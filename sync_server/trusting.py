@@ -12,7 +12,7 @@ from typing import Final
 
 from admission.errors import AdmissionError
 from admission.trust.envelope import ROOT_TYPE, STATUS_TYPE, seal_envelope, signers_of
-from admission.trust.keys import public_key
+from admission.trust.keys import key_id, public_key
 from admission.trust.root import Role, Root, first_root, next_root, root_digest, signers
 from admission.trust.status import ListLine, ServerStatus, encode_status
 from sync_server.ceremony import (
@@ -176,6 +176,12 @@ class Trust:
     def keys_here(self, role: Role) -> int:
         """Tell how many of a role's keys this server can sign with."""
         return len([key for key in signers(self.root, role).keys if key in self._private])
+
+    def signing_key(self, role: Role) -> str | None:
+        """Give the id of the first key that signs for a role here; None where too few are."""
+        wanted = signers(self.root, role)
+        here = [key for key in wanted.keys if key in self._private]
+        return key_id(here[0]) if len(here) >= wanted.threshold else None
 
     def sign(self, role: Role, payload_type: str, body: bytes) -> bytes:
         """Sign a document for a role, with as many of its keys as its threshold asks for.

@@ -459,22 +459,19 @@ refusals: Final = Table(
     PrimaryKeyConstraint("journal_id", "sequence"),
 )
 
-issuers: Final = (
-    Table(  # whose signed tickets count; rows stay, for passages refer to their classes
-        "issuers",
-        metadata,
-        Column("id", Text, primary_key=True),
-        Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
-        Column("format", Text, nullable=False),
-        Column("public_key", LargeBinary, nullable=False),
-        Column(
-            "classes", JSON, nullable=False
-        ),  # [code, variation, category, mode, total, per_day]
-        Column("subevents", JSON(none_as_null=True)),  # null: no restriction
-        Column("accepted", Boolean, nullable=False),
-        Column("created_ms", BigInteger, nullable=False),
-        CheckConstraint("format IN ('portillon_1', 'pretix_sig1')", name="format"),
-    )
+# whose signed tickets count; rows stay, for passages refer to their classes
+issuers: Final = Table(
+    "issuers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
+    Column("format", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("classes", JSON, nullable=False),  # [code, variation, category, mode, total, per_day]
+    Column("subevents", JSON(none_as_null=True)),  # null: no restriction
+    Column("accepted", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    CheckConstraint("format IN ('portillon_1', 'pretix_sig1')", name="format"),
 )
 
 rotations: Final = Table(  # rotating codes; no row where a performance has none

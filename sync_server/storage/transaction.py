@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync_server.storage.audit import SqlAudit
 from sync_server.storage.checkpoints import SqlCheckpoints
+from sync_server.storage.commands import SqlCommands
 from sync_server.storage.facts import SqlFacts
 from sync_server.storage.gates import SqlGates
 from sync_server.storage.journals import SqlJournals
@@ -84,6 +85,11 @@ class SqlTransaction:
     def trust(self) -> SqlRoots:
         """The chain of roots."""
         return SqlRoots(self._connection)
+
+    @cached_property
+    def commands(self) -> SqlCommands:
+        """Operators' commands."""
+        return SqlCommands(self._connection)
 
     @cached_property
     def reports(self) -> SqlReports:

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from admission.sync.messages import (
     Enrolled,
     Feed,
     Lists,
+    Ordered,
     Renew,
     Renewed,
     Status,
@@ -112,6 +114,10 @@ class DeviceDesk(Protocol):
         """Give the versions that are published for a gate now."""
         ...
 
+    async def standing_order(self, gate: str) -> bytes | None:
+        """Give the signed lock or unlock that still stands for a gate, or None."""
+        ...
+
     async def note_status(self, gate: str, status: Status) -> None:
         """Remember how a gate is."""
         ...
@@ -139,6 +145,14 @@ class LiveRoom:
         for connection in self._connections:
             connection.look()
 
+    def order(self, gates: Iterable[str], envelope: bytes) -> int:
+        """Send a command to those of some gates that are connected; tell how many; never waits."""
+        wanted = set(gates)
+        reached = [one for one in self._connections if one.gate in wanted]
+        for connection in reached:
+            connection.order(envelope)
+        return len({one.gate for one in reached})
+
     def close(self) -> None:
         """End every connection: the server stops."""
         for connection in self._connections:
@@ -160,12 +174,17 @@ class _Connection:
 
     gate: str
     grown: set[str] = field(default_factory=set)
+    orders: deque[bytes] = field(default_factory=deque)
     lists_due: bool = True
     ended: bool = False
     due: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self, streams: set[str]) -> None:
         self.grown |= streams
+        self.due.set()
+
+    def order(self, envelope: bytes) -> None:
+        self.orders.append(envelope)
         self.due.set()
 
     def look(self) -> None:
@@ -368,6 +387,9 @@ async def _live(request: web.Request, gate: str) -> web.StreamResponse:
     connection = _Connection(gate)
     try:
         async with room.join(connection), asyncio.TaskGroup() as tasks:
+            standing = await desk.standing_order(gate)
+            if standing is not None:
+                connection.order(standing)
             sender = tasks.create_task(_send_news(socket, side, desk, connection))
             await _receive(socket, side, desk, connection)
             sender.cancel()
@@ -408,6 +430,8 @@ async def _send_news(
             await socket.send_bytes(codec.encode(Beat(time.time_ns() // 1_000_000)))
             continue
         connection.due.clear()
+        while connection.orders and side.is_subscribed:
+            await socket.send_bytes(codec.encode(Ordered(connection.orders.popleft())))
         grown, connection.grown = connection.grown, set()
         if connection.lists_due and side.is_subscribed:
             connection.lists_due = False

@@ -16,6 +16,7 @@ from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.accounts import Refused, Right, SignedIn
+from sync_server.commanding import Commanding
 from sync_server.enrollment import CODE_LIFE_MS, Enrollment, NewCode
 from sync_server.entities import ImportMode
 from sync_server.errors import InvalidError, LockedOutError
@@ -67,6 +68,7 @@ class Services:
     stewarding: Stewarding
     reporting: Reporting
     issuing: Issuing
+    commanding: Commanding
 
 
 SERVICES: Final = web.AppKey("services", Services)

@@ -13,6 +13,7 @@ from sync_server.errors import ConfigError
 from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.back_office.routes import add_back_office
+from sync_server.web.command_api import add_command_api
 from sync_server.web.device_api import DeviceDesk, LiveRoom, add_device_api
 from sync_server.web.proving_api import add_proving_api
 from sync_server.web.public_api import Services, add_public_api
@@ -50,6 +51,7 @@ def make_application(
     board = add_back_office(app, accounts=accounts, desk=desk, tls=tls, proxied=proxied)
     add_public_api(app, services)
     add_proving_api(app)
+    add_command_api(app)
     add_device_api(app, gates, room, nonce)
     return app, board
 

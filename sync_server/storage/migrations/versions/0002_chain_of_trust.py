@@ -114,6 +114,23 @@ def upgrade() -> None:
     )
     _add_device_identity()
     _add_proving()
+    _add_commands()
+
+
+def _add_commands() -> None:
+    """Operators' signed commands, whose counters never go back."""
+    op.create_table(
+        "commands",
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("counter", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("gates", sa.JSON(), nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.Column("issued_ms", sa.BigInteger(), nullable=False),
+        sa.Column("not_after_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key_id", "counter", name=op.f("pk_commands")),
+    )
+    op.create_index(op.f("ix_commands_not_after_ms"), "commands", ["not_after_ms"], unique=False)
 
 
 def _add_device_identity() -> None:
