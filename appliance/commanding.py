@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum, unique
 from typing import Final
 
@@ -226,6 +227,41 @@ class Commanding:
     def _checkpoint(self) -> str:
         checkpoint = self._health.checkpoint
         return "" if checkpoint is None else checkpoint.id
+
+
+async def obey_at_rest(
+    raw: bytes,
+    *,
+    gate: str,
+    signers: Signers,
+    memory: CommandMemory,
+    recorder: Recorder,
+    now: datetime,
+) -> bool:
+    """Obey a lock or unlock on a gate whose daemon does not run: it stands from the next start on.
+
+    Args:
+        raw: the envelope.
+        gate: id of the gate.
+        signers: who may sign for the operator role.
+        memory: which were obeyed.
+        recorder: the journal's pen.
+        now: aware trusted time.
+
+    Returns:
+        Whether it was obeyed; `open` and `admit` are for who stands there, and are not.
+
+    Raises:
+        ListError: if the command is refused.
+        StorageError: if the disk cannot be written.
+    """
+    counters = await memory.counters()
+    command = accept_command(raw, trusted=signers, gate=gate, counters=counters, now=now)
+    if command.action not in (Action.LOCK, Action.UNLOCK):
+        return False
+    await memory.spend(command.key, command.counter, command.action.value)
+    await recorder.note(Kind.COMMAND, detail=_detail(command, Source.STICK))
+    return True
 
 
 def _detail(command: Command, source: Source) -> dict[str, str | int]:

@@ -254,8 +254,12 @@ class ListKeeper:
         in_use = [held.manifest for held in self._holdings.lists]
         await self._store.sweep([*in_use, *self._newest.values(), *self._before.values()])
 
-    async def refresh(self, link: ServerLink) -> bool:
+    async def refresh(self, link: ServerLink, *, carried: bool = False) -> bool:
         """Fetch the assignment and every list it names, as far as they have changed.
+
+        Args:
+            link: to the server, or what was carried here in its name.
+            carried: whether it was carried, on a stick.
 
         Returns:
             Whether everything that is offered is installed now.
@@ -264,7 +268,7 @@ class ListKeeper:
             LinkError: if the server cannot be reached.
             StorageError: if the disk cannot be written.
         """
-        if not await self._refresh_trust(link):
+        if not await self._refresh_trust(link, carried=carried):
             return False
         is_complete = await self._refresh_assignment(link)
         if self.assignment is None:
@@ -273,10 +277,10 @@ class ListKeeper:
             is_complete = await self._refresh_list(performance, link) and is_complete
         return is_complete
 
-    async def _refresh_trust(self, link: ServerLink) -> bool:
+    async def _refresh_trust(self, link: ServerLink, *, carried: bool) -> bool:
         """Follow roots and status; tell whether what the server hands out may be looked at."""
         try:
-            await self._trust.refresh(link)
+            await self._trust.refresh(link, carried=carried)
         except LinkAnswerError as exc:  # its lists still speak for themselves, if not of now
             self._note_unanswered(_TRUST, exc)
             return True

@@ -141,8 +141,13 @@ class TrustKeeper:
         if version == line.version and sha256 != line.sha256:
             raise DigestError(f"list {version} is not the one that the status names")
 
-    async def refresh(self, link: ServerLink) -> None:
+    async def refresh(self, link: ServerLink, *, carried: bool = False) -> None:
         """Follow new roots, then ask what time it is and what is the newest now.
+
+        Args:
+            link: to the server, or what was carried here in its name.
+            carried: whether it was carried: then it answers no nonce, says nothing of the time,
+                and stands beside the versions of what the server answers itself.
 
         Raises:
             ListError: if what came is not to be believed; what was believed before stays.
@@ -150,6 +155,9 @@ class TrustKeeper:
             StorageError: if the disk cannot be written.
         """
         await self._follow_roots(link)
+        if carried:
+            await self._take_carried(link)
+            return
         nonce, asked_ms = self._fresh_nonce(), self._time.boot_ms()
         raw = await link.status(nonce)
         answered_ms = self._time.boot_ms()
@@ -171,6 +179,28 @@ class TrustKeeper:
         require_in_force(self.root, self._time.now())
         await self._memory.remember_status(status.version)
         self._status_version, self.status = status.version, status
+        self.confirmed(status)
+
+    async def _take_carried(self, link: ServerLink) -> None:
+        """Take a status that nobody asked for: good until it is over, and no older than the last.
+
+        Its version is not remembered. The server that runs counts on from its own start; what
+        another process of it signed for a stick must not shut its door.
+        """
+        require_in_force(self.root, self._time.now())
+        status = accept_status(
+            await link.status(""),
+            trusted=self.signers(Role.STATUS),
+            nonce="",
+            version_installed=0,
+            root_version=self.root.version,
+            now=self._time.now(),
+        )
+        if status.root_version > self.root.version:
+            raise RollbackError(f"root {status.root_version} is in force, but was not carried")
+        if self.status is not None and status.time < self.status.time:
+            raise RollbackError("a newer status was taken before")
+        self.status = status
         self.confirmed(status)
 
     async def _follow_roots(self, link: ServerLink) -> None:

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "gate": ("portillon.gate", "run or enrol a gate"),
     "server": ("portillon.server", "set up or run the sync server"),
     "trust": ("portillon.trust", "the key ceremony: who may sign what, and with which keys"),
+    "stick": ("portillon.stick", "carry lists to gates and journals back, on a USB stick"),
     "demo": ("portillon.demo", "two gates, a server, and their pages, on this machine"),
     "conformance": ("portillon.conformance", "replay scenarios of the passage rules"),
     "pictures": ("portillon.pictures", "draw the pictures of the README"),

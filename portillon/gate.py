@@ -1,4 +1,4 @@
-"""`portillon gate run|enrol`: the gate's daemon, and its enrolment at a server."""
+"""`portillon gate run|enrol|stick`: the gate's daemon, its enrolment, and a stick's visit."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from appliance.config import Config, load_config
 from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ApplianceError
 from appliance.main import run_gate
+from appliance.stick_main import visit_stick
 from portillon import __version__, log_lines
 
 
@@ -24,7 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     enrol_parser.add_argument(
         "--pin", default="", help="with --code: SHA-256 of the server's own certificate"
     )
-    for sub in (run_parser, enrol_parser):
+    stick_parser = actions.add_parser(
+        "stick", help="take lists from a USB stick and give it the journal; stop the daemon first"
+    )
+    stick_parser.add_argument(
+        "--from", type=Path, required=True, dest="stick", metavar="FOLDER", help="where it is"
+    )
+    for sub in (run_parser, enrol_parser, stick_parser):
         sub.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
         sub.add_argument("--log", choices=("text", "json"), default="text")
 
@@ -37,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         config = load_config(arguments.config)
         if arguments.action == "enrol":
             _enrol(config, arguments)
+        elif arguments.action == "stick":
+            status = _visit(config, arguments.stick)
         else:
             asyncio.run(run_gate(config, __version__))
     except* ApplianceError as group:  # anything else is a fault of the program, and is told as one
@@ -56,6 +65,16 @@ def _enrol(config: Config, arguments: argparse.Namespace) -> None:
     print(f"Check string: {welcome.check}. The server's page must show the same.")
     if welcome.is_pending:
         print("It gets its lists once an operator has confirmed that there.")
+
+
+def _visit(config: Config, stick: Path) -> int:
+    visit = asyncio.run(visit_stick(config, stick, __version__))
+    print(f"{visit.records} record(s) of the journal are on the stick.")
+    if visit.is_complete:
+        print("Every list that it brings for this gate is installed.")
+        return 0
+    print("Not every list is installed; the lines above say why.", file=sys.stderr)
+    return 1
 
 
 def _reasons(error: BaseException) -> Iterator[str]:
