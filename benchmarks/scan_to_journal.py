@@ -35,9 +35,10 @@ from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import ClassRow, Manifest, Showing, list_key_id
 from admission.ticketlist.packed import Entry, pack
 from admission.ticketlist.pieces import FileRef
-from admission.trust.root import root_digest
+from admission.trust.root import Role, root_digest
 from appliance.announcer import Announcer
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
+from appliance.commanding import Commanding
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.holdings import GateHoldings, open_list
@@ -48,6 +49,7 @@ from appliance.main import spare_the_collector
 from appliance.ports import LaneEvent, Payload
 from appliance.recording import Recorder
 from appliance.simulator.box_office import BoxOffice
+from appliance.storage.command_store import SqliteCommands
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
@@ -126,8 +128,14 @@ async def compose(
         turnstile=SensedTurnstile(), recorder=recorder, history=history, health=health,
         announcer=announcer, clock=clock, passage_timeout_s=6.0,
     )  # fmt: skip
+    commanding = Commanding(
+        gate="g", signers=lambda: trust.signers(Role.OPERATOR), memory=SqliteCommands(connection),
+        recorder=recorder, holdings=holdings, health=health, lane=lane, announcer=announcer,
+        clock=clock,
+    )  # fmt: skip
     gate = Gate(
-        holdings=holdings, history=history, recorder=recorder, lane=lane, health=health,
+        commanding=commanding, holdings=holdings, history=history, recorder=recorder,
+        lane=lane, health=health,
         announcer=announcer, clock=clock, new_id=scan_ids(),
     )  # fmt: skip
     return gate, lane, recorder, holdings

@@ -1,0 +1,37 @@
+"""Every benchmark still runs: with little to do, and nothing of its figures looked at."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = {
+    "scan_to_journal.py": ["--scans", "20", "1000"],
+    "gate_memory.py": ["1000"],
+    "million_tickets.py": ["2000"],
+    "list_update.py": ["20000"],
+    "self_proving.py": [],
+    "hostile_payloads.py": [],
+}
+
+
+def test_every_benchmark_is_tried():
+    assert {path.name for path in (ROOT / "benchmarks").glob("*.py")} == set(SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_it_runs_to_its_end(name, tmp_path):
+    script = ROOT / "benchmarks" / name
+    done = subprocess.run(
+        [sys.executable, str(script), *SMALL[name]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout
