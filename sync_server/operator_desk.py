@@ -8,8 +8,10 @@ from admission.proof.rotation import Rotation
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
+from admission.trust.command import Action
 from sync_server.account_ports import User
-from sync_server.branches import find_performance
+from sync_server.branches import find_gate, find_performance
+from sync_server.commanding import Issued, Order
 from sync_server.entities import Gate, ListVersion
 from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine
@@ -29,6 +31,7 @@ class OperatorDesk:
     def __init__(self, store: Store, services: Services) -> None:
         self._store = store
         self._planning = services.planning
+        self._commanding = services.commanding
         self._enrollment = services.enrollment
         self._importing = services.importing
         self._issuing = services.issuing
@@ -113,6 +116,13 @@ class OperatorDesk:
     async def confirm_gate(self, user: User, gate_id: str) -> None:
         """Take a machine that waits in: its digits were compared."""
         await self._enrollment.confirm(user, gate_id)
+
+    async def command_gate(self, user: User, gate_id: str, action: Action, reason: str) -> Issued:
+        """Command a gate to lock, to unlock, or to let one person through its own way."""
+        async with self._store.read() as transaction:
+            gate = await find_gate(transaction, user, gate_id)
+        order = Order(action, reason, direction=gate.direction)
+        return await self._commanding.order_gate(user, gate_id, order)
 
     async def revoke_gate(self, user: User, gate_id: str) -> None:
         """Have a gate's key mean nothing any more."""

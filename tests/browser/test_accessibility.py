@@ -111,6 +111,22 @@ class TestPages:
         await visitor.page.wait_for_selector(".code")
         assert await visitor.violations() == []
 
+    async def test_a_command_and_its_code(self, visitor, scheme):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        desk = visitor.site.reports
+        desk.gates = [replace(desk.gates[0], enrolled_ms=1)]
+        await visitor.page.set_viewport_size({"width": 320, "height": 800})
+        await visitor.sign_in()
+        await visitor.go("/set-up/venues/v1")
+        await visitor.page.click(".leaf-gate details:has(form.stack) > summary")
+        assert await visitor.violations() == []
+        await visitor.page.fill("[name=reason]", "un fauteuil")
+        await visitor.page.click(".leaf-gate form.stack button")
+        await visitor.page.wait_for_selector(".code-card")
+        await visitor.page.click(".code-card details > summary")
+        assert await visitor.violations() == []
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
+
     async def test_gates_that_wait_and_gates_that_were_revoked(self, visitor, scheme):
         await visitor.page.emulate_media(color_scheme=scheme)
         desk = visitor.site.reports

@@ -12,7 +12,9 @@ from admission.proof.rotation import Rotation
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
+from admission.trust.command import Action
 from sync_server.account_ports import User
+from sync_server.commanding import Issued
 from sync_server.entities import (
     Checkpoint,
     Event,
@@ -159,6 +161,10 @@ class BackOfficeDesk(LiveReports, Protocol):
 
     async def confirm_gate(self, user: User, gate_id: str) -> None:
         """Take a machine that waits in: its digits were compared."""
+        ...
+
+    async def command_gate(self, user: User, gate_id: str, action: Action, reason: str) -> Issued:
+        """Command a gate to lock, to unlock, or to let one person through its own way."""
         ...
 
     async def revoke_gate(self, user: User, gate_id: str) -> None:

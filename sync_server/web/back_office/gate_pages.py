@@ -6,9 +6,12 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from admission.scan import Direction
+from admission.trust.command import Action
 from sync_server.accounts import Current, Right
+from sync_server.commanding import Issued
 from sync_server.entities import Venue
 from sync_server.errors import NotFoundError, ServerError
+from sync_server.stewarding import REASON_CHARACTERS_MAX
 from sync_server.web.back_office.desk import NewCode
 from sync_server.web.back_office.forms import read_own_form
 from sync_server.web.back_office.frame import show, words_of
@@ -25,6 +28,7 @@ from sync_server.web.formats import isolated
 from sync_server.web.qr import qr_svg
 from sync_server.web.sessions import reached_by
 
+_ON_THE_PAGE: Final = (Action.LOCK, Action.UNLOCK, Action.OPEN)
 _GATE: Final = "/set-up/venues/{venue}/gates/{gate}"
 
 
@@ -34,6 +38,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(_GATE + "/code", new_code)
     app.router.add_post(_GATE + "/confirm", confirm)
     app.router.add_post(_GATE + "/revoke", revoke)
+    app.router.add_post(_GATE + "/commands", command)
     app.router.add_post(_GATE + "/release", release)
 
 
@@ -100,6 +105,47 @@ async def release(request: web.Request) -> web.StreamResponse:
     return await finish(request, sent, lambda: sent.desk.release(sent.current.user, gate_id))
 
 
+async def command(request: web.Request) -> web.StreamResponse:
+    """Command a gate, and show the code that its reader takes where no network reaches it."""
+    gate_id = request.match_info["gate"]
+    sent, _ = await _of_gate(request, f"command-{gate_id}")
+    words, check = await words_of(request), sent.check
+    action, reason = sent.form.text("action"), sent.form.text("reason").strip()
+    if action not in _ON_THE_PAGE:
+        check.wrong("action", words("Choose what the gate is to do."))
+    if not reason or len(reason) > REASON_CHARACTERS_MAX:
+        check.wrong("reason", words("Say why, in a few words."))
+    if check.is_good:
+        try:
+            issued = await sent.desk.command_gate(
+                sent.current.user, gate_id, Action(action), reason
+            )
+        except NotFoundError:
+            raise
+        except ServerError as exc:
+            check.refused(exc)
+        else:
+            return await _show_command(request, sent, gate_id, issued, action)
+    return await show_venue(request, sent.current, sent.catalogue, sent.venue, check.draft)
+
+
+async def _show_command(
+    request: web.Request, sent: Sent, gate_id: str, issued: Issued, action: str
+) -> web.Response:
+    names = [one.name for one in sent.catalogue.gates if one.id == gate_id]
+    words = await words_of(request)
+    context = {
+        "venue": sent.venue,
+        "gate_name": names[0],
+        "action": action,
+        "issued": issued,
+        "qr": qr_svg(issued.code, words("Command as a QR code")),
+        "zone": ZoneInfo(sent.venue.timezone),
+    }
+    path = f"/set-up/venues/{sent.venue.id}"
+    return await show(request, sent.current, "command.html", "set_up", context, path=path)
+
+
 async def _of_gate(request: web.Request, form_name: str) -> tuple[Sent, str]:
     sent = await read_sent(request, form_name)
     gate_id = request.match_info["gate"]
@@ -117,12 +163,13 @@ async def _show_code(
     *,
     is_single: bool,
 ) -> web.Response:
+    words = await words_of(request)
     context = {
         "venue": venue,
         "title": title,
         "code": code,
         "is_single": is_single,
-        "qr": qr_svg(code.link, (await words_of(request))("Enrolment link as a QR code")),
+        "qr": qr_svg(code.link, words("Enrolment link as a QR code")),
         "zone": ZoneInfo(venue.timezone),
     }
     path = f"/set-up/venues/{venue.id}"

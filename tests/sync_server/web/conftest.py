@@ -13,6 +13,7 @@ from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import Role, Session, SessionEnd, User
 from sync_server.accounts import Accounts
+from sync_server.commanding import Issued
 from sync_server.entities import (
     Checkpoint,
     Event,
@@ -199,6 +200,7 @@ class FakeDesk(FakeReports):
 
     def __init__(self, report: LiveReport) -> None:
         super().__init__(report)
+        self.reached = 0
         self.venues = [Venue("v1", "organization-1", "Théâtre du Quai", "Europe/Paris")]
         self.events = [Event("e1", "organization-1", "v1", "La Nuit des Rois")]
         self.performances = [performance("p1", "Samedi 20:30", version=7)]
@@ -278,6 +280,10 @@ class FakeDesk(FakeReports):
 
     async def confirm_gate(self, user: User, gate_id: str) -> None:
         self._ask("confirm", gate_id)
+
+    async def command_gate(self, user: User, *sent: str) -> Issued:
+        self._ask("command", *sent)
+        return Issued("PORTILLON:CMD:" + "CODE" * 99, 7, sent[:1], self.reached, 1)
 
     async def revoke_gate(self, user: User, gate_id: str) -> None:
         self._ask("revoke", gate_id)

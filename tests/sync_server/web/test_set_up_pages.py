@@ -184,6 +184,42 @@ async def test_a_waiting_machine_is_confirmed_or_refused_beside_its_digits(signe
     assert desk.asked == [("confirm", "g1"), ("revoke", "g1")]
 
 
+@pytest.mark.parametrize(("reached", "told"), [(0, "à son lecteur"), (1, "a reçu la commande")])
+async def test_a_command_is_given_with_a_reason_and_its_code_is_shown(
+    signed_in, desk, reached, told
+):
+    desk.gates = [replace(desk.gates[0], public_key=b"k" * 32, enrolled_ms=1)]
+    desk.reached = reached
+    _, text = await signed_in.get("/set-up/venues/v1")
+    assert "Ouvrir à une personne, maintenant" in text
+    status, text = await signed_in.post(
+        "/set-up/venues/v1/gates/g1/commands", {"action": "open", "reason": " un fauteuil "}
+    )
+    assert status == 200
+    assert told in text
+    assert "PORTILLON:CMD:CODE" in text
+    assert "<svg" in text
+    assert "Commande en code QR" in text
+    assert desk.asked == [("command", "g1", "open", "un fauteuil")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"action": "open", "reason": " "}, "reason"),
+        ({"action": "open", "reason": "r" * 201}, "reason"),
+        ({"action": "admit", "reason": "r"}, "action"),
+        ({"action": "explode", "reason": "r"}, "action"),
+    ],
+)
+async def test_what_is_no_command_is_told_at_its_field(signed_in, desk, sent, field):
+    desk.gates = [replace(desk.gates[0], public_key=b"k" * 32, enrolled_ms=1)]
+    status, text = await signed_in.post("/set-up/venues/v1/gates/g1/commands", sent)
+    assert status == 422
+    assert f'href="#command-g1-{field}"' in text
+    assert desk.asked == []
+
+
 async def test_what_a_revoked_gate_handed_in_is_listed_and_released_by_a_person(signed_in, desk):
     desk.gates = [replace(desk.gates[0], public_key=b"k" * 32, enrolled_ms=1, revoked_ms=1)]
     desk.held = [QuarantineLine("g1", 3, 1, 2)]
@@ -227,6 +263,7 @@ async def test_what_is_not_the_users_is_not_there(signed_in, path):
         "/set-up/venues/v1/gates/g9/confirm",
         "/set-up/venues/v1/gates/g9/revoke",
         "/set-up/venues/v1/gates/g9/release",
+        "/set-up/venues/v1/gates/g9/commands",
     ],
 )
 async def test_nothing_can_be_sent_to_what_is_not_the_users(signed_in, desk, path):
@@ -253,6 +290,7 @@ async def test_an_operator_has_no_set_up(browser, accounts):
         "/set-up/venues/v1/gates/g1/confirm",
         "/set-up/venues/v1/gates/g1/revoke",
         "/set-up/venues/v1/gates/g1/release",
+        "/set-up/venues/v1/gates/g1/commands",
         "/set-up/venues/v1/group-codes",
         "/performances/p1/publish",
         "/performances/p1/state",
