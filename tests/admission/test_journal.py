@@ -95,6 +95,7 @@ def test_the_numbers_of_kinds_and_flags_are_final():
         "CLOCK_STEP": 30,
         "ALARM": 31,
         "FAULT": 32,
+        "COMMAND": 33,
     }
     assert {flag.name: flag.value for flag in Flag} == {
         "STALE": 1,
