@@ -19,6 +19,7 @@ _CLOCKS_WITH_BATTERY: Final = Path("/sys/class/rtc")
 _EPOCH_MARK: Final = Path("/usr/lib/clock-epoch")  # its date is that of the image
 _SOFTWARE_DATE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _TIMEX_BYTES: Final = 512  # the kernel's struct has 208 or fewer
+_QUALITY_NS: Final = 1_000_000_000  # the kernel is asked once a second, not at each scan
 _TIME_ERROR: Final = 5  # adjtimex: the clock is not synchronised
 
 
@@ -33,6 +34,7 @@ class SystemClock:
                 None asks the kernel.
         """
         self._has_battery = _was_set_by_battery() if has_battery is None else has_battery
+        self._is_synchronised, self._asked_ns = False, -_QUALITY_NS
 
     def now(self) -> datetime:
         """Wall-clock time, aware, UTC."""
@@ -48,7 +50,10 @@ class SystemClock:
 
     def wall_quality(self) -> TimeQuality:
         """Tell how the wall clock came by its time."""
-        if _is_synchronised():
+        now_ns = time.monotonic_ns()
+        if now_ns - self._asked_ns >= _QUALITY_NS:
+            self._is_synchronised, self._asked_ns = _is_synchronised(), now_ns
+        if self._is_synchronised:
             return TimeQuality.SYNCED
         return TimeQuality.RTC if self._has_battery else TimeQuality.SAVED
 
