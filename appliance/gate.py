@@ -19,6 +19,7 @@ from admission.scan import Direction, Scan, normalise
 from admission.sync.command_code import is_code, read_code
 from admission.ticket import Checkpoint
 from admission.ticketlist.attributes import NOTHING, Attributes
+from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Deny, Grant, Verdict
 from appliance.announcer import Announcer
 from appliance.commanding import Commanding, Source
@@ -122,7 +123,8 @@ class Gate:
         if self._health.is_locked and payload.direction is Direction.ENTRY:
             return  # the display says why
         begun_ns = self._clock.monotonic_ns()
-        scan = self._scan(payload)
+        instant = self._clock.look()  # one for judging, for conditions and for the record
+        scan = self._scan(payload, instant)
         verdict = judge(
             scan.number,
             checkpoint=checkpoint,
@@ -130,14 +132,14 @@ class Gate:
             now=scan.at,
             holdings=self._holdings,
             history=self._history,
-            conditions=self._health.conditions(scan.at),
+            conditions=self._health.conditions(instant),
         )
         judged_ns = self._clock.monotonic_ns()
         opens = self._opens(scan.direction, verdict)
         last = None if isinstance(verdict, Grant) else self._last_passage(checkpoint, verdict)
         self._going_through = self._holdings.named(payload.data)
         try:
-            took_effect = await self._take_effect(scan, checkpoint, verdict, opens)
+            took_effect = await self._take_effect(scan, checkpoint, verdict, opens, instant)
         except StorageError as exc:
             log.exception("answer not written", extra={"scan": scan.id, "reason": str(exc)})
             self._health.broken(DISK_FAULT)
@@ -154,13 +156,12 @@ class Gate:
         self._log(scan, verdict, judged_ns - begun_ns, begun_ns, payload)
         self._health.changed()
 
-    def _scan(self, payload: Payload) -> Scan:
+    def _scan(self, payload: Payload, now: TrustedInstant) -> Scan:
         try:
             number = normalise(payload.data)
         except PayloadError as exc:
             log.warning("no ticket number", extra={"reason": str(exc)})
             number = ""  # judged, and so answered, as malformed
-        now = self._clock.look()
         return Scan(
             id=self._new_id(),
             number=number,
@@ -178,7 +179,12 @@ class Gate:
         return direction is Direction.EXIT and opens_on_refusal(self._health.exit_policy, verdict)
 
     async def _take_effect(
-        self, scan: Scan, checkpoint: Checkpoint, verdict: Verdict, opens: bool
+        self,
+        scan: Scan,
+        checkpoint: Checkpoint,
+        verdict: Verdict,
+        opens: bool,
+        instant: TrustedInstant,
     ) -> bool:
         """Write the answer down and let it happen; tell whether it did."""
         is_stale = self._holdings.is_stale(verdict.performance or "", scan.at)
@@ -192,6 +198,7 @@ class Gate:
             verdict=verdict,
             list_version=self._holdings.version(verdict.performance or ""),
             flags=flags,
+            instant=instant,
         )
         if opens:
             return await self._lane.release(draft)

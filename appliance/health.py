@@ -5,9 +5,10 @@ Called by the gate before every verdict and by everything that changes it. Does 
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from admission import journal
 from admission.journal import Flag
 from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
 from admission.passage import History
@@ -15,6 +16,7 @@ from admission.rules import ClockPolicy, ExitPolicy, GateConditions
 from admission.scan import Direction
 from admission.sync.assignment import Assignment, checkpoint_of
 from admission.ticket import Checkpoint
+from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Answer
 from appliance.announcer import Announcer
 from appliance.holdings import GateHoldings
@@ -101,20 +103,19 @@ class Health:
         """Codes of what is broken now."""
         return tuple(sorted(self._faults))
 
-    def conditions(self, now: datetime) -> GateConditions:
+    def conditions(self, instant: TrustedInstant) -> GateConditions:
         """Give what the gate adds to the rules at an instant.
 
         A list that is not there, or was not believed, says nothing of anybody's ticket: that is
         `list_untrusted`, never `unknown_ticket`.
         """
-        faults = self._holdings.faults(now)
+        faults = self._holdings.faults(journal.instant(instant.now_ms))
         checkpoint = self.checkpoint
         if checkpoint is not None:
             held = self._holdings.performances
             for name in checkpoint.performances:
                 if name not in held:
                     faults[name] = Answer.LIST_UNTRUSTED
-        instant = self._clock.look()
         if not instant.is_trusted:
             return GateConditions(
                 locked=self._ordered_locked,

@@ -107,8 +107,9 @@ class Recorder:
         verdict: Verdict,
         list_version: int,
         flags: Flag,
+        instant: TrustedInstant,
     ) -> Record:
-        """Make the record of what became of a scan; its moment is the scan's."""
+        """Make the record of what became of a scan; its moment is the scan's, `instant`."""
         ticket = verdict.ticket
         if ticket is not None and ticket.proven:
             flags |= Flag.PROVEN
@@ -118,7 +119,7 @@ class Recorder:
             wall_ms=scan.wall_ms,
             boot_ms=scan.boot_ms,
             boot_id=self._boot_id,
-            flags=int(self.circumstances | flags | _of_clock(self._clock.look())),
+            flags=int(self.circumstances | flags | _of_clock(instant)),
             checkpoint=checkpoint,
             performance=verdict.performance or "",
             identifier=b"" if ticket is None else ticket.identifier,

@@ -158,10 +158,9 @@ async def test_a_battery_clock_that_cannot_be_right_is_not_believed(open_gate, y
 async def test_what_changes_with_time_is_judged_with_the_clocks_own_error(open_gate):
     async with open_gate() as gate:
         await sign(gate, EVENING, way_s=0.4)
-        now = gate.time.now()
-        assert gate.health.conditions(now).clock_uncertainty == timedelta(seconds=0.4)
+        assert gate.health.conditions(gate.time.look()).clock_uncertainty == timedelta(seconds=0.4)
         await gate.later(60 * DAY_S)  # alone: nobody knows it to the second any more
-        assert gate.health.conditions(now).clock_uncertainty == timedelta(minutes=5)
+        assert gate.health.conditions(gate.time.look()).clock_uncertainty == timedelta(minutes=5)
 
 
 # --- steps and signed time ------------------------------------------------------------------------
