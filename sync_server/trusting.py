@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from admission.errors import AdmissionError
-from admission.trust.envelope import ROOT_TYPE, STATUS_TYPE, seal_envelope, signers_of
+from admission.trust.envelope import STATUS_TYPE, seal_envelope, signers_of
 from admission.trust.keys import key_id, public_key
 from admission.trust.root import Role, Root, first_root, next_root, root_digest, signers
 from admission.trust.status import ListLine, ServerStatus, encode_status
@@ -238,12 +238,3 @@ class Trust:
             )
         )
         return self.sign(Role.STATUS, STATUS_TYPE, body)
-
-
-def is_root(raw: bytes) -> bool:
-    """Tell whether bytes are an envelope of a root, signed or not."""
-    try:
-        signers_of(raw, ROOT_TYPE, ())
-    except AdmissionError:
-        return False
-    return True

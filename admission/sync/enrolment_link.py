@@ -73,11 +73,6 @@ def write_link(link: EnrolmentLink) -> str:
     return HEAD + "&".join(fields)
 
 
-def is_link(payload: bytes) -> bool:
-    """Tell whether what a reader yielded wants to be an enrolment link."""
-    return payload.startswith(HEAD.encode())
-
-
 def read_link(text: str) -> EnrolmentLink:
     """Read a link.
 

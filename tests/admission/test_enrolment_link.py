@@ -11,7 +11,6 @@ from admission.errors import RemoteProtocolError
 from admission.sync.enrolment_link import (
     LINK_CHARACTERS_MAX,
     EnrolmentLink,
-    is_link,
     read_link,
     write_link,
 )
@@ -103,12 +102,6 @@ def test_a_complaint_does_not_hold_the_code():
         with pytest.raises(RemoteProtocolError) as caught:
             read_link(text)
         assert "ABCD" not in str(caught.value)
-
-
-def test_a_reader_tells_a_link_from_a_ticket_number():
-    assert is_link(TEXT.encode())
-    assert not is_link(b"portillon:enrolment")
-    assert not is_link(b"4006381333931")
 
 
 @pytest.mark.parametrize(
