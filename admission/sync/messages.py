@@ -35,6 +35,24 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
     boot_id: Annotated[bytes, msgspec.Meta(max_length=16)]
 
 
+class Seal(msgspec.Struct, frozen=True, array_like=True):
+    """A gate's own word on how its journal stood: see `sealed_head`.
+
+    Attributes:
+        gate: id of the gate that writes the journal.
+        journal: its id.
+        sequence: of a record.
+        chain: chain value after it: it stands for every record up to there.
+        signature: by the gate's device key.
+    """
+
+    gate: Text
+    journal: Text
+    sequence: Cursor
+    chain: Chain
+    signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+
+
 class Batch(msgspec.Struct, frozen=True, tag="batch"):
     """Gate to server: the next records of a journal, with proof of what came before.
 
@@ -44,6 +62,7 @@ class Batch(msgspec.Struct, frozen=True, tag="batch"):
         previous_chain: chain value at `first - 1`.
         blobs: in order, without gaps.
         sent: when, by the gate.
+        seal: of the last blob, or of one before it; so that whoever carries it on can prove it.
     """
 
     journal: Text
@@ -51,6 +70,7 @@ class Batch(msgspec.Struct, frozen=True, tag="batch"):
     previous_chain: Chain
     blobs: Annotated[list[Blob], msgspec.Meta(max_length=JOURNAL_BATCH_RECORDS_MAX)]
     sent: Moment
+    seal: Seal | None = None
 
 
 class Malformed(msgspec.Struct, frozen=True, array_like=True):
@@ -75,6 +95,9 @@ class Ack(msgspec.Struct, frozen=True, tag="ack"):
         server_ms: server time, milliseconds since 1970.
         conflict: the batch did not fit what is held; nothing of it was taken as history.
         malformed: records of the batch that could not be read.
+        held: greatest sequence of the batch's own line of history that is held, durably; after a
+            fork that line is another than the one that `head` speaks of. 0 for none.
+        held_chain: chain value there; b"" for none.
     """
 
     journal: Text
@@ -83,6 +106,8 @@ class Ack(msgspec.Struct, frozen=True, tag="ack"):
     server_ms: int
     conflict: bool = False
     malformed: list[Malformed] = []
+    held: Cursor = 0
+    held_chain: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
 
 
 class FeedItem(msgspec.Struct, frozen=True, array_like=True):
@@ -100,6 +125,8 @@ class FeedItem(msgspec.Struct, frozen=True, array_like=True):
         direction: 0 none, 1 entry, 2 exit.
         flags: `journal.Flag` set.
         ticket_class: as in the record.
+        refers_to: sequence of the grant that a passage ended, 0 for none: what a hint of that
+            grant is confirmed by.
     """
 
     number: Sequence
@@ -113,6 +140,7 @@ class FeedItem(msgspec.Struct, frozen=True, array_like=True):
     direction: int
     flags: int
     ticket_class: tuple[str, str, int | None, int | None] | None = None
+    refers_to: int = 0
 
 
 class Feed(msgspec.Struct, frozen=True, tag="feed"):
@@ -123,12 +151,14 @@ class Feed(msgspec.Struct, frozen=True, tag="feed"):
         after: the cursor that they follow.
         items: numbered `after + 1`, `after + 2` …
         head: greatest number the stream has.
+        numbering: names whose numbers these are; those of another server mean other facts.
     """
 
     stream: Text
     after: Cursor
     items: Annotated[list[FeedItem], msgspec.Meta(max_length=FEED_ITEMS_MAX)]
     head: Cursor
+    numbering: Text = ""
 
 
 class Lists(msgspec.Struct, frozen=True, tag="lists"):
@@ -150,9 +180,76 @@ class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
 
     Attributes:
         cursors: greatest feed number applied, by stream.
+        numbering: whose numbers they are; "" for none yet.
     """
 
     cursors: Annotated[dict[Text, Cursor], msgspec.Meta(max_length=1000)]
+    numbering: Text = ""
+
+
+class Hint(msgspec.Struct, frozen=True, tag="hint"):
+    """Either way, ahead of all else, and lossy: a gate has just granted, or takes that back.
+
+    It makes whoever hears it stricter and never milder, and is forgotten unless the journal
+    confirms it (docs/adr, hints).
+
+    Attributes:
+        gate: id of the gate.
+        journal: id of its journal.
+        sequence: of the grant there.
+        checkpoint: where.
+        performance: which.
+        identifier: the ticket.
+        direction: 1 entry, 2 exit.
+        at_ms: moment of the scan by the gate's trusted time, milliseconds since 1970.
+        ticket_class: as in the record.
+        withdrawn: whether nobody went through: the grant used nothing up.
+    """
+
+    gate: Text
+    journal: Text
+    sequence: Sequence
+    checkpoint: Text
+    performance: Text
+    identifier: Annotated[bytes, msgspec.Meta(max_length=64)]
+    direction: int
+    at_ms: int
+    ticket_class: tuple[Text, Text, int | None, int | None] | None = None
+    withdrawn: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True, tag="claim"):
+    """Gate to server, before it opens, where the checkpoint is strict: is this ticket free?
+
+    Attributes:
+        number: of the claim, repeated in the answer.
+        checkpoint: where.
+        performance: which.
+        identifier: the ticket.
+        direction: 1 entry, 2 exit.
+        at_ms: moment of the scan by the gate's trusted time, milliseconds since 1970.
+        ticket_class: as the gate's list has it.
+    """
+
+    number: Sequence
+    checkpoint: Text
+    performance: Text
+    identifier: Annotated[bytes, msgspec.Meta(max_length=64)]
+    direction: int
+    at_ms: int
+    ticket_class: tuple[Text, Text, int | None, int | None] | None = None
+
+
+class Claimed(msgspec.Struct, frozen=True, tag="claimed"):
+    """Server to gate: what became of a claim.
+
+    Attributes:
+        number: of the claim.
+        answer: `granted`, or the code of the refusal.
+    """
+
+    number: Sequence
+    answer: Text
 
 
 class Status(msgspec.Struct, frozen=True, tag="status"):
@@ -266,5 +363,5 @@ class Ordered(msgspec.Struct, frozen=True, tag="ordered"):
     raw: Annotated[bytes, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)]
 
 
-Live = Feed | Lists | Subscribe | Status | Beat | Ordered
+Live = Feed | Lists | Subscribe | Status | Beat | Ordered | Hint | Claim | Claimed
 Message = Batch | Ack | Live | Enrol | Enrolled | Renew | Renewed

@@ -300,7 +300,7 @@ async def test_the_database_of_another_program_is_refused_and_left_as_it_is(file
 async def test_a_database_that_a_newer_program_wrote_is_refused(file: Path):
     async with open_database(file) as connection:
         await connection.execute_fetchall("PRAGMA user_version = 99")
-    with pytest.raises(StorageError, match=r"has schema 99, .*up to 2; install the newer program"):
+    with pytest.raises(StorageError, match=r"has schema 99, .*up to 3; install the newer program"):
         async with open_database(file):
             pass
 

@@ -1,0 +1,60 @@
+"""A gate's signature on the head of its journal, for whoever carries the journal on.
+
+One chain value stands for every record before it. Who holds records 1 to n and the seal of n can
+prove to anybody that the gate wrote just these, without being trusted: a site server, another gate,
+a stick.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from admission.errors import RemoteProtocolError
+from admission.sync.messages import Seal
+from admission.trust.envelope import pre_authentication_encoding
+from admission.trust.keys import verify
+
+_TYPE: Final = "application/vnd.portillon.journal-head.v1"
+
+
+def sealed_text(gate: str, journal: str, sequence: int, chain: bytes) -> bytes:
+    """Give the bytes that a seal's signature covers."""
+    fields = (gate, journal, str(sequence), chain.hex())
+    body = b"".join(len(raw).to_bytes(4) + raw for raw in (text.encode() for text in fields))
+    return pre_authentication_encoding(_TYPE, body)
+
+
+def seal(
+    sign: Callable[[bytes], bytes], gate: str, journal: str, sequence: int, chain: bytes
+) -> Seal:
+    """Seal a journal's head.
+
+    Args:
+        sign: signs with the gate's device key, wherever that is kept.
+        gate: id of the gate.
+        journal: id of its journal.
+        sequence: of the record.
+        chain: chain value after it.
+    """
+    return Seal(gate, journal, sequence, chain, sign(sealed_text(gate, journal, sequence, chain)))
+
+
+def check_seal(sealed: Seal, *, gate: str, journal: str, public_key: bytes) -> None:
+    """Make sure that a gate sealed this.
+
+    Args:
+        sealed: the seal.
+        gate: whose it must be.
+        journal: whose head it must be.
+        public_key: of the gate.
+
+    Raises:
+        RemoteProtocolError: if it speaks of another gate or journal.
+        SignatureError: if the key did not sign it.
+    """
+    if (sealed.gate, sealed.journal) != (gate, journal):
+        raise RemoteProtocolError(
+            f"the seal is of journal {sealed.journal} of gate {sealed.gate},"
+            f" not of {journal} of {gate}"
+        )
+    text = sealed_text(sealed.gate, sealed.journal, sealed.sequence, sealed.chain)
+    verify(public_key, sealed.signature, text)

@@ -1,0 +1,1 @@
+-- Journals that cannot lose a passage: what a gate keeps besides the one it writes.
