@@ -190,8 +190,13 @@ def _is_taken_up(record: Record, stored: StoredTime | None) -> bool:
     """Tell whether a record's time is from before the signed time that may have corrected it."""
     if stored is None:
         return False
-    is_earlier = record.boot_id == stored.boot_id and record.boot_ms <= stored.boot_ms
-    return record.sequence <= stored.sequence or is_earlier
+    if record.sequence <= stored.sequence:
+        return True
+    if record.boot_id != stored.boot_id:
+        return False
+    # the end of a grant has the moment of its scan, whenever it is written
+    ends_earlier = 0 < record.refers_to <= stored.sequence and record.boot_ms == stored.boot_ms
+    return record.boot_ms < stored.boot_ms or ends_earlier
 
 
 def store(state: TrustedTime, boot_id: bytes, boot_ms: int, sequence: int) -> StoredTime:

@@ -80,11 +80,12 @@ class GateInHostileHands(RuleBasedStateMachine):
         self.shown = instant.now_ms
         return instant
 
-    def write(self, instant, boot_ms):
+    def write(self, instant, boot_ms, refers_to=0):
         self.journal.append(
             Record(
-                kind=int(Kind.DENIED),
+                kind=int(Kind.PASSED if refers_to else Kind.DENIED),
                 sequence=len(self.journal) + 1,
+                refers_to=refers_to,
                 wall_ms=self.wall_ms,
                 boot_ms=boot_ms,
                 boot_id=self.boot_id,
@@ -117,7 +118,10 @@ class GateInHostileHands(RuleBasedStateMachine):
 
     @rule()
     def a_grant_waits_for_its_person(self):
-        self.pending = self.look(), self.boot_ms
+        instant = self.look()
+        self.write(instant, self.boot_ms)
+        self.least = max(self.least, instant.now_ms)
+        self.pending = instant, self.boot_ms, len(self.journal)
 
     @rule()
     def the_person_goes_through(self):
@@ -182,3 +186,12 @@ class GateInHostileHands(RuleBasedStateMachine):
 
 TestGateInHostileHands = GateInHostileHands.TestCase
 TestGateInHostileHands.settings = settings(stateful_step_count=40)
+
+
+def test_what_was_written_in_the_millisecond_of_a_signed_time_counts():
+    world = GateInHostileHands()
+    world.first_start(0, TimeQuality.SYNCED)
+    world.the_signing_keys_are_revoked()
+    world.the_clock_is_set_to_about_what_the_gate_shows(1)
+    world.a_ticket_is_shown()
+    world.power_is_cut(0, 0, TimeQuality.SYNCED)
