@@ -4,9 +4,9 @@ Called by `rules`, `reconcile` and both houses' stores. State is never stored he
 always the fold of the known facts (docs/rules.md, Reconciliation).
 """
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
@@ -122,6 +122,11 @@ def fold_key(fact: Fact) -> FoldKey:
     return (fact.at, fact.gate, fact.sequence, canonical(fact))
 
 
+def at_instant(fact: Fact, at: datetime) -> Fact:
+    """Give a fact with another instant: its gate's clock was corrected."""
+    return replace(fact, at=at)
+
+
 def step(direction: Direction) -> int:
     """Give what one crossing does to occupancy: +1 for an entry, -1 for an exit."""
     return 1 if direction is Direction.ENTRY else -1
@@ -192,26 +197,64 @@ class History:
 
     def __init__(self) -> None:
         self._facts: dict[TicketKey, list[TicketFact]] = {}
-        self._identities: set[tuple[str, int]] = set()
+        self._known: dict[tuple[str, int, int], Fact] = {}
         self._occupancy: dict[str, int] = {}
         self._checkpoints: dict[tuple[str | None, bytes], set[str]] = {}
 
     def add(self, fact: Fact) -> bool:
         """Take a fact in; tell whether it was new."""
-        identity = (fact.gate, fact.sequence)
-        if identity in self._identities:
+        identity = (fact.gate, fact.sequence, 0)
+        if identity in self._known:
             return False
-        self._identities.add(identity)
+        self._known[identity] = fact
+        self._count(fact)
+        return True
+
+    def correct(self, fact: Fact, variant: int = 0) -> bool:
+        """Take a fact in, in the place of what was known of it; tell whether anything changed.
+
+        The server knows a gate's clock better than that gate, or its neighbours, did.
+
+        Args:
+            fact: as it is known now.
+            variant: of the contents of a forked journal's record, which; each is a fact.
+        """
+        identity = (fact.gate, fact.sequence, variant)
+        known = self._known.get(identity)
+        if known == fact:
+            return False
+        if known is not None:
+            self._uncount(known)
+        self._known[identity] = fact
+        self._count(fact)
+        return True
+
+    def known(self, gate: str, sequence: int) -> Fact | None:
+        """Give what is known of a fact, or None."""
+        return self._known.get((gate, sequence, 0))
+
+    def _count(self, fact: Fact) -> None:
         if isinstance(fact, FreeCrossing):
             self._shift(fact.checkpoint, step(fact.direction))
-            return True
+            return
         key = key_of(fact)
         facts = self._facts.setdefault(key, [])
         self._checkpoints.setdefault((key.performance, key.identifier), set()).add(key.checkpoint)
         before = self._occupancy_of(facts)
         insort(facts, fact, key=fold_key)
         self._shift(key.checkpoint, self._occupancy_of(facts) - before)
-        return True
+
+    def _uncount(self, fact: Fact) -> None:
+        if isinstance(fact, FreeCrossing):
+            self._shift(fact.checkpoint, -step(fact.direction))
+            return
+        key = key_of(fact)
+        facts = self._facts[key]
+        before = self._occupancy_of(facts)
+        facts.remove(fact)
+        self._shift(key.checkpoint, self._occupancy_of(facts) - before)
+        if not facts:
+            del self._facts[key]
 
     def remove(self, fact: Passage) -> None:
         """Take a pending grant back: nobody went through.
@@ -219,17 +262,10 @@ class History:
         Raises:
             KeyError: if just this fact is not known; nothing is changed then.
         """
-        key = key_of(fact)
-        facts = self._facts.get(key, [])
-        place = bisect_left(facts, fold_key(fact), key=fold_key)
-        if facts[place : place + 1] != [fact]:
+        if self.known(fact.gate, fact.sequence) != fact:
             raise KeyError(f"fact {fact.sequence} of {fact.gate} is not known")
-        self._identities.remove((fact.gate, fact.sequence))
-        before = self._occupancy_of(facts)
-        del facts[place]
-        self._shift(key.checkpoint, self._occupancy_of(facts) - before)
-        if not facts:
-            del self._facts[key]
+        del self._known[fact.gate, fact.sequence, 0]
+        self._uncount(fact)
 
     def use(self, key: TicketKey, performance: Performance | None) -> TicketUse:
         """Fold what is known of a ticket at a checkpoint."""

@@ -6,16 +6,19 @@ a link was lost comes again.
 
 import logging
 from collections.abc import Sequence
+from typing import Final
 
-from admission.passage import History
+from admission.passage import History, at_instant
 from admission.sync.feed_items import fact_of_item
 from admission.sync.gate_side import ApplyFeed, FeedReader, FetchFeed, RestartFeed
-from admission.sync.messages import Feed
+from admission.sync.messages import Feed, FeedItem
 from appliance.errors import LinkError
 from appliance.link_ports import ServerLink
 from appliance.ports import Memory
 
 log = logging.getLogger(__name__)
+
+_OF_ANOTHER_CARD: Final = -1  # and below: variants that no server numbers
 
 
 class FeedKeeper:
@@ -88,14 +91,40 @@ class FeedKeeper:
         return None
 
     async def _apply(self, command: ApplyFeed) -> None:
-        facts = [fact_of_item(item) for item in command.items]
+        for item in command.items:
+            fact_of_item(item)  # a page is taken whole or not at all
         await self._memory.remember_feed(command.stream, command.items)
         self._note(command.stream, command.cursor)
         log.info("facts applied", extra={"stream": command.stream, "cursor": command.cursor})
-        for fact in facts:
-            if fact.gate != self._own:  # our own are in our journal, with our own clock
-                self._history.add(fact)
+        for item in command.items:
+            take_told(self._history, self._own, item)
 
     def _note(self, stream: str, cursor: int) -> None:
         if self._applied is not None:
             self._applied[stream] = cursor
+
+
+def take_told(history: History, own: str, item: FeedItem) -> None:
+    """Take a fact as the server tells it: its times are right by the server's clock.
+
+    What this gate did itself it knows better than the server, but for the time. What the server
+    has of our journal and we have not, a card did that ours was copied from or restored over: it
+    counts besides, so that nobody enters twice.
+
+    Args:
+        history: what the gate judges by.
+        own: id of the gate's own journal.
+        item: as told.
+
+    Raises:
+        RemoteProtocolError: if it states no fact.
+    """
+    fact = fact_of_item(item)
+    if fact.gate != own:
+        history.correct(fact, item.variant)
+        return
+    known = history.known(fact.gate, fact.sequence)
+    if known is not None and at_instant(known, fact.at) == fact:
+        history.correct(fact)
+    elif history.correct(fact, _OF_ANOTHER_CARD - item.variant):
+        log.error("another card wrote our journal on", extra={"sequence": fact.sequence})

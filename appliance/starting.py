@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from admission import journal
 from admission.journal import Flag, Kind, Record
 from admission.passage import History
-from admission.sync.feed_items import fact_of_item
+from appliance.feed_keeper import take_told
 from appliance.ports import Memory
 from appliance.recording import Recorder
 
@@ -54,10 +54,10 @@ async def remember(history: History, own: str, records: Sequence[Record], memory
     Raises:
         StorageError: if the feed cannot be read.
     """
-    facts = [journal.fact_of(own, record) for record in records]
-    for stream in await memory.feed_cursors():
-        items = await memory.feed_items(stream)
-        facts += [fact_of_item(item) for item in items if item.gate != own]
-    for fact in facts:
+    for record in records:
+        fact = journal.fact_of(own, record)
         if fact is not None:
             history.add(fact)
+    for stream in await memory.feed_cursors():
+        for item in await memory.feed_items(stream):
+            take_told(history, own, item)

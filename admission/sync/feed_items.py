@@ -18,7 +18,7 @@ def item_of(number: int, gate: str, record: Record, at: datetime) -> FeedItem:
         record: the record.
         at: its corrected instant.
     """
-    kept = Flag.OVERRIDE | Flag.UNRESOLVED
+    kept = Flag.OVERRIDE | Flag.UNRESOLVED | Flag.PROVEN
     return FeedItem(
         number=number,
         kind=record.kind,

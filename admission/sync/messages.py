@@ -127,6 +127,7 @@ class FeedItem(msgspec.Struct, frozen=True, array_like=True):
         ticket_class: as in the record.
         refers_to: sequence of the grant that a passage ended, 0 for none: what a hint of that
             grant is confirmed by.
+        variant: 0, or the number of another content of the same record: its card was copied.
     """
 
     number: Sequence
@@ -141,6 +142,7 @@ class FeedItem(msgspec.Struct, frozen=True, array_like=True):
     flags: int
     ticket_class: tuple[str, str, int | None, int | None] | None = None
     refers_to: int = 0
+    variant: int = 0
 
 
 class Feed(msgspec.Struct, frozen=True, tag="feed"):

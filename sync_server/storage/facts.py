@@ -28,7 +28,7 @@ from sync_server.storage.tables import anomalies, facts, feed_counters, refusals
 _LOOKED_UP_AT_ONCE: Final = 500  # bound parameters of one query
 _KIND_OF: Final = {Passage: "passage", Reset: "reset", FreeCrossing: "free"}
 _KINDS: Final = {"passage": Kind.PASSED, "reset": Kind.RESET, "free": Kind.FREE}
-_FED_FLAGS: Final = int(Flag.OVERRIDE | Flag.UNRESOLVED)
+_FED_FLAGS: Final = int(Flag.OVERRIDE | Flag.UNRESOLVED | Flag.PROVEN)
 _ALL_FLAGS: Final = 0x7FFF_FFFF  # what the column holds; no flag is above it
 _INTEGER_MAX: Final = (1 << 63) - 1
 _KEY: Final = ("checkpoint_id", "performance_id", "identifier")
@@ -252,6 +252,7 @@ def _item(row: Row[Any]) -> FeedItem:
         direction=code,
         flags=row.flags & _FED_FLAGS,
         ticket_class=None if row.ticket_class is None else tuple(row.ticket_class),
+        variant=row.variant,
     )
 
 

@@ -50,6 +50,40 @@ def test_a_gate_counts_a_pair_of_gate_and_sequence_once_whatever_it_says():
     assert history.facts_of(KEY) == (PASSAGE,)
 
 
+def test_a_corrected_fact_takes_the_place_of_what_was_known_of_it():
+    history = History()
+    south = replace(PASSAGE, gate="south", at=NOON + timedelta(minutes=1), direction=EXIT)
+    history.add(PASSAGE)
+    history.add(south)
+    moved = replace(PASSAGE, at=NOON + timedelta(hours=1))
+    assert history.correct(moved)
+    assert not history.correct(moved)
+    assert history.facts_of(KEY) == (south, moved)
+    assert history.use(KEY, None).is_inside
+    assert history.occupancy("door") == 0
+    assert history.known("north", 1) == moved
+
+
+def test_a_corrected_fact_may_be_of_another_ticket_or_of_none():
+    history = History()
+    history.add(PASSAGE)
+    history.correct(replace(PASSAGE, identifier=b"T2"))
+    assert history.facts_of(KEY) == ()
+    assert history.occupancy("door") == 1
+    history.correct(FreeCrossing("north", 1, NOON, "door", EXIT))
+    assert list(history) == []
+    assert history.occupancy("door") == -1
+    history.correct(PASSAGE)
+    assert history.occupancy("door") == 1
+
+
+def test_a_correction_of_what_is_not_known_is_a_fact():
+    history = History()
+    assert history.correct(PASSAGE)
+    assert history.facts_of(KEY) == (PASSAGE,)
+    assert history.known("north", 2) is None
+
+
 def test_facts_stand_in_fold_order():
     history = History()
     later = replace(PASSAGE, sequence=2, at=NOON + timedelta(minutes=1))
