@@ -8,7 +8,7 @@ from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from admission.scan import Direction
 from admission.ticket import Performance, TicketClass
@@ -186,6 +186,22 @@ def use_of(facts: Iterable[TicketFact], performance: Performance | None) -> Tick
     for fact in facts:
         use.add(fact, performance)
     return use
+
+
+class Known(Protocol):
+    """What is known of the past, as far as a verdict asks: `History`, or it with hints in view."""
+
+    def use(self, key: TicketKey, performance: Performance | None) -> TicketUse:
+        """Fold what is known of a ticket at a checkpoint."""
+        ...
+
+    def remembered_class(self, performance: str, identifier: bytes) -> TicketClass | None:
+        """Give the class of a number that no list holds any more but that has passed, or None."""
+        ...
+
+    def occupancy(self, checkpoint: str) -> int:
+        """Give the people inside a checkpoint; may be negative."""
+        ...
 
 
 class History:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final, assert_never
 
-from admission.passage import History, TicketKey, TicketUse
+from admission.passage import Known, TicketKey, TicketUse
 from admission.scan import Direction, is_well_formed, strip
 from admission.ticket import (
     Checkpoint,
@@ -122,7 +122,7 @@ def judge(
     direction: Direction,
     now: datetime,
     holdings: Holdings,
-    history: History,
+    history: Known,
     conditions: GateConditions = ORDINARY,
 ) -> Verdict:
     """Answer a scan: the first line of docs/rules.md that applies.
@@ -165,7 +165,7 @@ def locate(
     text: str,
     checkpoint: Checkpoint,
     holdings: Holdings,
-    history: History,
+    history: Known,
     direction: Direction = Direction.EXIT,
 ) -> tuple[Performance, Ticket] | None:
     """Find what was presented in the checkpoint's performances, or None.
@@ -187,7 +187,7 @@ def locate(
     return None
 
 
-def hold(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+def hold(text: str, performance: str, holdings: Holdings, history: Known) -> Ticket | None:
     """Give the ticket a performance holds: by its list, else proven, else by a passage."""
     return (
         _listed(text, performance, holdings, history)
@@ -196,7 +196,7 @@ def hold(text: str, performance: str, holdings: Holdings, history: History) -> T
     )
 
 
-def _listed(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+def _listed(text: str, performance: str, holdings: Holdings, history: Known) -> Ticket | None:
     del history
     shown = holdings.present(performance, text)
     if shown is None:
@@ -207,13 +207,13 @@ def _listed(text: str, performance: str, holdings: Holdings, history: History) -
     return replace(ticket, windows=(shown.window,))
 
 
-def _proven(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+def _proven(text: str, performance: str, holdings: Holdings, history: Known) -> Ticket | None:
     del history
     shown = holdings.present(performance, text)
     return None if shown is None else shown.proven
 
 
-def _remembered(text: str, performance: str, holdings: Holdings, history: History) -> Ticket | None:
+def _remembered(text: str, performance: str, holdings: Holdings, history: Known) -> Ticket | None:
     shown = holdings.present(performance, text)
     number = text if shown is None else shown.number
     identifier = holdings.identify(performance, number)
@@ -240,7 +240,7 @@ def _leave_of_inside(
     checkpoint: Checkpoint,
     direction: Direction,
     holdings: Holdings,
-    history: History,
+    history: Known,
 ) -> Grant | None:
     """Line 4, for whichever of the checkpoint's performances the ticket is inside.
 
@@ -274,7 +274,7 @@ def _deny_not_here(
     text: str,
     checkpoint: Checkpoint,
     holdings: Holdings,
-    history: History,
+    history: Known,
     conditions: GateConditions,
 ) -> Deny:
     faults = [conditions.list_faults.get(name) for name in checkpoint.performances]
@@ -354,7 +354,7 @@ def _refusal_by_window(
 
 
 def _refusal_by_capacity(
-    checkpoint: Checkpoint, direction: Direction, history: History
+    checkpoint: Checkpoint, direction: Direction, history: Known
 ) -> Answer | None:
     if direction is Direction.EXIT or checkpoint.capacity is None:
         return None

@@ -31,6 +31,7 @@ def item_of(number: int, gate: str, record: Record, at: datetime) -> FeedItem:
         direction=record.direction,
         flags=record.flags & kept,
         ticket_class=record.ticket_class,
+        refers_to=record.refers_to,
     )
 
 

@@ -214,6 +214,7 @@ def _values(one: StatedFact, number: int) -> dict[str, Any]:
         "ticket_class": None if record.ticket_class is None else list(record.ticket_class),
         "feed_stream": one.stream,
         "feed_number": number,
+        "refers_to": max(0, record.refers_to),
     }
 
 
@@ -253,6 +254,7 @@ def _item(row: Row[Any]) -> FeedItem:
         flags=row.flags & _FED_FLAGS,
         ticket_class=None if row.ticket_class is None else tuple(row.ticket_class),
         variant=row.variant,
+        refers_to=row.refers_to,
     )
 
 

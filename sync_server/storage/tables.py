@@ -410,6 +410,7 @@ facts: Final = Table(
     Column("ticket_class", JSON(none_as_null=True)),
     Column("feed_stream", Text, nullable=False),
     Column("feed_number", BigInteger, nullable=False),
+    Column("refers_to", BigInteger, nullable=False, server_default="0"),  # a passage's grant
     PrimaryKeyConstraint("journal_id", "sequence", "variant"),
     UniqueConstraint("feed_stream", "feed_number"),
     CheckConstraint("kind IN ('passage', 'reset', 'free')", name="kind"),

@@ -106,6 +106,7 @@ def test_the_numbers_of_kinds_and_flags_are_final():
         "NO_SENSOR": 32,
         "EXIT_POLICY": 64,
         "PROVEN": 128,
+        "HINTED": 256,
     }
 
 
