@@ -4,7 +4,7 @@ What lies outside is answered as if it were not there.
 """
 
 from sync_server.account_ports import User
-from sync_server.entities import Checkpoint, Event, Gate, Performance, Venue
+from sync_server.entities import Checkpoint, Event, Gate, Performance, Site, Venue
 from sync_server.errors import NotFoundError
 from sync_server.ports import Transaction
 
@@ -78,3 +78,16 @@ async def find_gate(transaction: Transaction, user: User, gate_id: str) -> Gate:
     if gate is None or owner not in await reach(transaction, user):
         raise NotFoundError("gate")
     return gate
+
+
+async def find_site(transaction: Transaction, user: User, site_id: str) -> Site:
+    """Give a site server in the user's reach.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
+    site = await transaction.sites.site(site_id)
+    if site is None:
+        raise NotFoundError("site")
+    await find_venue(transaction, user, site.venue_id)
+    return site

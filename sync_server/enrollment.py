@@ -17,7 +17,7 @@ from admission.trust.keys import check_string
 from sync_server.account_ports import User
 from sync_server.branches import find_checkpoint, find_gate
 from sync_server.certifying import Certifying
-from sync_server.entities import EnrolmentCode, Gate, GroupCode, Standing
+from sync_server.entities import EnrolmentCode, Gate, GroupCode, SiteCode, Standing
 from sync_server.errors import ConflictError, EnrolmentError, InvalidError, LockedOutError
 from sync_server.ledger import Ledger
 from sync_server.ports import News, Store, Transaction
@@ -111,7 +111,7 @@ class Enrollment:
         code = write_code(self._ledger.random(CODE_BYTES))
         async with self._store.write() as transaction:
             gate = await find_gate(transaction, user, gate_id)
-            await transaction.gates.add_code(EnrolmentCode(_digest(code), gate.id, expires_ms))
+            await transaction.gates.add_code(EnrolmentCode(code_digest(code), gate.id, expires_ms))
             await self._ledger.note(transaction, user.id, "enrolment_code_made", gate.id)
         return NewCode(code, expires_ms)
 
@@ -140,7 +140,7 @@ class Enrollment:
         code = write_code(self._ledger.random(CODE_BYTES))
         async with self._store.write() as transaction:
             checkpoint = await find_checkpoint(transaction, user, checkpoint_id)
-            made = GroupCode(_digest(code), checkpoint.id, direction, uses, expires_ms)
+            made = GroupCode(code_digest(code), checkpoint.id, direction, uses, expires_ms)
             await transaction.gates.add_group_code(made)
             await self._ledger.note(
                 transaction, user.id, "group_code_made", checkpoint.id, uses=uses
@@ -252,9 +252,9 @@ class Enrollment:
         self, transaction: Transaction, request: Enrol, now_ms: int
     ) -> tuple[Gate, bytes]:
         """Make the gate of a good code, and certify it unless it waits."""
-        digest = _digest(request.code)
-        single = _match(digest, await transaction.gates.codes(), now_ms)
-        group = _match(digest, await transaction.gates.group_codes(), now_ms)
+        digest = code_digest(request.code)
+        single = match_code(digest, await transaction.gates.codes(), now_ms)
+        group = match_code(digest, await transaction.gates.group_codes(), now_ms)
         if single is not None and await transaction.gates.spend_code(digest, now_ms):
             gate = await transaction.gates.gate(single.gate_id)
             gate = gate and replace(gate, pending_ms=None)  # the code was made for this very gate
@@ -300,10 +300,10 @@ class Enrollment:
         return gate
 
 
-_Code = TypeVar("_Code", EnrolmentCode, GroupCode)
+_Code = TypeVar("_Code", EnrolmentCode, GroupCode, SiteCode)
 
 
-def _match(digest: bytes, codes: Sequence[_Code], now_ms: int) -> _Code | None:
+def match_code(digest: bytes, codes: Sequence[_Code], now_ms: int) -> _Code | None:
     """Find the code that a digest is of, if it is still good."""
     match = None
     for code in codes:  # all of them: the time tells nothing
@@ -321,6 +321,6 @@ def write_code(secret: bytes) -> str:
     return "-".join("".join(letters[start : start + _GROUP]) for start in groups)
 
 
-def _digest(code: str) -> bytes:
+def code_digest(code: str) -> bytes:
     """Give what stands for a code; what people confuse is read as what was meant."""
     return hashlib.sha256(code.upper().translate(_READ_AS).encode()).digest()

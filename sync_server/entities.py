@@ -207,6 +207,44 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """A site server: a machine at a venue that carries between its gates and this server.
+
+    Attributes:
+        public_key: Ed25519, raw 32 bytes; None until it has joined.
+        pins: SHA-256 of the certificates by which its gates know it, hexadecimal.
+        addresses: under which its gates reach it.
+        last_status: what it last said of itself.
+    """
+
+    id: str
+    venue_id: str
+    name: str
+    public_key: bytes | None = None
+    pins: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    joined_ms: int | None = None
+    revoked_ms: int | None = None
+    last_seen_ms: int | None = None
+    last_status: Mapping[str, JsonValue] | None = None
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether a machine is this site, and may be."""
+        return self.public_key is not None and self.revoked_ms is None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCode:
+    """A one-time code that makes a machine a site server, known by its hash only."""
+
+    code_hash: bytes = field(repr=False)
+    site_id: str
+    expires_ms: int
+    used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EnrolmentCode:
     """A one-time code, known by its hash only."""
 

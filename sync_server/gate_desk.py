@@ -6,7 +6,7 @@ from pathlib import Path
 
 from admission.errors import RemoteProtocolError, SignatureError
 from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Renew, Renewed, Status
-from admission.trust.status import REVOKED_MAX
+from admission.trust.status import PINS_MAX, REVOKED_MAX
 from sync_server.certifying import Certifying
 from sync_server.commanding import Commanding
 from sync_server.enrollment import Enrollment
@@ -93,8 +93,17 @@ class GateDesk:
         if found is not None and found.standing is Standing.REVOKED:
             own_first = [gate, *(one for one in revoked if one != gate)]
             return self._trust.status(nonce, {}, tuple(own_first[:REVOKED_MAX]), self._pins)
-        lines = await self._publishing.lines(gate)
-        return self._trust.status(nonce, lines, tuple(revoked[:REVOKED_MAX]), self._pins)
+        lines, pins = await self._publishing.lines(gate), self._pins
+        if pins and found is not None:
+            pins += await self._site_pins(found.venue_id)
+        return self._trust.status(nonce, lines, tuple(revoked[:REVOKED_MAX]), pins)
+
+    async def _site_pins(self, venue_id: str) -> tuple[str, ...]:
+        """Give the pins of a venue's site servers: its gates find their way there by them."""
+        async with self._store.read() as transaction:
+            sites = await transaction.sites.sites_at([venue_id])
+        pins = [pin for site in sites if site.is_in_force for pin in site.pins]
+        return tuple(dict.fromkeys(pins))[: PINS_MAX - len(self._pins)]
 
     async def renew(self, gate: str, request: Renew) -> Renewed:
         """Certify a gate's keys anew."""
@@ -154,8 +163,8 @@ class GateDesk:
         """Give the signed lock or unlock that still stands for a gate, or None."""
         return await self._commanding.standing(gate)
 
-    async def note_status(self, gate: str, status: Status) -> None:
-        """Remember how a gate is."""
+    async def note_status(self, gate: str, status: Status, via: str = "") -> None:
+        """Remember how a gate is, and the name of the site server that it is behind."""
         said: dict[str, JsonValue] = {
             "mode": status.mode,
             "causes": list(status.causes),
@@ -165,6 +174,7 @@ class GateDesk:
             "faults": list(status.faults),
             "pins": list(status.pins),
             "keys": dict(status.keys),
+            "site": via,
         }
         was = await self._gate(gate)
         async with self._store.write() as transaction:

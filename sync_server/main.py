@@ -21,6 +21,7 @@ from sync_server.account_ports import Role
 from sync_server.accounts import Accounts
 from sync_server.ceremony import draft_first, sign_draft
 from sync_server.certifying import Certifying
+from sync_server.command_ports import Courier
 from sync_server.commanding import Commanding
 from sync_server.config import ServerConfig, Tls
 from sync_server.enrollment import Enrollment, Whereabouts
@@ -38,6 +39,7 @@ from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling, refold_tickets
 from sync_server.reporting import Reporting
+from sync_server.siting import Siting
 from sync_server.sources.file import read_tickets
 from sync_server.stewarding import Stewarding
 from sync_server.storage.accounts import SqlAccounts
@@ -57,6 +59,7 @@ from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.device_api import LiveRoom
 from sync_server.web.public_api import Services
 from sync_server.web.serving import make_application, serve
+from sync_server.web.site_room import SiteRoom
 
 log = logging.getLogger(__name__)
 
@@ -77,24 +80,40 @@ class SystemClock:
 
 
 class Bulletin:
-    """The `News` of `ports`: passes on to the gates' room and to the pages' board."""
+    """The `News` of `ports`: passes on to the rooms of gates and sites, and to the pages' board."""
 
-    def __init__(self, room: LiveRoom) -> None:
+    def __init__(self, room: LiveRoom, sites: SiteRoom) -> None:
         self._room = room
+        self._sites = sites
         self.board: LiveBoard | None = None
 
     def streams_grew(self, streams: Iterable[str]) -> None:
         """Facts were added to these feeds."""
-        self._room.streams_grew(streams)
+        grown = set(streams)
+        self._room.streams_grew(grown)
+        self._sites.streams_grew(grown)
 
     def lists_changed(self) -> None:
         """A list or what a gate is told to do may be another now."""
         self._room.lists_changed()
+        self._sites.lists_changed()
 
     def report_changed(self) -> None:
         """The live report is another now."""
         if self.board is not None:
             self.board.changed()
+
+
+class Messengers:
+    """The `Courier` of `command_ports`: brings commands to gates here and to those behind sites."""
+
+    def __init__(self, room: LiveRoom, sites: SiteRoom) -> None:
+        self._rooms = (room, sites)
+
+    def order(self, gates: Iterable[str], envelope: bytes) -> int:
+        """Send a command to those of some gates that are connected; tell how many; never waits."""
+        wanted = set(gates)
+        return sum(room.order(wanted, envelope) for room in self._rooms)
 
 
 async def init_server(
@@ -239,19 +258,20 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
     if not (config.data / DATABASE).is_file():
         raise ConfigError(f"{config.data}: is no server's folder; run `portillon server init`")
     ledger = Ledger(SystemClock(), os.urandom)
-    room = LiveRoom()
-    news = Bulletin(room)
+    room, sites = LiveRoom(), SiteRoom()
+    news = Bulletin(room, sites)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.data / DATABASE))
         trust = Trust(database, ledger, KeyFolder(config.data / KEYS))
         await trust.open()
-        services = _services(database, config, trust, ledger, news, room)
+        services = _services(database, config, trust, ledger, news, Messengers(room, sites))
         app, news.board = make_application(
             desk=OperatorDesk(database, services),
             gates=_gate_desk(database, services, trust, ledger, news),
             services=services,
             accounts=_accounts(database, ledger),
             room=room,
+            sites=sites,
             nonce=secrets.token_urlsafe(_NONCE_BYTES),
             tls=config.tls is not Tls.OFF,
             proxied=config.tls is Tls.PROXY,
@@ -266,22 +286,24 @@ def _services(
     trust: Trust,
     ledger: Ledger,
     news: Bulletin,
-    room: LiveRoom,
+    courier: Courier,
 ) -> Services:
     reconciling = Reconciling(database, SystemClock())
     pins = read_pins(config.data).all if config.tls is Tls.OWN else ()
     whereabouts = Whereabouts(config.addresses, pins)
+    publishing = Publishing(database, Folder(config.data / LISTS), ledger, news, trust)
     return Services(
         planning=Planning(database, ledger, news),
         enrollment=Enrollment(database, ledger, news, trust, whereabouts),
         importing=Importing(database, read_tickets, refold_tickets, ledger, news),
-        publishing=Publishing(database, Folder(config.data / LISTS), ledger, news, trust),
+        publishing=publishing,
         reconciling=reconciling,
         quarantine=Quarantine(database, ledger, news, reconciling),
         stewarding=Stewarding(database, ledger, news, reconciling),
         reporting=Reporting(database, ledger),
-        commanding=Commanding(database, ledger, trust, room),
+        commanding=Commanding(database, ledger, trust, courier),
         issuing=Issuing(database, ledger, news, _ticket_key(config.data)),
+        siting=Siting(database, ledger, news, trust, publishing, reconciling, pins),
     )
 
 

@@ -28,6 +28,7 @@ from sync_server.journal_ports import Facts, Journals, QuarantineStore
 from sync_server.list_ports import Pieces
 from sync_server.proving_ports import Proving
 from sync_server.report_ports import Reports
+from sync_server.site_ports import Carriage, Sites
 from sync_server.ticket_ports import IncomingTicket, Tickets
 from sync_server.trust_ports import Roots
 
@@ -349,6 +350,16 @@ class Transaction(Protocol):
     @property
     def proving(self) -> Proving:
         """Issuers, rotating codes, blocked numbers."""
+        ...
+
+    @property
+    def sites(self) -> Sites:
+        """Site servers, and the codes they join with."""
+        ...
+
+    @property
+    def carriage(self) -> Carriage:
+        """On a site server: what it carries."""
         ...
 
 

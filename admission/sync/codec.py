@@ -7,15 +7,17 @@ import msgspec
 from admission.errors import RemoteProtocolError
 from admission.limits import MESSAGE_BYTES_MAX
 from admission.sync.messages import Live, Message
+from admission.sync.site_messages import SiteLive, SiteMessage
 
 CONTENT_TYPE: Final = "application/vnd.portillon.v1+msgpack"
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _live_decoder: Final = msgspec.msgpack.Decoder(Live)
-M = TypeVar("M", bound=Message)
+_site_decoder: Final = msgspec.msgpack.Decoder(SiteLive)
+M = TypeVar("M", bound=Message | SiteMessage)
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message | SiteMessage) -> bytes:
     """Write a message."""
     return _encoder.encode(message)
 
@@ -44,6 +46,20 @@ def decode_live(raw: bytes) -> Live:
         message: Live = _live_decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise RemoteProtocolError(f"not a live message: {exc}") from exc
+    return message
+
+
+def decode_site_live(raw: bytes) -> SiteLive:
+    """Read a message of a live connection between a site server and its upstream.
+
+    Raises:
+        RemoteProtocolError: if it is too large, or none.
+    """
+    _bound(raw)
+    try:
+        message: SiteLive = _site_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise RemoteProtocolError(f"not a live message of a site: {exc}") from exc
     return message
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync_server.storage.audit import SqlAudit
+from sync_server.storage.carriage import SqlCarriage
 from sync_server.storage.checkpoints import SqlCheckpoints
 from sync_server.storage.commands import SqlCommands
 from sync_server.storage.facts import SqlFacts
@@ -16,6 +17,7 @@ from sync_server.storage.performances import SqlPerformances
 from sync_server.storage.proving import SqlProving
 from sync_server.storage.quarantine import SqlQuarantine
 from sync_server.storage.reports import SqlReports
+from sync_server.storage.sites import SqlSites
 from sync_server.storage.tickets import SqlTickets
 from sync_server.storage.trust import SqlRoots
 
@@ -100,3 +102,13 @@ class SqlTransaction:
     def proving(self) -> SqlProving:
         """Issuers, rotating codes, blocked numbers."""
         return SqlProving(self._connection)
+
+    @cached_property
+    def sites(self) -> SqlSites:
+        """Site servers, and the codes they join with."""
+        return SqlSites(self._connection)
+
+    @cached_property
+    def carriage(self) -> SqlCarriage:
+        """On a site server: what it carries."""
+        return SqlCarriage(self._connection)

@@ -36,6 +36,7 @@ from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling
 from sync_server.reporting import Reporting
+from sync_server.siting import Siting
 from sync_server.stewarding import Stewarding
 from sync_server.web.json_answers import (
     ApiError,
@@ -69,6 +70,7 @@ class Services:
     reporting: Reporting
     issuing: Issuing
     commanding: Commanding
+    siting: Siting
 
 
 SERVICES: Final = web.AppKey("services", Services)

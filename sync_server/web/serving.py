@@ -14,9 +14,12 @@ from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.back_office.routes import add_back_office
 from sync_server.web.command_api import add_command_api
-from sync_server.web.device_api import DeviceDesk, LiveRoom, add_device_api
+from sync_server.web.device_api import LiveRoom, add_device_api
 from sync_server.web.proving_api import add_proving_api
 from sync_server.web.public_api import Services, add_public_api
+from sync_server.web.site_api import GateDesk, add_site_api
+from sync_server.web.site_room import SiteRoom
+from sync_server.web.site_set_up_api import add_site_set_up_api
 
 _SHUTDOWN_S_MAX: Final = 2.0
 
@@ -24,10 +27,11 @@ _SHUTDOWN_S_MAX: Final = 2.0
 def make_application(
     *,
     desk: BackOfficeDesk,
-    gates: DeviceDesk,
+    gates: GateDesk,
     services: Services,
     accounts: Accounts,
     room: LiveRoom,
+    sites: SiteRoom,
     nonce: str,
     tls: bool,
     proxied: bool,
@@ -40,6 +44,7 @@ def make_application(
         services: serve operators' programs.
         accounts: who may sign in.
         room: the gates' live connections.
+        sites: those of site servers.
         nonce: of this start, for signed requests.
         tls: whether browsers reach the server by HTTPS only.
         proxied: whether they do so through a web server before this one.
@@ -52,7 +57,9 @@ def make_application(
     add_public_api(app, services)
     add_proving_api(app)
     add_command_api(app)
+    add_site_set_up_api(app)
     add_device_api(app, gates, room, nonce)
+    add_site_api(app, services.siting, gates, sites)
     return app, board
 
 

@@ -1,0 +1,92 @@
+"""The live connections of site servers at this process, beside those of gates in `LiveRoom`."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False, slots=True)
+class SiteConnection:
+    """One site's live connection: what is to be done next, and the wake-up for it.
+
+    Attributes:
+        site: its id.
+        behind: ids of the gates that are connected to it now.
+        grown: feeds that have grown.
+        orders: commands that go out next, each with its gate.
+        roster_due: whether roster, lists or roots may be others now.
+        ended: whether the connection is to end.
+        due: set where something is to be done.
+    """
+
+    site: str
+    behind: set[str] = field(default_factory=set)
+    grown: set[str] = field(default_factory=set)
+    orders: deque[tuple[str, bytes]] = field(default_factory=deque)
+    roster_due: bool = True
+    ended: bool = False
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self, streams: set[str]) -> None:
+        """Note that some feeds have grown."""
+        self.grown |= streams
+        self.due.set()
+
+    def order(self, gate: str, envelope: bytes) -> None:
+        """Have a command go out to a gate."""
+        self.orders.append((gate, envelope))
+        self.due.set()
+
+    def look(self) -> None:
+        """Have the site look at roster and lists."""
+        self.roster_due = True
+        self.due.set()
+
+    def end(self) -> None:
+        """End the connection."""
+        self.ended = True
+        self.due.set()
+
+
+class SiteRoom:
+    """The sites that are connected; told what has changed by whoever changed it; never waits."""
+
+    def __init__(self) -> None:
+        """Begin with nobody there."""
+        self._connections: set[SiteConnection] = set()
+
+    def streams_grew(self, streams: Iterable[str]) -> None:
+        """Wake every site."""
+        grown = set(streams)
+        for connection in self._connections:
+            connection.wake(grown)
+
+    def lists_changed(self) -> None:
+        """Have every site look whether its roster or its gates' lists are new."""
+        for connection in self._connections:
+            connection.look()
+
+    def order(self, gates: Iterable[str], envelope: bytes) -> int:
+        """Send a command to those of some gates that are behind a site; tell how many."""
+        reached = set()
+        for connection in self._connections:
+            for gate in sorted(connection.behind & set(gates)):
+                connection.order(gate, envelope)
+                reached.add(gate)
+        return len(reached)
+
+    def close(self) -> None:
+        """End every connection: the server stops."""
+        for connection in self._connections:
+            connection.end()
+
+    @asynccontextmanager
+    async def join(self, connection: SiteConnection) -> AsyncIterator[None]:
+        """Keep a connection in the room while the context lasts."""
+        self._connections.add(connection)
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
