@@ -12,10 +12,23 @@ from admission import journal
 from admission.journal import Kind, Record
 from admission.proof import base45
 from admission.proof.compact import CompactTicket, number_of, write_ticket
-from admission.sync import codec, messages
+from admission.sync import codec, messages, peer_messages
 from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
 from admission.sync.enrolment_link import EnrolmentLink, write_link
+from admission.sync.peer_messages import (
+    Grown,
+    Heads,
+    Hello,
+    JournalHead,
+    Piece,
+    Said,
+    Shout,
+    Stranger,
+    Wanted,
+    Welcome,
+)
 from admission.sync.request_signing import authorization
+from admission.sync.sealed_head import seal
 from admission.ticket import TicketState
 from admission.ticketlist.attributes import Attributes, pack_record
 from admission.ticketlist.issuers import IssuerClassRow, IssuerRow, RotationRow
@@ -26,7 +39,7 @@ from admission.ticketlist.sealed_file import pack_sealed
 from admission.ticketlist.segment import Change, pack_segment
 from admission.trust.certificate import DeviceCertificate, encode_certificate
 from admission.trust.command import Action, Command, encode_command
-from admission.trust.envelope import MANIFEST_TYPE, seal_envelope
+from admission.trust.envelope import CERTIFICATE_TYPE, MANIFEST_TYPE, seal_envelope
 from admission.trust.keys import key_id, public_key, sign
 from admission.trust.root import Role, encode_root, make_root
 from admission.trust.sealing import RECORD_OVERHEAD_BYTES
@@ -274,6 +287,34 @@ def _links() -> dict[str, bytes]:
     return {"full": write_link(full).encode(), "bare": write_link(bare).encode()}
 
 
+def _peer_messages() -> dict[str, bytes]:
+    blob = journal.encode(_record())
+    chain = journal.chain(journal.genesis("j"), blob)
+    sealed = seal(lambda text: sign(KEY, text), "g", "j", 1, chain)
+    batch = messages.Batch(
+        "j", 1, journal.genesis("j"), [blob], messages.Moment(0, 0, b""), seal=sealed
+    )
+    certificate = seal_envelope(CERTIFICATE_TYPE, _certificates()["certificate"], [KEY])
+    head = JournalHead("j", "g", 1, chain)
+    hint = messages.Hint("gate", "j", 1, "c", SHOW, bytes(16), 1, 0, ("", "single", None, 1))
+    made = [
+        (0, Hello(b"certificate", bytes(16))),
+        (0, Welcome(b"certificate", bytes(16), 7, bytes(64))),
+        (0, Said("gate", bytes(16), 1, b"body", bytes(64))),
+        (0, Stranger()),
+        (1, Heads([head], 7678)),
+        (1, Wanted("j", 0)),
+        (1, Piece(batch, certificate)),
+        (2, Shout("gate", b"body", bytes(64))),
+        (3, Grown("j", 1)),
+        (3, hint),
+    ]
+    return {
+        type(message).__name__.lower(): bytes([place]) + peer_messages.encode(message)
+        for place, message in made
+    }
+
+
 def seeds() -> dict[str, dict[str, bytes]]:
     """Give every target's documents by name."""
     manifests = _manifests()
@@ -293,6 +334,7 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "sealed_records": _sealed(),
         "authorization": _authorizations(),
         "protocol": _messages(),
+        "peer": _peer_messages(),
         "record": {"passed": journal.encode(_record())},
         "link": _links(),
     }

@@ -24,8 +24,10 @@ from admission.proof import base45, compact, pretix
 from admission.proof.public_keys import read_public_key
 from admission.proof.rotation import Rotation
 from admission.scan import is_well_formed, mask, normalise, strip
-from admission.sync import codec, enrolment_link, messages, request_signing
+from admission.sync import codec, enrolment_link, messages, peer_messages, request_signing
 from admission.sync.assignment import accept_assignment, encode_assignment
+from admission.sync.peer import check_piece
+from admission.sync.peer_proof import Enrolment
 from admission.ticketlist import manifest as manifests
 from admission.ticketlist.attributes import pack_record, read_record
 from admission.ticketlist.overlay import NO_CHANGES, layered
@@ -53,6 +55,8 @@ NOW: Final = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 CLASSES: Final = 3
 ROTATION: Final = Rotation("{number}-{totp_timestamp_seconds}-{totp_value_0}", 15_000, (6,))
 _BODY_BYTES_MAX: Final = ENVELOPE_BYTES_MAX // 2  # what still fits an envelope, in base 64
+_GENESIS: Final = journal.genesis("j")
+_PEERS: Final = Enrolment(lambda: TRUSTED, lambda: NOW, frozenset)
 _MESSAGES: Final = (
     messages.Batch,
     messages.Ack,
@@ -65,7 +69,12 @@ _MESSAGES: Final = (
 )
 
 
-def attempt(errors: type[Exception], parse: Callable[..., Any], *given: Any, **named: Any) -> Any:
+def attempt(
+    errors: type[Exception] | tuple[type[Exception], ...],
+    parse: Callable[..., Any],
+    *given: Any,
+    **named: Any,
+) -> Any:
     """Give what a parser makes of something; None where it refuses it as it says it does."""
     try:
         return parse(*given, **named)
@@ -310,6 +319,25 @@ def protocol(data: bytes) -> None:
         assert codec.decode(codec.encode(read), kind) == read
 
 
+def peer(data: bytes) -> None:
+    """What comes over the local network: a message, what somebody said in one, or a datagram."""
+    readers = (
+        peer_messages.decode_spoken,
+        peer_messages.decode_told,
+        peer_messages.decode_shout,
+        peer_messages.decode_shouted,
+    )
+    if not data:
+        return
+    reader = readers[data[0] % len(readers)]
+    read = attempt(RemoteProtocolError, reader, data[1:])
+    if read is not None:
+        assert reader(peer_messages.encode(read)) == read
+    if isinstance(read, peer_messages.Piece):
+        wanted = peer_messages.Wanted("j", 0)
+        attempt((RemoteProtocolError, ListError), check_piece, read, wanted, None, _GENESIS, _PEERS)
+
+
 def record(data: bytes) -> None:
     """A journal's record, as a server takes it in."""
     read = attempt(JournalError, journal.decode, data)
@@ -345,6 +373,7 @@ TARGETS: Final[dict[str, Target]] = {
     "sealed_records": sealed_records,
     "authorization": authorization,
     "protocol": protocol,
+    "peer": peer,
     "record": record,
     "link": link,
 }
