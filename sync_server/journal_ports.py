@@ -14,6 +14,7 @@ from admission.reconcile import TicketFold
 from admission.sync.gate_side import Row
 from admission.sync.messages import Feed, Moment
 from admission.sync.server_side import Head
+from sync_server.gate_clock import Bounded, GateClock, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class StatedFact:
         variant: 0, or the number of a fork's other content.
         gate_id: whose journal states it; None is the server's own.
         stream: the feed it goes out on.
+        clock_wrong: whether the gate's clock was found wrong, and the instant set right.
     """
 
     fact: Fact
@@ -50,6 +52,51 @@ class StatedFact:
     variant: int
     gate_id: str | None
     stream: str
+    clock_wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFact:
+    """A fact in the store, and what its record says of its moment.
+
+    Attributes:
+        journal: id of the journal that holds it.
+        sequence: its place there.
+        variant: 0, or the number of a fork's other content.
+        key: the ticket and the checkpoint that it counts for.
+        stream: the feed it went out on.
+        at_us: its instant, microseconds since 1970.
+        wall_ms: as in the record.
+        boot_ms: likewise.
+        boot_id: likewise.
+        trusted_ms: likewise.
+    """
+
+    journal: str
+    sequence: int
+    variant: int
+    key: TicketKey
+    stream: str
+    at_us: int
+    wall_ms: int
+    boot_ms: int
+    boot_id: bytes
+    trusted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A fact whose instant is known otherwise now.
+
+    Attributes:
+        fact: as it is kept.
+        at_us: the right instant, microseconds since 1970.
+        clock_wrong: whether the gate's clock was found wrong.
+    """
+
+    fact: KeptFact
+    at_us: int
+    clock_wrong: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +213,16 @@ class Journals(Protocol):
         """
         ...
 
-    async def origins(self, journal_id: str) -> Mapping[bytes, int]:
-        """Give the server's milliseconds of each measured start of the gate's machine."""
+    async def clock(self, journal_id: str) -> GateClock:
+        """Give what is known of the clocks of a journal's machine."""
         ...
 
-    async def add_origin(
-        self, journal_id: str, boot_id: bytes, origin_ms: int, measured_ms: int
-    ) -> None:
-        """Keep a first measurement."""
+    async def add_measured(self, journal_id: str, boot_id: bytes, measured: Measured) -> None:
+        """Keep a first measurement; what was a bound of that start is one no longer."""
+        ...
+
+    async def add_bounded(self, journal_id: str, boot_id: bytes, bounded: Bounded) -> None:
+        """Keep what bounds a start that never reached the server."""
         ...
 
 
@@ -210,6 +259,18 @@ class Facts(Protocol):
 
     async def add_folds(self, folds: Sequence[KeyFold]) -> None:
         """Add to what is kept of facts without a ticket, each of which folds alone."""
+        ...
+
+    async def boots(self, journal_id: str) -> set[bytes]:
+        """Give the starts of its machine that a journal's facts name."""
+        ...
+
+    async def of_boots(self, journal_id: str, boots: Iterable[bytes]) -> list[KeptFact]:
+        """Give the facts of some starts of a journal's machine."""
+        ...
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Give facts another instant; each goes out again, under a new number of its feed."""
         ...
 
     async def feed(self, stream: str, after: int, items_max: int) -> Feed:

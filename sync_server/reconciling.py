@@ -7,9 +7,8 @@ equals the one from scratch, whatever the order of arrival (docs/rules.md, Recon
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from admission import journal
@@ -19,17 +18,16 @@ from admission.limits import FEED_ITEMS_MAX
 from admission.passage import FreeCrossing, Reset, TicketKey, key_of, step
 from admission.reconcile import TicketFold, fold_ticket
 from admission.sync.gate_side import Row
-from admission.sync.messages import Ack, Batch, Feed, Moment
+from admission.sync.messages import Ack, Batch, Feed
 from admission.sync.server_side import Head, Intake, NewRecord, take_in
 from sync_server.errors import ConflictError
-from sync_server.journal_ports import KeyFold, KnownJournal, StatedFact
+from sync_server.gate_clock import GateClock
+from sync_server.journal_ports import KeyFold, KnownJournal, Move, StatedFact
 from sync_server.ports import Clock, Store, Transaction
 from sync_server.proving import unlisted_tickets, with_all_keys
 
 log = logging.getLogger(__name__)
 
-CLOCK_OFFSET_MS_MAX: Final = 2000  # a gate's clock that is nearer than this is taken as it is
-ORIGIN_MS_MAX: Final = 1 << 48  # a machine that says it started later, or before 1970, says nothing
 SERVER_JOURNAL: Final = "server"  # the server's own: resets by operators
 
 
@@ -89,8 +87,9 @@ class Reconciling:
         last = batch.first + len(batch.blobs) - 1
         chains = await transaction.journals.chains(batch.journal, batch.first - 1, last)
         intake = take_in(batch, known.head, chains)
-        clock = await _measure_clock(transaction, batch.journal, batch.sent, server_ms)
-        streams = await _keep(transaction, known, intake, clock)
+        clock, learnt = await _clock(transaction, known, batch, intake, server_ms)
+        streams = await _set_right(transaction, known.id, clock, learnt) if learnt else frozenset()
+        streams |= await _keep(transaction, known, intake, clock)
         if intake.forked:
             log.error(
                 "journal forked: a gate's card was cloned or restored",
@@ -129,42 +128,12 @@ class Reconciling:
         chain = journal.chain(known.head.chain, blob)
         new = NewRecord(Row(sequence, chain, blob), record)
         intake = Intake(Head(sequence, chain), (new,))
-        return await _keep(transaction, known, intake, GateClock({}))
+        return await _keep(transaction, known, intake, GateClock())
 
     async def feed(self, stream: str, after: int) -> Feed:
         """Give the items of a feed that follow a cursor."""
         async with self._store.read() as transaction:
             return await transaction.facts.feed(stream, after, FEED_ITEMS_MAX)
-
-
-class GateClock:
-    """When a gate's machine started, in the server's time, as far as it was measured."""
-
-    def __init__(self, origins: Mapping[bytes, int]) -> None:
-        self._origins = origins
-
-    def corrected(self, record: Record) -> datetime:
-        """Give a record's instant, corrected by its clock's known offset to the server.
-
-        The offset is the one of the first contact after the machine's start, so that it never
-        changes once facts were told. A clock that is nearly right is taken as it is: the
-        measurement's own error, the time on the way, is of that size. Where the machine never
-        reached the server in that start, the gate's trusted time is the best there is.
-
-        Raises:
-            JournalError: if no calendar date has it.
-        """
-        origin_ms = self._origins.get(record.boot_id)
-        if origin_ms is None:
-            return journal.own_instant(record)
-        own = journal.instant(record.wall_ms)
-        by_server_ms = origin_ms + record.boot_ms
-        if abs(by_server_ms - record.wall_ms) < CLOCK_OFFSET_MS_MAX:
-            return own
-        try:
-            return journal.instant(by_server_ms)
-        except JournalError:
-            return own  # the machine's own count is no moment of this calendar
 
 
 async def absorb(transaction: Transaction, stated: Sequence[StatedFact]) -> None:
@@ -268,7 +237,7 @@ class _Deriving:
         if record is None:
             return
         try:
-            at = self._clock.corrected(record)
+            at, is_wrong = self._clock.corrected(record)
             fact = journal.fact_of(self._known.id, record, at)
         except JournalError:
             return
@@ -281,7 +250,7 @@ class _Deriving:
             if fact in contents:
                 return  # the same fact in other bytes
         stream = await self._stream(record.performance, record.checkpoint)
-        self.stated.append(StatedFact(fact, record, variant, self._known.gate_id, stream))
+        self.stated.append(StatedFact(fact, record, variant, self._known.gate_id, stream, is_wrong))
 
     async def _stream(self, performance_id: str, checkpoint_id: str) -> str:
         """Give the feed of a fact: its performance's, else that of its checkpoint's first."""
@@ -295,15 +264,46 @@ class _Deriving:
         return self._streams[place]
 
 
-async def _measure_clock(
-    transaction: Transaction, journal_id: str, sent: Moment, server_ms: int
-) -> GateClock:
-    origins = dict(await transaction.journals.origins(journal_id))
-    origin_ms = server_ms - sent.boot_ms
-    if sent.boot_id not in origins and 0 <= origin_ms <= ORIGIN_MS_MAX:
-        origins[sent.boot_id] = origin_ms
-        await transaction.journals.add_origin(journal_id, sent.boot_id, origin_ms, server_ms)
-    return GateClock(origins)
+async def _clock(
+    transaction: Transaction, known: KnownJournal, batch: Batch, intake: Intake, server_ms: int
+) -> tuple[GateClock, frozenset[bytes]]:
+    """Take a contact's measure; give the clock, and the starts that are known otherwise by it."""
+    clock = await transaction.journals.clock(known.id)
+    learnt: set[bytes] = set()
+    measured = clock.measure(batch.sent, server_ms)
+    boots = {new.record.boot_id for new in intake.records if new.record is not None}
+    if measured is not None:
+        await transaction.journals.add_measured(known.id, batch.sent.boot_id, measured)
+        learnt.add(batch.sent.boot_id)
+        if not known.forked:  # of two machines with one journal, neither was before the other
+            boots |= await transaction.facts.boots(known.id)
+    for boot_id in sorted(boots - {b""}):
+        bounded = clock.bound(boot_id, batch.sent)
+        if bounded is not None:
+            await transaction.journals.add_bounded(known.id, boot_id, bounded)
+            learnt.add(boot_id)
+    return clock, frozenset(learnt)
+
+
+async def _set_right(
+    transaction: Transaction, journal_id: str, clock: GateClock, boots: frozenset[bytes]
+) -> frozenset[str]:
+    """Move the facts of some starts to where their clock belongs; give the feeds that have grown.
+
+    They came by other hands before the gate itself did, or its clock was not known to be wrong.
+    """
+    moves = []
+    for one in await transaction.facts.of_boots(journal_id, boots):
+        try:
+            at, is_wrong = clock.corrected(one)
+        except JournalError:
+            continue
+        if journal.microseconds(at) != one.at_us:
+            moves.append(Move(one, journal.microseconds(at), is_wrong))
+    if moves:
+        await transaction.facts.move(moves)
+        await fold_again(transaction, list(dict.fromkeys(move.fact.key for move in moves)))
+    return frozenset(move.fact.stream for move in moves)
 
 
 def _is_refusal(record: Record) -> bool:

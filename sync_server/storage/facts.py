@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission import journal
@@ -22,7 +22,8 @@ from admission.passage import (
 from admission.scan import Direction
 from admission.sync.messages import Feed, FeedItem
 from sync_server.entities import instant, microseconds
-from sync_server.journal_ports import KeyFold, StatedFact
+from sync_server.journal_ports import KeptFact, KeyFold, Move, StatedFact
+from sync_server.storage.clock_tables import feed_repeats
 from sync_server.storage.tables import anomalies, facts, feed_counters, refusals, ticket_folds
 
 _LOOKED_UP_AT_ONCE: Final = 500  # bound parameters of one query
@@ -31,6 +32,9 @@ _KINDS: Final = {"passage": Kind.PASSED, "reset": Kind.RESET, "free": Kind.FREE}
 _FED_FLAGS: Final = int(Flag.OVERRIDE | Flag.UNRESOLVED | Flag.PROVEN)
 _ALL_FLAGS: Final = 0x7FFF_FFFF  # what the column holds; no flag is above it
 _INTEGER_MAX: Final = (1 << 63) - 1
+_IS_REPEATED: Final = and_(
+    *(feed_repeats.c[name] == facts.c[name] for name in ("journal_id", "sequence", "variant"))
+)
 _KEY: Final = ("checkpoint_id", "performance_id", "identifier")
 
 
@@ -173,14 +177,59 @@ class SqlFacts:
         if rows:
             await self._connection.execute(insert(anomalies), rows)
 
+    async def boots(self, journal_id: str) -> set[bytes]:
+        """Give the starts of its machine that a journal's facts name."""
+        rows = await self._connection.execute(
+            select(facts.c.boot_id).where(facts.c.journal_id == journal_id).distinct()
+        )
+        return set(rows.scalars())
+
+    async def of_boots(self, journal_id: str, boots: Iterable[bytes]) -> list[KeptFact]:
+        """Give the facts of some starts of a journal's machine."""
+        rows = await self._connection.execute(
+            select(facts).where(
+                facts.c.journal_id == journal_id, facts.c.boot_id.in_(sorted(boots))
+            )
+        )
+        return [_kept(row) for row in rows]
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Give facts another instant; each goes out again, under a new number of its feed."""
+        by_stream: defaultdict[str, list[Move]] = defaultdict(list)
+        for one in moves:
+            by_stream[one.fact.stream].append(one)
+        for stream in sorted(by_stream):
+            some = by_stream[stream]
+            first = await self._take_numbers(stream, len(some))
+            await self._connection.execute(
+                insert(feed_repeats),
+                [
+                    {"stream": stream, "number": first + place} | _identity(one.fact)
+                    for place, one in enumerate(some)
+                ],
+            )
+        for one in moves:
+            is_suspect = int(Flag.CLOCK_SUSPECT) if one.clock_wrong else 0
+            await self._connection.execute(
+                update(facts)
+                .where(*(facts.c[name] == value for name, value in _identity(one.fact).items()))
+                .values(at_us=one.at_us, flags=facts.c.flags.op("|")(is_suspect))
+            )
+
     async def feed(self, stream: str, after: int, items_max: int) -> Feed:
         """Give the items that follow a cursor."""
-        rows = await self._connection.execute(
-            select(facts)
-            .where(facts.c.feed_stream == stream, facts.c.feed_number > after)
-            .order_by(facts.c.feed_number)
-            .limit(items_max)
+        told = select(facts, facts.c.feed_number.label("number")).where(
+            facts.c.feed_stream == stream, facts.c.feed_number > after
         )
+        again = (
+            select(facts, feed_repeats.c.number)
+            .join(facts, _IS_REPEATED)
+            .where(feed_repeats.c.stream == stream, feed_repeats.c.number > after)
+        )
+        rows: list[Row[Any]] = []
+        for query, number in ((told, facts.c.feed_number), (again, feed_repeats.c.number)):
+            rows += await self._connection.execute(query.order_by(number).limit(items_max))
+        rows = sorted(rows, key=lambda row: int(row.number))[:items_max]
         head = await self._connection.scalar(
             select(feed_counters.c.last_number).where(feed_counters.c.stream == stream)
         )
@@ -205,12 +254,13 @@ def _values(one: StatedFact, number: int) -> dict[str, Any]:
         "wall_ms": record.wall_ms,
         "boot_ms": max(-_INTEGER_MAX, min(record.boot_ms, _INTEGER_MAX)),
         "boot_id": record.boot_id,
+        "trusted_ms": record.trusted_ms,
         "checkpoint_id": fact.checkpoint,
         "performance_id": "" if is_free else record.performance,
         "identifier": b"" if is_free else record.identifier,
         "direction": None if isinstance(fact, Reset) else fact.direction.value,
         "answer": record.answer,
-        "flags": record.flags & _ALL_FLAGS,
+        "flags": record.flags & _ALL_FLAGS | (Flag.CLOCK_SUSPECT if one.clock_wrong else 0),
         "ticket_class": None if record.ticket_class is None else list(record.ticket_class),
         "feed_stream": one.stream,
         "feed_number": number,
@@ -242,7 +292,7 @@ def _fact(row: Row[Any]) -> Fact:
 def _item(row: Row[Any]) -> FeedItem:
     code = 0 if row.direction is None else journal.direction_code(Direction(row.direction))
     return FeedItem(
-        number=row.feed_number,
+        number=row.number,
         kind=int(_KINDS[row.kind]),
         gate=row.journal_id,
         sequence=row.sequence,
@@ -256,6 +306,29 @@ def _item(row: Row[Any]) -> FeedItem:
         variant=row.variant,
         refers_to=row.refers_to,
     )
+
+
+def _kept(row: Row[Any]) -> KeptFact:
+    return KeptFact(
+        journal=row.journal_id,
+        sequence=row.sequence,
+        variant=row.variant,
+        key=TicketKey(row.checkpoint_id, row.performance_id or None, row.identifier),
+        stream=row.feed_stream,
+        at_us=row.at_us,
+        wall_ms=row.wall_ms,
+        boot_ms=row.boot_ms,
+        boot_id=row.boot_id,
+        trusted_ms=row.trusted_ms,
+    )
+
+
+def _identity(fact: KeptFact) -> dict[str, Any]:
+    return {
+        "journal_id": fact.journal,
+        "sequence": fact.sequence,
+        "variant": fact.variant,
+    }
 
 
 def _key(one: KeyFold) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """Journals as the gates wrote them, their forks, and their machines' clocks, in the database."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.sync.gate_side import Row
 from admission.sync.server_side import Head
+from sync_server.gate_clock import Bounded, GateClock, Measured
 from sync_server.journal_ports import KnownJournal
+from sync_server.storage.clock_tables import clock_bounds
 from sync_server.storage.tables import clock_origins, journal_forks, journal_records, journals
 
 
@@ -110,24 +113,35 @@ class SqlJournals:
         )
         return variant
 
-    async def origins(self, journal_id: str) -> Mapping[bytes, int]:
-        """Give the server's milliseconds of each measured start of the gate's machine."""
-        rows = await self._connection.execute(
-            select(clock_origins.c.boot_id, clock_origins.c.origin_ms).where(
-                clock_origins.c.journal_id == journal_id
+    async def clock(self, journal_id: str) -> GateClock:
+        """Give what is known of the clocks of a journal's machine."""
+        origins, bounds = clock_origins.c, clock_bounds.c
+        measured = await self._connection.execute(
+            select(origins.boot_id, origins.origin_ms, origins.measured_ms, origins.ahead_ms).where(
+                origins.journal_id == journal_id
             )
         )
-        return {row.boot_id: row.origin_ms for row in rows}
+        bounded = await self._connection.execute(
+            select(bounds.boot_id, bounds.latest_ms, bounds.ahead_ms).where(
+                bounds.journal_id == journal_id
+            )
+        )
+        return GateClock(
+            {boot_id: Measured(*values) for boot_id, *values in measured},
+            {boot_id: Bounded(*values) for boot_id, *values in bounded},
+        )
 
-    async def add_origin(
-        self, journal_id: str, boot_id: bytes, origin_ms: int, measured_ms: int
-    ) -> None:
-        """Keep a first measurement."""
+    async def add_measured(self, journal_id: str, boot_id: bytes, measured: Measured) -> None:
+        """Keep a first measurement; what was a bound of that start is one no longer."""
+        values = {"journal_id": journal_id, "boot_id": boot_id} | asdict(measured)
+        await self._connection.execute(insert(clock_origins).values(values))
         await self._connection.execute(
-            insert(clock_origins).values(
-                journal_id=journal_id,
-                boot_id=boot_id,
-                origin_ms=origin_ms,
-                measured_ms=measured_ms,
+            delete(clock_bounds).where(
+                clock_bounds.c.journal_id == journal_id, clock_bounds.c.boot_id == boot_id
             )
         )
+
+    async def add_bounded(self, journal_id: str, boot_id: bytes, bounded: Bounded) -> None:
+        """Keep what bounds a start that never reached the server."""
+        values = {"journal_id": journal_id, "boot_id": boot_id} | asdict(bounded)
+        await self._connection.execute(insert(clock_bounds).values(values))

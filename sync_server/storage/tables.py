@@ -379,6 +379,7 @@ clock_origins: Final = Table(  # server time of a gate machine's start, as first
     Column("boot_id", LargeBinary, nullable=False),
     Column("origin_ms", BigInteger, nullable=False),
     Column("measured_ms", BigInteger, nullable=False),
+    Column("ahead_ms", BigInteger),  # the gate's wall clock of the server's, at that contact
     PrimaryKeyConstraint("journal_id", "boot_id"),
 )
 
@@ -401,6 +402,7 @@ facts: Final = Table(
     Column("wall_ms", BigInteger, nullable=False),  # as the gate wrote it
     Column("boot_ms", BigInteger, nullable=False),
     Column("boot_id", LargeBinary, nullable=False),
+    Column("trusted_ms", BigInteger, nullable=False, server_default="0"),
     Column("checkpoint_id", Text, nullable=False),
     Column("performance_id", Text, nullable=False),  # '' where the fact names none
     Column("identifier", LargeBinary, nullable=False),  # b'' where the fact names none

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import insert
 
 from admission import journal
-from admission.journal import Flag, Kind, Record
+from admission.journal import Flag, Kind
 from admission.passage import Reset
 from admission.sync.feed_items import fact_of_item
-from admission.sync.gate_side import AckUpTo, Row, Uploader
-from admission.sync.messages import Batch, Moment
+from admission.sync.gate_side import AckUpTo, Uploader
+from admission.sync.messages import Moment
 from admission.sync.server_side import Head
 from admission.ticketlist.identifiers import identify
+from journal_books import BOOT, NOW_MS, Book, record
 from portillon.conformance import (
     instant,
     read_fact,
@@ -36,42 +37,6 @@ from sync_server.reporting import Reporting
 from sync_server.storage.tables import ticket_classes, ticket_states, tickets
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
-BOOT = b"b" * 16
-NOW_MS = 1_780_000_000_000
-
-
-def record(sequence, kind=Kind.PASSED, **changes):
-    values = {
-        "kind": int(kind),
-        "sequence": sequence,
-        "wall_ms": NOW_MS + sequence * 1000,
-        "boot_ms": 5_000_000 + sequence * 1000,
-        "boot_id": BOOT,
-        "checkpoint": "c0",
-        "performance": "p0",
-        "identifier": b"i" * 16,
-        "direction": 1,
-        "ticket_class": ("standard", "single", None, None),
-    }
-    return Record(**values | changes)
-
-
-class Book:
-    """A gate's journal, as the gate would have written it."""
-
-    def __init__(self, name, *records):
-        self.name = name
-        self.rows = []
-        chain = journal.genesis(name)
-        for one in records:
-            blob = one if isinstance(one, bytes) else journal.encode(one)
-            chain = journal.chain(chain, blob)
-            self.rows.append(Row(len(self.rows) + 1, chain, blob))
-
-    def batch(self, first=1, last=None, wall_ms=NOW_MS, boot_ms=5_000_000):
-        before = journal.genesis(self.name) if first == 1 else self.rows[first - 2].chain
-        blobs = [row.blob for row in self.rows[first - 1 : last]]
-        return Batch(self.name, first, before, blobs, Moment(wall_ms, boot_ms, BOOT))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ def upgrade() -> None:
         "facts", sa.Column("refers_to", sa.BigInteger(), server_default="0", nullable=False)
     )
     _site_servers()
+    _clocks()
 
 
 def _site_servers() -> None:
@@ -75,4 +76,38 @@ def _site_servers() -> None:
         sa.Column("cursor", sa.BigInteger(), nullable=False),
         sa.Column("numbering", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("stream", name=op.f("pk_site_cursors")),
+    )
+
+
+def _clocks() -> None:
+    """Make what sets the time of facts right backwards."""
+    op.add_column("clock_origins", sa.Column("ahead_ms", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "facts",
+        sa.Column("trusted_ms", sa.BigInteger(), server_default="0", nullable=False),
+    )
+    op.create_table(
+        "clock_bounds",
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("boot_id", sa.LargeBinary(), nullable=False),
+        sa.Column("latest_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ahead_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_id"], ["journals.id"], name=op.f("fk_clock_bounds_journal_id")
+        ),
+        sa.PrimaryKeyConstraint("journal_id", "boot_id", name=op.f("pk_clock_bounds")),
+    )
+    op.create_table(
+        "feed_repeats",
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("variant", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_id", "sequence", "variant"],
+            ["facts.journal_id", "facts.sequence", "facts.variant"],
+            name=op.f("fk_feed_repeats_journal_id_sequence_variant"),
+        ),
+        sa.PrimaryKeyConstraint("stream", "number", name=op.f("pk_feed_repeats")),
     )
