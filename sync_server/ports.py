@@ -28,7 +28,7 @@ from sync_server.journal_ports import Facts, Journals, QuarantineStore
 from sync_server.list_ports import Pieces
 from sync_server.proving_ports import Proving
 from sync_server.report_ports import Reports
-from sync_server.site_ports import Carriage, Sites
+from sync_server.site_ports import Freight, Sites
 from sync_server.ticket_ports import IncomingTicket, Tickets
 from sync_server.trust_ports import Roots
 
@@ -358,7 +358,7 @@ class Transaction(Protocol):
         ...
 
     @property
-    def carriage(self) -> Carriage:
+    def freight(self) -> Freight:
         """On a site server: what it carries."""
         ...
 

@@ -1,4 +1,4 @@
-"""What site servers need of storage: at the central server `Sites`, on a site `Carriage`."""
+"""What site servers need of storage: at the central server `Sites`, on a site `Freight`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ class Load:
     taken_ms: int
 
 
-class Carriage(Protocol):
+class Freight(Protocol):
     """What a site keeps of what it carries, in both directions."""
 
     async def keep(self, kind: str, name: str, document: Document) -> None:

@@ -5,7 +5,7 @@ from functools import cached_property
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync_server.storage.audit import SqlAudit
-from sync_server.storage.carriage import SqlCarriage
+from sync_server.storage.freight import SqlFreight
 from sync_server.storage.checkpoints import SqlCheckpoints
 from sync_server.storage.commands import SqlCommands
 from sync_server.storage.facts import SqlFacts
@@ -109,6 +109,6 @@ class SqlTransaction:
         return SqlSites(self._connection)
 
     @cached_property
-    def carriage(self) -> SqlCarriage:
+    def freight(self) -> SqlFreight:
         """On a site server: what it carries."""
-        return SqlCarriage(self._connection)
+        return SqlFreight(self._connection)

@@ -9,8 +9,8 @@ from sync_server.site_ports import Document, Load
 from sync_server.storage.site_tables import site_batches, site_cursors, site_documents
 
 
-class SqlCarriage:
-    """The `Carriage` of `site_ports`."""
+class SqlFreight:
+    """The `Freight` of `site_ports`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
