@@ -7,7 +7,7 @@ equals the one from scratch, whatever the order of arrival (docs/rules.md, Recon
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,15 +49,17 @@ class Taken:
 class Reconciling:
     """Takes journals in and keeps the folds."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, absorbing: "Absorbing | None" = None) -> None:
         """Take the database and the clock.
 
         Args:
             store: the database.
             clock: the server's; gates' offsets are measured against it.
+            absorbing: what becomes of facts, if it is not `absorb`: a site server folds nothing.
         """
         self._store = store
         self._clock = clock
+        self._absorbing = absorbing or absorb
 
     async def take(self, gate_id: str, batch: Batch) -> Taken:
         """Take a batch in; durable when this returns.
@@ -89,7 +91,7 @@ class Reconciling:
         intake = take_in(batch, known.head, chains)
         clock, learnt = await _clock(transaction, known, batch, intake, server_ms)
         streams = await _set_right(transaction, known.id, clock, learnt) if learnt else frozenset()
-        streams |= await _keep(transaction, known, intake, clock)
+        streams |= await _keep(transaction, known, intake, clock, self._absorbing)
         if intake.forked:
             log.error(
                 "journal forked: a gate's card was cloned or restored",
@@ -128,7 +130,7 @@ class Reconciling:
         chain = journal.chain(known.head.chain, blob)
         new = NewRecord(Row(sequence, chain, blob), record)
         intake = Intake(Head(sequence, chain), (new,))
-        return await _keep(transaction, known, intake, GateClock())
+        return await _keep(transaction, known, intake, GateClock(), self._absorbing)
 
     async def feed(self, stream: str, after: int) -> Feed:
         """Give the items of a feed that follow a cursor."""
@@ -136,8 +138,11 @@ class Reconciling:
             return await transaction.facts.feed(stream, after, FEED_ITEMS_MAX)
 
 
-async def absorb(transaction: Transaction, stated: Sequence[StatedFact]) -> None:
-    """Keep facts that are not kept yet, and fold again what they touch."""
+Absorbing = Callable[[Transaction, Sequence[StatedFact]], Awaitable[frozenset[str]]]
+
+
+async def absorb(transaction: Transaction, stated: Sequence[StatedFact]) -> frozenset[str]:
+    """Keep facts that are not kept yet, and fold again what they touch; give feeds that grew."""
     await transaction.facts.add_facts(stated)
     keys: dict[TicketKey, None] = {}
     alone = []
@@ -149,6 +154,7 @@ async def absorb(transaction: Transaction, stated: Sequence[StatedFact]) -> None
             alone.append(_fold_alone(one))
     await transaction.facts.add_folds(alone)
     await fold_again(transaction, list(keys))
+    return frozenset(one.stream for one in stated)
 
 
 async def refold_tickets(
@@ -202,7 +208,11 @@ async def _journal(transaction: Transaction, gate_id: str | None, journal_id: st
 
 
 async def _keep(
-    transaction: Transaction, known: KnownJournal, intake: Intake, clock: GateClock
+    transaction: Transaction,
+    known: KnownJournal,
+    intake: Intake,
+    clock: GateClock,
+    absorbing: Absorbing,
 ) -> frozenset[str]:
     deriving = _Deriving(transaction, known, clock)
     if intake.records:
@@ -217,8 +227,7 @@ async def _keep(
                 await deriving.add(_read(row), variants[row.sequence])
     if known.gate_id is not None:
         await transaction.facts.add_refusals(known.id, known.gate_id, deriving.refused)
-    await absorb(transaction, deriving.stated)
-    return frozenset(one.stream for one in deriving.stated)
+    return await absorbing(transaction, deriving.stated)
 
 
 class _Deriving:

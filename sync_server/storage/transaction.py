@@ -5,10 +5,10 @@ from functools import cached_property
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync_server.storage.audit import SqlAudit
-from sync_server.storage.freight import SqlFreight
 from sync_server.storage.checkpoints import SqlCheckpoints
 from sync_server.storage.commands import SqlCommands
 from sync_server.storage.facts import SqlFacts
+from sync_server.storage.freight import SqlFreight
 from sync_server.storage.gates import SqlGates
 from sync_server.storage.journals import SqlJournals
 from sync_server.storage.list_pieces import SqlPieces
