@@ -10,11 +10,17 @@ from typing import Final
 
 from admission.passage import History, at_instant
 from admission.sync.feed_items import fact_of_item
-from admission.sync.gate_side import ApplyFeed, FeedReader, FetchFeed, RestartFeed
+from admission.sync.gate_side import (
+    ApplyFeed,
+    ChangeNumbering,
+    FeedReader,
+    FetchFeed,
+    RestartFeed,
+)
 from admission.sync.messages import Feed, FeedItem
 from appliance.errors import LinkError
 from appliance.link_ports import ServerLink
-from appliance.ports import Memory
+from appliance.ports import FeedCursors, Memory
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +41,18 @@ class FeedKeeper:
         self._memory = memory
         self._history = history
         self._own = own_journal
-        self._applied: dict[str, int] | None = None  # cursors of what is on the disk
+        self._applied: FeedCursors | None = None  # of what is on the disk
         self._reader = FeedReader({})
 
     @property
     def cursors(self) -> dict[str, int]:
         """Where each stream stands that is followed."""
         return self._reader.cursors
+
+    @property
+    def numbering(self) -> str:
+        """Whose numbers the cursors are."""
+        return self._reader.numbering
 
     async def start_anew(self) -> None:
         """Go back to what is on the disk, before each contact with the server.
@@ -51,7 +62,8 @@ class FeedKeeper:
         """
         if self._applied is None:
             self._applied = await self._memory.feed_cursors()
-        self._reader = FeedReader(self._applied)
+        of = self._applied
+        self._reader = FeedReader(of.by_numbering.get(of.last, {}), of.last, of.by_numbering)
 
     def follow(self, streams: Sequence[str]) -> bool:
         """Follow these streams and no others; tell whether they are others than before."""
@@ -82,9 +94,14 @@ class FeedKeeper:
             match command:
                 case ApplyFeed():
                     await self._apply(command)
-                case RestartFeed(stream):
+                case ChangeNumbering(numbering):
+                    log.warning("feeds are numbered by another server now")
+                    await self._memory.remember_numbering(numbering)
+                    if self._applied is not None:
+                        self._applied.last = numbering
+                case RestartFeed(stream, numbering):
                     log.warning("the server numbers a feed anew", extra={"stream": stream})
-                    self._memory.renumber_feed(stream)
+                    self._memory.renumber_feed(stream, numbering)
                     self._note(stream, 0)
                 case FetchFeed():
                     return command
@@ -93,7 +110,7 @@ class FeedKeeper:
     async def _apply(self, command: ApplyFeed) -> None:
         for item in command.items:
             fact_of_item(item)  # a page is taken whole or not at all
-        await self._memory.remember_feed(command.stream, command.items)
+        await self._memory.remember_feed(command.stream, command.items, self._reader.numbering)
         self._note(command.stream, command.cursor)
         log.info("facts applied", extra={"stream": command.stream, "cursor": command.cursor})
         for item in command.items:
@@ -101,7 +118,8 @@ class FeedKeeper:
 
     def _note(self, stream: str, cursor: int) -> None:
         if self._applied is not None:
-            self._applied[stream] = cursor
+            mine = self._applied.by_numbering.setdefault(self._reader.numbering, {})
+            mine[stream] = cursor
 
 
 def take_told(history: History, own: str, item: FeedItem) -> None:

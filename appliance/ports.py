@@ -341,6 +341,24 @@ class ListFiles(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class FeedCursors:
+    """Greatest feed numbers applied.
+
+    Attributes:
+        last: the numbering of the server that was heard last, "" before any.
+        by_numbering: greatest number applied, by numbering and stream.
+    """
+
+    last: str = ""
+    by_numbering: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def streams(self) -> list[str]:
+        """Every stream that brought something."""
+        return sorted({stream for some in self.by_numbering.values() for stream in some})
+
+
 class Memory(Protocol):
     """What else the gate remembers over a restart. Implemented in `storage`."""
 
@@ -390,14 +408,26 @@ class Memory(Protocol):
         """Give all items of a stream that were applied."""
         ...
 
-    async def feed_cursors(self) -> dict[str, int]:
-        """Give the greatest number applied, by stream."""
+    async def feed_cursors(self) -> FeedCursors:
+        """Give the greatest number applied, by numbering and stream."""
         ...
 
-    async def remember_feed(self, stream: str, items: Sequence[FeedItem]) -> None:
-        """Remember items, in one commit; ones that are known are left as they are."""
+    async def remember_feed(
+        self, stream: str, items: Sequence[FeedItem], numbering: str = ""
+    ) -> None:
+        """Remember items, in one commit; ones that are known are left as they are.
+
+        Args:
+            stream: which feed.
+            items: as the server numbered them.
+            numbering: whose numbers they are; what another's brought is kept beside them.
+        """
         ...
 
-    def renumber_feed(self, stream: str) -> None:
+    async def remember_numbering(self, numbering: str) -> None:
+        """Remember whose numbers were heard last."""
+        ...
+
+    def renumber_feed(self, stream: str, numbering: str = "") -> None:
         """Take the next items of a stream as numbered anew; what it brought before is kept."""
         ...

@@ -58,6 +58,6 @@ async def remember(history: History, own: str, records: Sequence[Record], memory
         fact = journal.fact_of(own, record)
         if fact is not None:
             history.add(fact)
-    for stream in await memory.feed_cursors():
+    for stream in (await memory.feed_cursors()).streams:
         for item in await memory.feed_items(stream):
             take_told(history, own, item)

@@ -122,7 +122,7 @@ class Uplink:
         self._follow()
         await self._upload_once()
         async with self._link.live() as connection:
-            await connection.send(Subscribe(self._feeds.cursors))
+            await connection.send(Subscribe(self._feeds.cursors, self._feeds.numbering))
             await _run_until_one_fails(
                 self._receive(connection),
                 self._keep_lists(connection, is_complete),
@@ -192,7 +192,7 @@ class Uplink:
             self._changed()
             self._status_due.set()
             if self._follow():
-                await connection.send(Subscribe(self._feeds.cursors))
+                await connection.send(Subscribe(self._feeds.cursors, self._feeds.numbering))
 
     async def _upload(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""`portillon server init|run|add-user|renew-tls`: sets a sync server up and runs it."""
+"""`portillon server init|run|add-user|renumber|renew-tls`: sets a sync server up and runs it."""
 
 import argparse
 import asyncio
@@ -11,7 +11,14 @@ from portillon import log_lines
 from sync_server.account_ports import Role
 from sync_server.config import ServerConfig, Tls, check, load_config
 from sync_server.errors import ServerError
-from sync_server.main import add_user, init_server, renew_tls, run_server, switch_tls
+from sync_server.main import (
+    add_user,
+    init_server,
+    renew_tls,
+    renumber_feeds,
+    run_server,
+    switch_tls,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_parser.add_argument(
         "--tls", choices=[mode.value for mode in Tls], help="who protects what travels"
     )
-    for sub in (init_parser, run_parser, user_parser, tls_parser):
+    renumber_parser = actions.add_parser(
+        "renumber", help="after a backup was put back: have gates read all feeds anew"
+    )
+    for sub in (init_parser, run_parser, user_parser, tls_parser, renumber_parser):
         sub.add_argument("--config", type=Path, help="TOML file; without one, defaults")
         sub.add_argument("--data", type=Path, help="folder of database, keys and lists")
         sub.add_argument("--log", choices=("text", "json"), default="text")
@@ -53,6 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
             _tell(config, arguments.login, made)
         elif arguments.action == "renew-tls":
             _renew_tls(config, arguments.switch, arguments.leave_behind)
+        elif arguments.action == "renumber":
+            asyncio.run(renumber_feeds(config.data))
+            print("The feeds' numbers have a new name: every gate reads its feeds from the start.")
         elif arguments.action == "add-user":
             role = Role(arguments.role)
             password = asyncio.run(add_user(config.data, arguments.login, role))

@@ -149,6 +149,10 @@ class GateDesk:
             raise NotFoundError("feed")
         return await self._reconciling.feed(stream, after)
 
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        return await self._reconciling.numbering()
+
     async def streams(self, gate: str) -> frozenset[str]:
         """Give the streams that a gate may follow."""
         await self._require_in_force(gate)

@@ -276,3 +276,11 @@ class Facts(Protocol):
     async def feed(self, stream: str, after: int, items_max: int) -> Feed:
         """Give the items that follow a cursor."""
         ...
+
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        ...
+
+    async def renumber(self, name: str) -> None:
+        """Give the feeds' numbers another name, so that gates take them for new ones."""
+        ...

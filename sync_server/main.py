@@ -37,7 +37,7 @@ from sync_server.password_hashing import Argon2id
 from sync_server.planning import Planning
 from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
-from sync_server.reconciling import Reconciling, refold_tickets
+from sync_server.reconciling import Reconciling, fresh_numbering, refold_tickets
 from sync_server.reporting import Reporting
 from sync_server.siting import Siting
 from sync_server.sources.file import read_tickets
@@ -161,14 +161,25 @@ async def add_user(data: Path, login: str, role: Role) -> str:
         InvalidError: if the login cannot be one.
         StorageError: if the database cannot be used.
     """
-    if not await asyncio.to_thread((data / DATABASE).is_file):
-        raise ConfigError(f"{data}: is no server's folder; run `portillon server init`")
+    _require_server(data)
     ledger = Ledger(SystemClock(), os.urandom)
     async with open_database(data / DATABASE) as database:
         root = await _ensure_root(database, ledger)
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
         await _accounts(database, ledger).add_user(root, login, password, role, login, "fr")
         return password
+
+
+async def renumber_feeds(data: Path) -> None:
+    """Give the feeds' numbers another name: what follows a backup is no gate's old numbers.
+
+    Raises:
+        ConfigError: if the folder was not set up.
+        StorageError: if the database cannot be used.
+    """
+    _require_server(data)
+    async with open_database(data / DATABASE) as database, database.write() as transaction:
+        await transaction.facts.renumber(fresh_numbering(os.urandom))
 
 
 async def renew_tls(data: Path, names: Sequence[str]) -> Pins:
@@ -225,6 +236,11 @@ async def _ensure_trust(database: Database, ledger: Ledger, keys: KeyFolder) -> 
     await trust.install(sign_draft(draft, secrets_by_role[own], public[own], None), None)
 
 
+def _require_server(data: Path) -> None:
+    if not (data / DATABASE).is_file():
+        raise ConfigError(f"{data}: is no server's folder; run `portillon server init`")
+
+
 def _make_folder(data: Path) -> None:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -255,8 +271,7 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
         ConfigError: if the folder was not set up, or the address is taken.
         StorageError: if the database cannot be used.
     """
-    if not (config.data / DATABASE).is_file():
-        raise ConfigError(f"{config.data}: is no server's folder; run `portillon server init`")
+    _require_server(config.data)
     ledger = Ledger(SystemClock(), os.urandom)
     room, sites = LiveRoom(), SiteRoom()
     news = Bulletin(room, sites)

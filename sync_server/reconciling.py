@@ -28,7 +28,17 @@ from sync_server.proving import unlisted_tickets, with_all_keys
 
 log = logging.getLogger(__name__)
 
+_NUMBERING_BYTES: Final = 16
 SERVER_JOURNAL: Final = "server"  # the server's own: resets by operators
+
+
+def fresh_numbering(random: Callable[[int], bytes]) -> str:
+    """Make a name for feeds' numbers that no server had before.
+
+    Args:
+        random: gives so many random bytes.
+    """
+    return random(_NUMBERING_BYTES).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,11 @@ class Reconciling:
         """Give the items of a feed that follow a cursor."""
         async with self._store.read() as transaction:
             return await transaction.facts.feed(stream, after, FEED_ITEMS_MAX)
+
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        async with self._store.read() as transaction:
+            return await transaction.facts.numbering()
 
 
 Absorbing = Callable[[Transaction, Sequence[StatedFact]], Awaitable[frozenset[str]]]

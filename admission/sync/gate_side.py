@@ -4,7 +4,7 @@
 the others' facts without a gap. The uplink does what they return.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -184,52 +184,93 @@ class RestartFeed:
 
     Attributes:
         stream: which feed; its cursor is 0 again.
+        numbering: whose numbers they are.
     """
 
     stream: str
+    numbering: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeNumbering:
+    """Another server answers, or one under another numbering: its numbers have their own cursors.
+
+    Attributes:
+        numbering: whose numbers count from here on.
+    """
+
+    numbering: str
+
+
+FeedCommand = ApplyFeed | FetchFeed | RestartFeed | ChangeNumbering
 
 
 class FeedReader:
-    """Follows the feeds of some performances; each number is applied exactly once, in order."""
+    """Follows the feeds of some performances; each number is applied exactly once, in order.
 
-    def __init__(self, cursors: dict[str, int]) -> None:
-        """Start from the cursors that were stored.
+    A cursor belongs to a numbering. Servers number for themselves: what one calls its seventh
+    item is another fact elsewhere, so each numbering that was met has cursors of its own.
+    """
+
+    def __init__(
+        self,
+        cursors: Mapping[str, int],
+        numbering: str = "",
+        elsewhere: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> None:
+        """Start from the cursors that were stored; their streams are followed.
 
         Args:
             cursors: greatest number applied, by stream; 0 for none yet.
+            numbering: whose numbers they are; that of the server that was heard last.
+            elsewhere: cursors under other numberings.
         """
-        self._cursors = dict(cursors)
+        self._known = {name: dict(some) for name, some in (elsewhere or {}).items()}
+        self._known[numbering] = dict(cursors)
+        self._numbering = numbering
+        self._streams = list(cursors)
+
+    @property
+    def numbering(self) -> str:
+        """Whose numbers the cursors are; "" for those of a server that does not say."""
+        return self._numbering
 
     @property
     def cursors(self) -> dict[str, int]:
-        """Where each stream stands."""
-        return dict(self._cursors)
+        """Where each stream stands that is followed."""
+        known = self._known[self._numbering]
+        return {stream: known.get(stream, 0) for stream in self._streams}
 
     def follow(self, streams: Sequence[str]) -> None:
         """Follow these streams, and no others; known ones keep their cursor."""
-        self._cursors = {stream: self._cursors.get(stream, 0) for stream in streams}
+        self._streams = list(dict.fromkeys(streams))
 
-    def receive(self, feed: Feed) -> list[ApplyFeed | FetchFeed | RestartFeed]:
+    def receive(self, feed: Feed) -> list[FeedCommand]:
         """Take items in; give what to do, in order.
 
         Raises:
             RemoteProtocolError: if the items are not numbered without gaps.
         """
-        cursor = self._cursors.get(feed.stream)
-        if cursor is None:
+        if feed.stream not in self._streams:
             return []
         numbers = [item.number for item in feed.items]
         if numbers != list(range(feed.after + 1, feed.after + 1 + len(numbers))):
             raise RemoteProtocolError(f"feed {feed.stream}: items after {feed.after} have a gap")
-        if feed.head < feed.after and cursor:  # no answer to our cursor but that it is too high
-            self._cursors[feed.stream] = 0
-            return [RestartFeed(feed.stream), FetchFeed(feed.stream, 0)]
+        commands: list[FeedCommand] = []
+        if feed.numbering != self._numbering:
+            self._numbering = feed.numbering
+            commands.append(ChangeNumbering(feed.numbering))
+        cursors = self._known.setdefault(self._numbering, {})
+        cursor = cursors.get(feed.stream, 0)
+        if feed.head < feed.after and feed.head < cursor:  # our numbers are of another history
+            cursors[feed.stream] = 0
+            restart = RestartFeed(feed.stream, self._numbering)
+            return [*commands, restart, FetchFeed(feed.stream, 0)]
         if feed.after > cursor:
-            return [FetchFeed(feed.stream, cursor)]
+            return [*commands, FetchFeed(feed.stream, cursor)]
         new = tuple(item for item in feed.items if item.number > cursor)
-        commands: list[ApplyFeed | FetchFeed | RestartFeed] = []
         if new:
-            cursor = self._cursors[feed.stream] = new[-1].number
+            cursor = cursors[feed.stream] = new[-1].number
             commands.append(ApplyFeed(feed.stream, new, cursor))
         if feed.head > cursor:
             commands.append(FetchFeed(feed.stream, cursor))

@@ -172,9 +172,11 @@ class LiveSide:
 
     Attributes:
         allowed: streams that this gate may follow.
+        numbering: whose feed numbers are served; a gate that knows others begins at 0.
     """
 
     allowed: frozenset[str]
+    numbering: str = ""
     _cursors: dict[str, int] = field(default_factory=dict)
     _reading: set[str] = field(default_factory=set)
     _woken: set[str] = field(default_factory=set)
@@ -194,8 +196,9 @@ class LiveSide:
         match message:
             case Subscribe():
                 self._subscribed = True
+                is_ours = message.numbering == self.numbering
                 self._cursors = {
-                    stream: cursor
+                    stream: cursor if is_ours else 0
                     for stream, cursor in message.cursors.items()
                     if stream in self.allowed
                 }
@@ -224,6 +227,7 @@ class LiveSide:
         stands higher than the stream (the server came from a backup) is told so.
         """
         self._reading.discard(feed.stream)
+        self.numbering = feed.numbering
         cursor = self._cursors.get(feed.stream)
         if cursor != feed.after:
             is_news = cursor is not None and feed.head > cursor

@@ -28,7 +28,7 @@ class ImaginedConnection:
 
     def __init__(self, server: ImaginedServer, link: "ImaginedLink", gate: str) -> None:
         self.gate = gate
-        self.side = LiveSide(frozenset(server.lists))
+        self.side = LiveSide(frozenset(server.lists), server.numbering)
         self._server = server
         self._link = link
         self._arrived: deque[Live] = deque()

@@ -63,6 +63,7 @@ class ImaginedServer:
         assignments: envelope by gate.
         statuses: the last of each gate.
         connections: those that stand.
+        numbering: names the feeds' numbers; those of another server mean other facts.
     """
 
     def __init__(self, clock: Clock, office: BoxOffice | None = None) -> None:
@@ -74,6 +75,7 @@ class ImaginedServer:
         self.assignments: dict[str, tuple[int, bytes]] = {}
         self.statuses: dict[str, Status] = {}
         self.connections: list[Standing] = []
+        self.numbering = "imagined"
         self.clock = clock
 
     def publish(self, signed: SignedList) -> None:
@@ -111,7 +113,8 @@ class ImaginedServer:
     def page(self, stream: str, after: int) -> Feed:
         """Read a stream after a cursor."""
         items = self.feeds.get(stream, [])
-        return Feed(stream, after, items[after : after + PAGE_ITEMS_MAX], len(items))
+        page = items[after : after + PAGE_ITEMS_MAX]
+        return Feed(stream, after, page, len(items), self.numbering)
 
     def wake(self, streams: list[str]) -> None:
         """Tell every connection that these streams have grown."""

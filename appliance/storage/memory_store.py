@@ -11,12 +11,26 @@ import msgspec
 from admission.sync.messages import FeedItem
 from admission.trust.trusted_time import SignedTime, StoredTime
 from appliance.errors import StorageError
-from appliance.ports import StoredList
+from appliance.ports import FeedCursors, StoredList
 from appliance.storage.faults import storage_error
 from appliance.storage.key_shelf import SqliteKeyShelf
 from appliance.storage.list_files import ListFolder
 
 _INSERT_FEED: Final = "INSERT INTO feed (stream, numbering, number, item) VALUES "
+_NAME_PLACE: Final = (
+    "INSERT INTO feed_numberings (stream, numbering, name) VALUES (?, ?, ?) "
+    "ON CONFLICT (stream, numbering) DO UPDATE SET name = excluded.name"
+)
+_SELECT_ITEMS: Final = (
+    "SELECT item FROM feed LEFT JOIN feed_numberings USING (stream, numbering) WHERE stream = ? "
+    "ORDER BY coalesce(name, '') = coalesce((SELECT name FROM numbering_heard), ''), "
+    "numbering, number"
+)
+_SELECT_CURSORS: Final = (
+    "SELECT feed.stream, feed.numbering, coalesce(name, ''), MAX(number) "
+    "FROM feed LEFT JOIN feed_numberings USING (stream, numbering) "
+    "GROUP BY feed.stream, feed.numbering ORDER BY feed.stream, feed.numbering"
+)
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(FeedItem)
 
@@ -37,7 +51,9 @@ class SqliteMemory:
         self._connection = connection
         self._files = ListFolder(folder)
         self._keys = SqliteKeyShelf(connection)
-        self._numberings: dict[str, int] = {}
+        self._places: dict[tuple[str, str], int] = {}  # stream, numbering: its place on the disk
+        self._newest: dict[str, int] = {}  # greatest such place by stream
+        self._unnamed: set[tuple[str, int]] = set()
 
     @property
     def files(self) -> ListFolder:
@@ -123,41 +139,68 @@ class SqliteMemory:
         )
 
     async def feed_items(self, stream: str) -> list[FeedItem]:
-        """Give all items of a stream that were applied, those of old numberings included."""
-        rows = await self._run(
-            "SELECT item FROM feed WHERE stream = ? ORDER BY numbering, number", (stream,)
-        )
+        """Give all items of a stream that were applied, those of other numberings first.
+
+        What the server says that was heard last corrects what was said before.
+        """
+        rows = await self._run(_SELECT_ITEMS, (stream,))
         try:
             return [_decoder.decode(row[0]) for row in rows]
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise StorageError(f"feed {stream} is damaged: {exc}") from exc
 
-    async def feed_cursors(self) -> dict[str, int]:
-        """Give the greatest number applied, by stream."""
-        rows = await self._run(
-            "SELECT stream, numbering, MAX(number) FROM feed GROUP BY stream, numbering "
-            "ORDER BY stream, numbering"
+    async def feed_cursors(self) -> FeedCursors:
+        """Give the greatest number applied, by numbering and stream."""
+        cursors = FeedCursors()
+        for (cursors.last,) in await self._run("SELECT name FROM numbering_heard"):
+            pass
+        for stream, place, name, number in await self._run(_SELECT_CURSORS):
+            self._place(stream, name, place)
+            cursors.by_numbering.setdefault(name, {})[stream] = number  # the last place counts
+        return cursors
+
+    async def remember_numbering(self, numbering: str) -> None:
+        """Remember whose numbers were heard last."""
+        await self._run(
+            "INSERT INTO numbering_heard (one, name) VALUES (1, ?) "
+            "ON CONFLICT (one) DO UPDATE SET name = excluded.name",
+            (numbering,),
         )
-        self._numberings = {stream: numbering for stream, numbering, _ in rows}  # the last counts
-        return {stream: number for stream, _, number in rows}
 
-    def renumber_feed(self, stream: str) -> None:
-        """Begin another numbering; see `ports.Memory.renumber_feed`."""
-        self._numberings[stream] = self._numberings.get(stream, 0) + 1
+    def renumber_feed(self, stream: str, numbering: str = "") -> None:
+        """Begin another place; see `ports.Memory.renumber_feed`."""
+        place = self._newest.get(stream, -1) + 1
+        self._place(stream, numbering, place)
+        self._unnamed.add((stream, place))
 
-    async def remember_feed(self, stream: str, items: Sequence[FeedItem]) -> None:
-        """Remember items, in one commit: one statement."""
+    async def remember_feed(
+        self, stream: str, items: Sequence[FeedItem], numbering: str = ""
+    ) -> None:
+        """Remember items, in one commit: one statement.
+
+        What the place is called stands on the disk before anything is in it; a crash in between
+        leaves an empty place.
+        """
         if not items:
             return
-        numbering = self._numberings.get(stream, 0)
+        if (stream, numbering) not in self._places:
+            self.renumber_feed(stream, numbering)
+        place = self._places[stream, numbering]
+        if (stream, place) in self._unnamed:
+            await self._run(_NAME_PLACE, (stream, place, numbering))
+            self._unnamed.discard((stream, place))
         await self._run(
             _INSERT_FEED + ", ".join(["(?, ?, ?, ?)"] * len(items)) + " ON CONFLICT DO NOTHING",
             [
                 value
                 for item in items
-                for value in (stream, numbering, item.number, _encoder.encode(item))
+                for value in (stream, place, item.number, _encoder.encode(item))
             ],
         )
+
+    def _place(self, stream: str, numbering: str, place: int) -> None:
+        self._places[stream, numbering] = place
+        self._newest[stream] = max(place, self._newest.get(stream, -1))
 
     async def _run(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:

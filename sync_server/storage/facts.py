@@ -24,7 +24,14 @@ from admission.sync.messages import Feed, FeedItem
 from sync_server.entities import instant, microseconds
 from sync_server.journal_ports import KeptFact, KeyFold, Move, StatedFact
 from sync_server.storage.clock_tables import feed_repeats
-from sync_server.storage.tables import anomalies, facts, feed_counters, refusals, ticket_folds
+from sync_server.storage.tables import (
+    anomalies,
+    facts,
+    feed_counters,
+    feed_numbering,
+    refusals,
+    ticket_folds,
+)
 
 _LOOKED_UP_AT_ONCE: Final = 500  # bound parameters of one query
 _KIND_OF: Final = {Passage: "passage", Reset: "reset", FreeCrossing: "free"}
@@ -230,10 +237,21 @@ class SqlFacts:
         for query, number in ((told, facts.c.feed_number), (again, feed_repeats.c.number)):
             rows += await self._connection.execute(query.order_by(number).limit(items_max))
         rows = sorted(rows, key=lambda row: int(row.number))[:items_max]
-        head = await self._connection.scalar(
-            select(feed_counters.c.last_number).where(feed_counters.c.stream == stream)
+        last = select(feed_counters.c.last_number).where(feed_counters.c.stream == stream)
+        known = await self._connection.execute(
+            select(feed_numbering.c.name, last.scalar_subquery())
         )
-        return Feed(stream, after, [_item(row) for row in rows], int(head or 0))
+        numbering, head = known.one()
+        return Feed(stream, after, [_item(row) for row in rows], int(head or 0), numbering)
+
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        name: str = (await self._connection.execute(select(feed_numbering.c.name))).scalar_one()
+        return name
+
+    async def renumber(self, name: str) -> None:
+        """Give the feeds' numbers another name, so that gates take them for new ones."""
+        await self._connection.execute(update(feed_numbering).values(name=name))
 
 
 def order_of(row: Row[Any]) -> FoldKey:

@@ -390,6 +390,13 @@ feed_counters: Final = Table(  # gap-free, raised inside the transaction that br
     Column("last_number", BigInteger, nullable=False),
 )
 
+feed_numbering: Final = Table(  # one row: names these numbers, for gates that know others' too
+    "feed_numbering",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+)
+
 facts: Final = Table(
     "facts",
     metadata,

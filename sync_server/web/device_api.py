@@ -106,6 +106,10 @@ class DeviceDesk(Protocol):
         """Read a stream after a cursor."""
         ...
 
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        ...
+
     async def streams(self, gate: str) -> frozenset[str]:
         """Give the streams that a gate may follow."""
         ...
@@ -383,7 +387,7 @@ async def _live(request: web.Request, gate: str) -> web.StreamResponse:
     socket = web.WebSocketResponse(max_msg_size=MESSAGE_BYTES_MAX, timeout=1.0)
     await socket.prepare(request)
     desk, room = request.app[DESK], request.app[ROOM]
-    side = LiveSide(await desk.streams(gate))
+    side = LiveSide(await desk.streams(gate), await desk.numbering())
     connection = _Connection(gate)
     try:
         async with room.join(connection), asyncio.TaskGroup() as tasks:

@@ -46,7 +46,7 @@ async def test_feed_items_are_remembered_once_and_their_greatest_number_is_the_c
         await memory.remember_feed("matinee", [item(1)])
     async with open_database(file) as connection:
         memory = SqliteMemory(connection, tmp_path / "lists")
-        assert await memory.feed_cursors() == {"show": 3, "matinee": 1}
+        assert (await memory.feed_cursors()).by_numbering == {"": {"show": 3, "matinee": 1}}
         assert await memory.feed_items("show") == [item(1), item(2), item(3)]
 
 
@@ -59,14 +59,56 @@ async def test_a_feed_that_is_numbered_anew_keeps_what_it_brought_before(
         await memory.remember_feed("show", [item(1), item(2), item(3)])
         memory.renumber_feed("show")
         await memory.remember_feed("show", [item(1, "gate-c")])
-        assert await memory.feed_cursors() == {"show": 1}
+        assert (await memory.feed_cursors()).by_numbering == {"": {"show": 1}}
     async with open_database(file) as connection:
         memory = SqliteMemory(connection, tmp_path / "lists")
-        assert await memory.feed_cursors() == {"show": 1}
+        assert (await memory.feed_cursors()).by_numbering == {"": {"show": 1}}
         await memory.remember_feed("show", [item(2, "gate-c")])
-        assert await memory.feed_cursors() == {"show": 2}
+        assert (await memory.feed_cursors()).by_numbering == {"": {"show": 2}}
         gates = [one.gate for one in await memory.feed_items("show")]
         assert gates == ["gate-b"] * 3 + ["gate-c"] * 2
+
+
+async def test_the_cursors_of_several_servers_are_kept_beside_each_other(
+    tmp_path: Path, file: Path
+):
+    async with open_database(file) as connection:
+        memory = SqliteMemory(connection, tmp_path / "lists")
+        assert (await memory.feed_cursors()).last == ""
+        await memory.remember_feed("show", [item(1)])  # from before servers said who they are
+        await memory.remember_feed("show", [item(1), item(2)], "central")
+        await memory.remember_feed("show", [item(1, "gate-c")], "site")
+        await memory.remember_feed("show", [item(3)], "central")
+        await memory.remember_numbering("site")
+        await memory.remember_numbering("central")
+    async with open_database(file) as connection:
+        memory = SqliteMemory(connection, tmp_path / "lists")
+        cursors = await memory.feed_cursors()
+        assert cursors.by_numbering == {
+            "": {"show": 1},
+            "central": {"show": 3},
+            "site": {"show": 1},
+        }
+        assert (cursors.last, cursors.streams) == ("central", ["show"])
+        await memory.remember_feed("show", [item(2, "gate-c")], "site")
+        assert (await memory.feed_cursors()).by_numbering["site"] == {"show": 2}
+        last_heard = [item(number) for number in (1, 2, 3)]  # corrects what was said before
+        assert (await memory.feed_items("show"))[-3:] == last_heard
+        assert len(await memory.feed_items("show")) == 6
+
+
+async def test_a_server_that_went_back_is_kept_apart_from_what_it_said_before(
+    tmp_path: Path, file: Path
+):
+    async with open_database(file) as connection:
+        memory = SqliteMemory(connection, tmp_path / "lists")
+        await memory.remember_feed("show", [item(1), item(2)], "central")
+        await memory.remember_feed("show", [item(1)], "site")
+        memory.renumber_feed("show", "central")
+        await memory.remember_feed("show", [item(1, "gate-c")], "central")
+        expected = {"central": {"show": 1}, "site": {"show": 1}}
+        assert (await memory.feed_cursors()).by_numbering == expected
+        assert len(await memory.feed_items("show")) == 4
 
 
 async def test_a_page_of_the_feed_is_one_commit_or_nothing(tmp_path: Path, file: Path):
@@ -76,7 +118,7 @@ async def test_a_page_of_the_feed_is_one_commit_or_nothing(tmp_path: Path, file:
         await connection.execute_fetchall(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StorageError, match="disk is full"):
             await memory.remember_feed("show", [item(n) for n in range(1, 1_001)])
-        assert await memory.feed_cursors() == {}
+        assert (await memory.feed_cursors()).by_numbering == {}
 
 
 async def test_a_feed_item_that_cannot_be_read_any_more_is_told(tmp_path: Path, file: Path):

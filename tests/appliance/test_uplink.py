@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from admission.journal import Record
@@ -94,7 +95,7 @@ async def test_facts_are_applied_exactly_once_however_many_pages_they_fill(open_
         other.pass_through(*NUMBERS[PAGE_ITEMS_MAX + 1 : 10])
         await gate.later(3)
         assert [known_to(gate, number) for number in NUMBERS] == [1] * 10 + [0] * 2
-        assert await gate.memory.feed_cursors() == {"show": 10}
+        assert (await gate.memory.feed_cursors()).by_numbering == {"imagined": {"show": 10}}
 
 
 async def test_a_page_that_comes_again_changes_nothing(open_gate):
@@ -106,6 +107,29 @@ async def test_a_page_that_comes_again_changes_nothing(open_gate):
         await gate.settle()
         assert (gate.inside, known_to(gate, "T1")) == (2, 1)
         assert gate.uplink.live
+
+
+async def test_a_gate_whose_server_numbers_anew_applies_what_it_did_not_know(open_gate):
+    """As when it is moved to a site server: the same facts and others, in another order."""
+    async with linked(open_gate) as gate:
+        await live(gate)
+        OtherGate(gate).pass_through("T1", "T2", "T3")
+        await gate.later(1)
+        gate.link.cut()
+        await gate.settle()
+        OtherGate(gate, "journal-c").pass_through("T4", "T5")
+        items = [gate.server.feeds["show"][place] for place in (4, 3, 2, 0)]
+        gate.server.numbering = "site"
+        gate.server.feeds["show"] = [
+            msgspec.structs.replace(item, number=number) for number, item in enumerate(items, 1)
+        ]
+        gate.link.mend()
+        await gate.later(RETRY_S_MAX)
+        assert [known_to(gate, f"T{n}") for n in range(1, 6)] == [1, 1, 1, 1, 1]
+        assert (await gate.memory.feed_cursors()).by_numbering["site"] == {"show": 4}
+        assert gate.inside == 5
+    async with open_gate(NUMBERS) as gate:
+        assert gate.inside == 5
 
 
 async def test_others_facts_are_remembered_over_a_restart(open_gate):
@@ -124,7 +148,7 @@ async def test_our_own_passages_that_come_back_with_the_feed_count_once(open_gat
         await gate.scan("T1")
         await gate.later(3)
         assert len(gate.server.feeds["show"]) == 1
-        assert await gate.memory.feed_cursors() == {"show": 1}
+        assert (await gate.memory.feed_cursors()).by_numbering == {"imagined": {"show": 1}}
         assert (gate.inside, known_to(gate, "T1")) == (1, 1)
     async with open_gate(NUMBERS) as gate:
         assert (gate.inside, known_to(gate, "T1")) == (1, 1)
@@ -159,7 +183,7 @@ async def test_a_page_that_the_disk_did_not_take_is_applied_when_there_is_room(o
         await gate.disk.make_room()
         await gate.later(RETRY_S_MAX)
         assert [known_to(gate, number) for number in many] == [1] * 60
-        assert await gate.memory.feed_cursors() == {"show": 60}
+        assert (await gate.memory.feed_cursors()).by_numbering == {"imagined": {"show": 60}}
 
 
 async def test_a_server_that_promises_more_than_it_gives_is_not_asked_for_ever(

@@ -161,6 +161,26 @@ async def test_a_passage_is_pushed_to_the_other_gate_while_it_is_connected(house
         assert [item.identifier for item in feed.items] == [b"i" * 16]
 
 
+async def test_a_gate_that_knows_anothers_numbers_is_given_all_from_the_first(house):
+    first, second = house.gates
+    async with first.link() as link, asyncio.timeout(20):
+        await link.upload(
+            _batch("journal-a", _passage(house, b"a" * 16), _passage(house, b"b" * 16, 2))
+        )
+        numbering = (await link.feed(house.performance, 0)).numbering
+    assert len(numbering) == 32
+    for cursors, known, expected in (
+        ({house.performance: 2}, "", [1, 2]),
+        ({house.performance: 2}, "another server's", [1, 2]),
+        ({house.performance: 1}, numbering, [2]),
+    ):
+        async with second.link() as link, link.live() as live, asyncio.timeout(20):
+            await live.send(Subscribe(cursors, known))
+            feed = await _next(live, Feed)
+            assert [item.number for item in feed.items] == expected
+            assert feed.numbering == numbering
+
+
 async def test_a_new_list_is_announced_and_a_gate_shows_as_there_while_it_speaks(house):
     gate = house.gates[0]
     async with gate.link() as link, asyncio.timeout(20):

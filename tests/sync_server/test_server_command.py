@@ -3,7 +3,9 @@
 import asyncio
 import re
 import signal
+import sqlite3
 import sys
+from contextlib import closing
 
 import aiohttp
 import pytest
@@ -42,9 +44,30 @@ def test_further_logins_are_made_with_their_role(tmp_path, capsys):
     assert capsys.readouterr().err == "portillon server: another user has this login\n"
 
 
+def _numbering(data):
+    with closing(sqlite3.connect(data / "portillon.db")) as connection:
+        return connection.execute("SELECT name FROM feed_numbering").fetchall()
+
+
+def test_each_server_names_its_feeds_numbers_for_itself_and_anew_when_told(tmp_path, capsys):
+    one, other = tmp_path / "one", tmp_path / "other"
+    portillon(["server", "init", "--data", str(one)])
+    portillon(["server", "init", "--data", str(other)])
+    ((before,),), ((others,),) = _numbering(one), _numbering(other)
+    assert before != others
+    portillon(["server", "init", "--data", str(one)])
+    assert _numbering(one) == [(before,)]
+    capsys.readouterr()
+    assert portillon(["server", "renumber", "--data", str(one)]) == 0
+    assert "every gate reads its feeds from the start" in capsys.readouterr().out
+    ((after,),) = _numbering(one)
+    assert after not in {before, others}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["renumber", "--data", "{folder}"], "run `portillon server init`"),
         (["run", "--data", "{folder}"], "run `portillon server init`"),
         (["run", "--config", "{folder}/none.toml"], "none.toml: cannot be read"),
         (["run", "--data", "{folder}", "--port", "0"], "command line: port: must be"),

@@ -1,5 +1,7 @@
 """Journals: what forks, carriers, hints and site servers need besides the tables of before."""
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,6 +19,7 @@ def upgrade() -> None:
     )
     _site_servers()
     _clocks()
+    _name_the_numbers()
 
 
 def _site_servers() -> None:
@@ -111,3 +114,14 @@ def _clocks() -> None:
         ),
         sa.PrimaryKeyConstraint("stream", "number", name=op.f("pk_feed_repeats")),
     )
+
+
+def _name_the_numbers() -> None:
+    """Give the feeds' numbers a name, which no other server has."""
+    numbering = op.create_table(
+        "feed_numbering",
+        sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_feed_numbering")),
+    )
+    op.bulk_insert(numbering, [{"one": 1, "name": secrets.token_hex(16)}])
