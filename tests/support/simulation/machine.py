@@ -1,0 +1,257 @@
+"""A gate's machine: clocks that are wrong, a card that fails, and an arm that people go through.
+
+The stores on the card are the gate's own, over real SQLite in memory; what the simulation adds is
+when a statement reaches the card, and when the power fails. The arm outlives the daemon.
+"""
+
+import random
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from admission import journal
+from admission.scan import Direction
+from admission.trust.trusted_time import TimeQuality
+from appliance.errors import TurnstileFaultError
+from appliance.storage.memory_store import SqliteMemory
+from simulation.scheduler import BEGIN_MS, Cut, Scheduler
+
+OPEN_MS: Final = 5_000  # how long the arm stays free for one person
+_WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+
+
+@cache
+def _schema() -> str:
+    folder = resources.files("appliance.storage") / "schema"
+    scripts = sorted((entry.name, entry.read_text("utf-8")) for entry in folder.iterdir())
+    return "\n".join(script for _, script in scripts)
+
+
+@cache
+def _nowhere() -> Path:
+    """Give a folder for the list files that no run writes."""
+    return Path(tempfile.mkdtemp(prefix="portillon-simulation-"))
+
+
+@cache
+def _empty_card() -> bytes:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(_schema())
+    content = connection.serialize()
+    connection.close()
+    return content
+
+
+@dataclass(slots=True)
+class Power:
+    """What cuts a machine off in the middle of something.
+
+    Attributes:
+        steps_left: steps of disk and arm until the cut; None for no cut.
+    """
+
+    steps_left: int | None = None
+
+    def step(self) -> None:
+        """Take a step; perhaps the last one.
+
+        Raises:
+            Cut: if it was.
+        """
+        if self.steps_left is not None:
+            self.steps_left -= 1
+            if self.steps_left <= 0:
+                self.steps_left = None
+                raise Cut
+
+
+class Card:
+    """A memory card: the database on it, and how it takes what is written.
+
+    Attributes:
+        fault: SQLite's error code for every write, or None.
+        syncs_that_fail: so many of the next commits fail, and nobody knows whether they are there.
+        is_lazy: a mutant: commits are on the card only at the next `flush`.
+        lists: pieces of lists, by performance; they are named by a row of the database.
+    """
+
+    def __init__(self, power: Power, chance: random.Random, content: bytes | None = None) -> None:
+        self.power = power
+        self.fault: int | None = None
+        self.syncs_that_fail = 0
+        self.is_lazy = False
+        self.lists: dict[str, Any] = {}
+        self._chance = chance
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection.deserialize(_empty_card() if content is None else content)
+        self._durable: bytes | None = None
+
+    def image(self) -> bytes:
+        """Copy the card."""
+        return self._connection.serialize()
+
+    def restore(self, content: bytes) -> None:
+        """Put an image in the place of all that is on it."""
+        self._connection.deserialize(content)
+
+    def flush(self) -> None:
+        """Have everything on the card that was not yet."""
+        self._durable = None
+
+    def lose_power(self) -> None:
+        """Keep only what was synced."""
+        if self._durable is not None:
+            self._connection.deserialize(self._durable)
+            self._durable = None
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Look at the card, past the gate."""
+        return self._connection.execute(sql, values).fetchall()
+
+    async def execute_fetchall(
+        self, sql: str, parameters: Iterable[Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Do what aiosqlite's connection does, at once, and fail as a card does."""
+        values = tuple(parameters or ())
+        if not sql.lstrip().upper().startswith(_WRITES):
+            return self._connection.execute(sql, values).fetchall()
+        self.power.step()
+        if self.fault is not None:
+            raise _error(self.fault)
+        if self.is_lazy and self._durable is None:
+            self._durable = self.image()
+        is_there = self._chance.random() < 0.5
+        try:
+            self.power.step()
+        except Cut:
+            if is_there:
+                self._connection.execute(sql, values)
+            raise
+        if self.syncs_that_fail:
+            self.syncs_that_fail -= 1
+            if is_there:
+                self._connection.execute(sql, values)
+            raise _error(sqlite3.SQLITE_IOERR)
+        found = self._connection.execute(sql, values).fetchall()
+        self.power.step()
+        return found
+
+    async def executescript(self, script: str) -> None:
+        """Run several statements, as one commit."""
+        self.power.step()
+        if self.fault is not None:
+            raise _error(self.fault)
+        self._connection.executescript(script)
+
+
+def _error(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("the simulated card does not take it")
+    error.sqlite_errorcode = code
+    return error
+
+
+def memory_on(card: Card) -> SqliteMemory:
+    """Give the gate's own memory store over a card."""
+    return SqliteMemory(card, _nowhere())  # type: ignore[arg-type]
+
+
+class MachineClock:
+    """One machine's clocks: a wall clock that is off and may be set, a count since the start.
+
+    Attributes:
+        offset_ms: the wall clock less true time.
+        quality: how it came by its time.
+    """
+
+    def __init__(self, scheduler: Scheduler, chance: random.Random) -> None:
+        self._scheduler = scheduler
+        self.offset_ms = int(chance.gauss(0, 1_500))
+        self.drift_ppm = chance.uniform(-60, 60)
+        self.quality = chance.choice((TimeQuality.SYNCED, TimeQuality.RTC, TimeQuality.SAVED))
+        self.starts = 0
+        self._name = chance.randbytes(12)
+        self.begun_ms = 0
+        self.start()
+
+    def start(self) -> None:
+        """Begin to count anew."""
+        self.starts += 1
+        self.begun_ms = self._scheduler.now_ms - 8_000
+        self.boot_id = self._name + self.starts.to_bytes(4)
+
+    def wall_ms(self) -> int:
+        """Give the wall clock."""
+        drift = int(self._scheduler.now_ms * self.drift_ppm / 1_000_000)
+        return BEGIN_MS + self._scheduler.now_ms + self.offset_ms + drift
+
+    def now(self) -> datetime:
+        """Wall-clock time, aware, UTC."""
+        return journal.instant(self.wall_ms())
+
+    def boot_ms(self) -> int:
+        """Milliseconds since the machine started."""
+        passed = self._scheduler.now_ms - self.begun_ms
+        return passed + int(passed * self.drift_ppm / 1_000_000)
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never step."""
+        return self._scheduler.now_ms * 1_000_000
+
+    def wall_quality(self) -> TimeQuality:
+        """Tell how the wall clock came by its time."""
+        return self.quality
+
+    async def sleep(self, seconds: float) -> None:
+        """Never called: nothing waits here but for the network."""
+        raise AssertionError(f"something sleeps for {seconds} s")
+
+
+@dataclass(slots=True)
+class Arm:
+    """The turnstile, as the daemon drives it and as people find it.
+
+    Attributes:
+        has_sensor: whether the daemon is told that somebody went through.
+        is_broken: whether the relay fails.
+        open_until_ms: the arm lets one person through until then.
+        pulsed: told of each pulse, before the arm moves.
+    """
+
+    scheduler: Scheduler
+    power: Power
+    has_sensor: bool
+    pulsed: Callable[[Direction], None]
+    is_broken: bool = False
+    open_until_ms: int = -1
+    opened: int = field(default=0)
+
+    async def release(self, direction: Direction) -> None:
+        """Let one person through.
+
+        Raises:
+            TurnstileFaultError: if the relay fails.
+        """
+        self.power.step()
+        if self.is_broken:
+            raise TurnstileFaultError("the simulated relay does not obey")
+        self.open_until_ms = self.scheduler.now_ms + OPEN_MS
+        self.opened += 1
+        self.pulsed(direction)
+        self.power.step()
+
+    def rest(self) -> None:
+        """Close."""
+        self.open_until_ms = -1
+
+    def lets_through(self) -> bool:
+        """Turn once, if it is free; then it is not any more."""
+        if self.scheduler.now_ms > self.open_until_ms:
+            return False
+        self.open_until_ms = -1
+        return True
