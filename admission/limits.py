@@ -23,4 +23,5 @@ INTEGER_MAX: Final = (1 << 63) - 1  # what every database holds; msgpack could b
 JOURNAL_RECORD_BYTES_MAX: Final = 4096  # a record is some 200 bytes; a detail text may ride along
 JOURNAL_BATCH_RECORDS_MAX: Final = 1000  # one upload request
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024  # one protocol message: a full batch of full records
+JOURNALS_ASKED_MAX: Final = 1000  # heads asked for at once: a venue's gates, former journals too
 FEED_ITEMS_MAX: Final = 1000  # one feed answer or frame

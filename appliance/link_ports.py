@@ -1,10 +1,22 @@
 """The link to the sync server, as the services see it. Implemented in `transport`."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live, Renew, Renewed
+from admission.sync.messages import (
+    Ack,
+    Batch,
+    Carried,
+    Enrol,
+    Enrolled,
+    Feed,
+    Heads,
+    Live,
+    Renew,
+    Renewed,
+)
 
 
 class LiveConnection(Protocol):
@@ -81,6 +93,21 @@ class ServerLink(Protocol):
 
     async def upload(self, batch: Batch) -> Ack:
         """Hand records over."""
+        ...
+
+    async def carry(self, carried: Carried) -> Ack:
+        """Hand another gate's records over, which that gate has sealed.
+
+        An answer of `held` 0 means that the server does not know what comes before them.
+        """
+        ...
+
+    async def heads(self, journals: Sequence[str]) -> Heads:
+        """Ask how far the server has some journals; those that it has not are left out.
+
+        Args:
+            journals: ids, at most JOURNALS_ASKED_MAX.
+        """
         ...
 
     async def feed(self, stream: str, after: int) -> Feed:

@@ -5,8 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from admission.errors import RemoteProtocolError, SignatureError
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Lists, Renew, Renewed, Status
+from admission.sync.messages import (
+    Ack,
+    Batch,
+    Carried,
+    Enrol,
+    Enrolled,
+    Feed,
+    Heads,
+    Lists,
+    Renew,
+    Renewed,
+    Status,
+)
 from admission.trust.status import PINS_MAX, REVOKED_MAX
+from sync_server.carrying import Carrying
 from sync_server.certifying import Certifying
 from sync_server.commanding import Commanding
 from sync_server.enrollment import Enrollment
@@ -34,6 +47,7 @@ class GateDesk:
         publishing: lists and duties.
         reconciling: takes journals in.
         quarantine: takes those of revoked gates, apart.
+        carrying: takes journals that others bring.
         certifying: certifies gates' keys.
         pins: of the server's certificates, for its gates.
         commanding: knows which locks stand.
@@ -51,6 +65,7 @@ class GateDesk:
         publishing: Publishing,
         reconciling: Reconciling,
         quarantine: Quarantine,
+        carrying: Carrying,
         certifying: Certifying,
         commanding: Commanding,
         connected: set[str],
@@ -64,6 +79,7 @@ class GateDesk:
         self._publishing = publishing
         self._reconciling = reconciling
         self._quarantine = quarantine
+        self._carrying = carrying
         self._certifying = certifying
         self._commanding = commanding
         self._connected = connected
@@ -142,6 +158,26 @@ class GateDesk:
         if taken.has_news:
             self._news.report_changed()
         return taken.ack
+
+    async def carry(self, carrier: str, carried: Carried) -> Ack:
+        """Take a part of a journal that another gate brings; durable when this returns."""
+        try:
+            taken = await self._carrying.take(carried)
+        except ConflictError as exc:
+            raise RemoteProtocolError(exc.message) from exc
+        if taken.has_news:
+            log.info(
+                "journal carried",
+                extra={"gate": carried.gate, "carrier": carrier, "head": taken.ack.head},
+            )
+            self._news.report_changed()
+        if taken.streams:
+            self._news.streams_grew(taken.streams)
+        return taken.ack
+
+    async def heads(self, gate: str, journals: Sequence[str]) -> Heads:
+        """Give how far journals of the gate's own venue are held."""
+        return await self._carrying.heads(gate, journals)
 
     async def feed(self, gate: str, stream: str, after: int) -> Feed:
         """Read a stream after a cursor."""

@@ -12,7 +12,7 @@ from admission.journal import Record
 from admission.passage import Fact, TicketFact, TicketKey
 from admission.reconcile import TicketFold
 from admission.sync.gate_side import Row
-from admission.sync.messages import Feed, Moment
+from admission.sync.messages import Feed, Moment, Seal
 from admission.sync.server_side import Head
 from sync_server.gate_clock import Bounded, GateClock, Measured
 
@@ -32,6 +32,31 @@ class KnownJournal:
     gate_id: str | None
     head: Head
     forked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SideLine:
+    """A history of a journal beside its main one: a gate's card was cloned, or put back.
+
+    Attributes:
+        id: within the database.
+        journal_id: of the journal.
+        gate_id: whose it is.
+        after: the last place that it shares with another line.
+        head: how far it goes.
+        main: how far the main line goes.
+        found_ms: when it was found.
+        settled_ms: when an operator has looked into it, or None.
+    """
+
+    id: int
+    journal_id: str
+    gate_id: str
+    after: Head
+    head: Head
+    main: Head
+    found_ms: int
+    settled_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +190,10 @@ class QuarantineStore(Protocol):
         """Give how far a journal goes here, its contradictions aside; None for not at all."""
         ...
 
-    async def chains(self, journal_id: str, first: int, last: int) -> dict[int, bytes]:
-        """Give the chain values of some sequences, contradictions aside."""
+    async def chains(
+        self, journal_id: str, first: int, last: int
+    ) -> tuple[dict[int, bytes], dict[int, set[bytes]]]:
+        """Give the chain values of some sequences: of the main line, and of the others."""
         ...
 
     async def keep(self, gate_id: str, held: Sequence[Quarantined]) -> None:
@@ -205,12 +232,8 @@ class Journals(Protocol):
         """Keep records, as they came, and the journal's new head."""
         ...
 
-    async def add_forks(self, journal_id: str, rows: Sequence[Row]) -> dict[int, int]:
-        """Keep records that contradict what is stored; give the variant of each new one.
-
-        Returns:
-            The variant by sequence, from 1; content that was known before is left out.
-        """
+    async def heads(self, journal_ids: Sequence[str], venue_id: str) -> dict[str, Head]:
+        """Give how far some journals are held, those of other venues' gates left out."""
         ...
 
     async def clock(self, journal_id: str) -> GateClock:
@@ -226,6 +249,58 @@ class Journals(Protocol):
         ...
 
 
+class SideLines(Protocol):
+    """Histories of journals beside their main ones."""
+
+    async def chains(self, journal_id: str, first: int, last: int) -> dict[int, set[bytes]]:
+        """Give the chain values of all side lines at some sequences."""
+        ...
+
+    async def add(
+        self, journal_id: str, after: Head, rows: Sequence[Row], found_ms: int
+    ) -> dict[int, int]:
+        """Keep new records of a side line; give the variant of each new content.
+
+        Args:
+            journal_id: of the journal.
+            after: the place that they follow, on whatever line; one that is no side line's head
+                begins another side line.
+            rows: in order, without gaps, none of which is kept yet.
+            found_ms: when, should a line begin.
+
+        Returns:
+            The variant by sequence, from 1; content that was known before is left out.
+        """
+        ...
+
+    async def rows(self, line: SideLine) -> list[Row]:
+        """Give a side line's own records, in order."""
+        ...
+
+    async def of_gates(self, gate_ids: Sequence[str]) -> list[SideLine]:
+        """Give the side lines of some gates' journals, the first found first."""
+        ...
+
+    async def settle(self, gate_id: str, user_id: str, reason: str, at_ms: int) -> int:
+        """Note that an operator has looked into a gate's side lines; give how many were open."""
+        ...
+
+
+class Seals(Protocol):
+    """What gates have signed of their journals."""
+
+    async def keep(self, seal: Seal) -> None:
+        """Keep a seal that was checked; those that are not needed beside it are dropped.
+
+        What is kept of the main line is enough to prove all of it in batches.
+        """
+        ...
+
+    async def after(self, journal_id: str, sequence: int = 0) -> list[Seal]:
+        """Give the seals of records after a sequence, in order, of all lines."""
+        ...
+
+
 class Facts(Protocol):
     """Facts, what they come to, and the feeds they go out on."""
 
@@ -234,9 +309,9 @@ class Facts(Protocol):
         ...
 
     async def add_refusals(
-        self, journal_id: str, gate_id: str, refusals: Sequence[tuple[Record, int]]
+        self, journal_id: str, gate_id: str, refusals: Sequence[tuple[Record, int, int]]
     ) -> None:
-        """Keep refusals, each with its corrected instant in microseconds."""
+        """Keep refusals, each with its variant and its corrected instant in microseconds."""
         ...
 
     async def contents(self, journal_id: str, sequence: int) -> list[Fact]:

@@ -19,6 +19,7 @@ from admission.trust.keys import public_key
 from admission.trust.root import Role as TrustRole
 from sync_server.account_ports import Role
 from sync_server.accounts import Accounts
+from sync_server.carrying import Carrying
 from sync_server.ceremony import draft_first, sign_draft
 from sync_server.certifying import Certifying
 from sync_server.command_ports import Courier
@@ -345,6 +346,7 @@ def _gate_desk(
         publishing=services.publishing,
         reconciling=services.reconciling,
         quarantine=services.quarantine,
+        carrying=Carrying(database, SystemClock(), services.reconciling, services.quarantine),
         certifying=Certifying(database, ledger, trust),
         commanding=services.commanding,
         connected=services.reporting.connected,

@@ -24,7 +24,7 @@ from sync_server.entities import (
     Performance,
     Venue,
 )
-from sync_server.journal_ports import Facts, Journals, QuarantineStore
+from sync_server.journal_ports import Facts, Journals, QuarantineStore, Seals, SideLines
 from sync_server.list_ports import Pieces
 from sync_server.proving_ports import Proving
 from sync_server.report_ports import Reports
@@ -223,6 +223,8 @@ class Gates(Protocol):
     async def save_gate(self, gate: Gate) -> None:
         """Replace what is kept of one, except what `note_gate` and `note_assignment` keep.
 
+        A device key that it gives up is kept among its former ones.
+
         Raises:
             ConflictError: if its public key is another gate's.
         """
@@ -240,6 +242,13 @@ class Gates(Protocol):
 
     async def gate(self, gate_id: str) -> Gate | None:
         """Give one, or None."""
+        ...
+
+    async def keys(self, gate_id: str) -> dict[bytes, bool]:
+        """Give the device keys that a gate has and had, and whether each is to be believed.
+
+        One that was given up by a revoked gate is not: whoever stole it may sign with it.
+        """
         ...
 
     async def gates(self, organization_ids: Sequence[str]) -> list[Gate]:
@@ -320,6 +329,16 @@ class Transaction(Protocol):
     @property
     def journals(self) -> Journals:
         """Journals as the gates wrote them."""
+        ...
+
+    @property
+    def lines(self) -> SideLines:
+        """Histories of journals beside their main ones."""
+        ...
+
+    @property
+    def seals(self) -> Seals:
+        """What gates have signed of their journals."""
         ...
 
     @property

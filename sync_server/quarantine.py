@@ -57,9 +57,13 @@ class Quarantine:
                     f"over {RECORDS_MAX} records of this gate wait for an operator's decision",
                 )
             first, last = batch.first - 1, batch.first + len(batch.blobs) - 1
-            chains = await transaction.quarantine.chains(batch.journal, first, last)
+            chains, aside = await transaction.quarantine.chains(batch.journal, first, last)
             chains |= await transaction.journals.chains(batch.journal, first, last)
-            intake = take_in(batch, head, chains)
+            for place, values in (
+                await transaction.lines.chains(batch.journal, first, last)
+            ).items():
+                aside.setdefault(place, set()).update(values)
+            intake = take_in(batch, head, chains, aside)
             rows = [new.row for new in intake.records]
             held = [*_held(batch, rows, now_ms), *_held(batch, intake.forked, now_ms, forked=True)]
             await transaction.quarantine.keep(gate_id, held)

@@ -19,6 +19,7 @@ from admission.passage import FreeCrossing, Reset, TicketKey, key_of, step
 from admission.reconcile import TicketFold, fold_ticket
 from admission.sync.gate_side import Row
 from admission.sync.messages import Ack, Batch, Feed
+from admission.sync.sealed_head import check_batch
 from admission.sync.server_side import Head, Intake, NewRecord, take_in
 from sync_server.errors import ConflictError
 from sync_server.gate_clock import GateClock
@@ -76,6 +77,7 @@ class Reconciling:
 
         Raises:
             ConflictError: if the journal is another gate's.
+            RemoteProtocolError: if its seal is not by the gate, or not of these records.
         """
         server_ms = self._clock.now_us() // 1000  # before waiting for the writer before us
         async with self._store.write() as transaction:
@@ -94,14 +96,21 @@ class Reconciling:
 
         Raises:
             ConflictError: if the journal is another gate's.
+            RemoteProtocolError: if its seal is not by the gate, or not of these records.
         """
         known = await _journal(transaction, gate_id, batch.journal)
-        last = batch.first + len(batch.blobs) - 1
-        chains = await transaction.journals.chains(batch.journal, batch.first - 1, last)
-        intake = take_in(batch, known.head, chains)
+        if batch.seal is not None:
+            keys = await transaction.gates.keys(gate_id)
+            check_batch(batch, gate=gate_id, keys=keys)
+        span = (batch.journal, batch.first - 1, batch.first + len(batch.blobs) - 1)
+        chains = await transaction.journals.chains(*span)
+        side_chains = await transaction.lines.chains(*span) if known.forked else {}
+        intake = take_in(batch, known.head, chains, side_chains)
         clock, learnt = await _clock(transaction, known, batch, intake, server_ms)
         streams = await _set_right(transaction, known.id, clock, learnt) if learnt else frozenset()
-        streams |= await _keep(transaction, known, intake, clock, self._absorbing)
+        streams |= await _keep(transaction, known, intake, clock, self._absorbing, server_ms)
+        if batch.seal is not None and intake.held.sequence:
+            await transaction.seals.keep(batch.seal)
         if intake.forked:
             log.error(
                 "journal forked: a gate's card was cloned or restored",
@@ -140,7 +149,7 @@ class Reconciling:
         chain = journal.chain(known.head.chain, blob)
         new = NewRecord(Row(sequence, chain, blob), record)
         intake = Intake(Head(sequence, chain), (new,))
-        return await _keep(transaction, known, intake, GateClock(), self._absorbing)
+        return await _keep(transaction, known, intake, GateClock(), self._absorbing, record.wall_ms)
 
     async def feed(self, stream: str, after: int) -> Feed:
         """Give the items of a feed that follow a cursor."""
@@ -228,6 +237,7 @@ async def _keep(
     intake: Intake,
     clock: GateClock,
     absorbing: Absorbing,
+    now_ms: int,
 ) -> frozenset[str]:
     deriving = _Deriving(transaction, known, clock)
     if intake.records:
@@ -235,8 +245,8 @@ async def _keep(
         await transaction.journals.add_records(known.id, rows, intake.head)
         for new in intake.records:
             await deriving.add(new.record, 0)
-    if intake.forked:
-        variants = await transaction.journals.add_forks(known.id, intake.forked)
+    if intake.forked_after is not None:
+        variants = await transaction.lines.add(known.id, intake.forked_after, intake.forked, now_ms)
         for row in intake.forked:
             if row.sequence in variants:
                 await deriving.add(_read(row), variants[row.sequence])
@@ -254,7 +264,7 @@ class _Deriving:
         self._clock = clock
         self._streams: dict[tuple[str, str], str] = {}
         self.stated: list[StatedFact] = []
-        self.refused: list[tuple[Record, int]] = []
+        self.refused: list[tuple[Record, int, int]] = []
 
     async def add(self, record: Record | None, variant: int) -> None:
         """Take a record in; one that cannot be read, or contradicts itself, states nothing."""
@@ -265,8 +275,8 @@ class _Deriving:
             fact = journal.fact_of(self._known.id, record, at)
         except JournalError:
             return
-        if _is_refusal(record) and variant == 0:
-            self.refused.append((record, journal.microseconds(at)))
+        if _is_refusal(record):
+            self.refused.append((record, variant, journal.microseconds(at)))
         if fact is None:
             return
         if self._known.forked or variant > 0:

@@ -4,13 +4,14 @@
 the others' facts without a gap. The uplink does what they return.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from admission.errors import LocalProtocolError, RemoteProtocolError
+from admission.journal import genesis
 from admission.limits import JOURNAL_BATCH_RECORDS_MAX
-from admission.sync.messages import Ack, Batch, Feed, FeedItem, Moment
+from admission.sync.messages import Ack, Batch, Feed, FeedItem, Moment, Seal
 
 
 class Row(NamedTuple):
@@ -30,6 +31,9 @@ class Row(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class AckUpTo:
     """The server has everything up to here, durably, and it is what we wrote.
+
+    Of a line of history beside the server's main one this may be less than before: then the
+    server has lost it, and all of it is sent again.
 
     Attributes:
         sequence: up to which.
@@ -68,24 +72,46 @@ class Fork:
     sequence: int
 
 
+Sealing = Callable[[int, bytes], Seal]  # seals the record of a sequence, by the chain after it
+
+
 class Uploader:
     """Stop-and-wait upload of one journal.
 
-    An acknowledgement counts only if its chain value equals our own at that place.
+    An acknowledgement counts only if its chain value equals our own at that place. A journal that
+    was found to be a fork goes on all the same: the server keeps it beside its main line, as a
+    side line, and says in `held` how far it has that.
+
+    Attributes:
+        journal: its id.
+        acked: greatest sequence that the server has of our own line.
+        forked_at: where the server's main line stood when it was found to be another; None while
+            ours is the main one, as far as we know.
     """
 
-    def __init__(self, journal: str, acked: int, acked_chain: bytes) -> None:
+    def __init__(
+        self,
+        journal: str,
+        acked: int,
+        acked_chain: bytes,
+        *,
+        forked_at: int | None = None,
+        sealing: Sealing | None = None,
+    ) -> None:
         """Start where the last acknowledgement left off.
 
         Args:
             journal: its id.
             acked: greatest sequence acknowledged, 0 for none.
             acked_chain: chain value there; the genesis for 0.
+            forked_at: for a journal that is known not to be the server's main line.
+            sealing: seals the last record of each batch; None leaves batches without a seal.
         """
         self.journal = journal
         self.acked = acked
-        self.forked_at: int | None = None
+        self.forked_at = forked_at
         self._acked_chain = acked_chain
+        self._sealing = sealing
         self._in_flight: dict[int, bytes] = {}
 
     def next_batch(self, rows: Sequence[Row], sent: Moment) -> Batch | None:
@@ -96,13 +122,10 @@ class Uploader:
             sent: the moment of sending.
 
         Raises:
-            LocalProtocolError: if a batch is under way, the journal is forked, or `rows` has a
-                gap.
+            LocalProtocolError: if a batch is under way, or `rows` has a gap.
         """
         if self._in_flight:
             raise LocalProtocolError("a batch is under way")
-        if self.forked_at is not None:
-            raise LocalProtocolError(f"the journal is forked at {self.forked_at}")
         chosen = rows[:JOURNAL_BATCH_RECORDS_MAX]
         if not chosen:
             return None
@@ -110,8 +133,26 @@ class Uploader:
         if [row.sequence for row in chosen] != list(expected):
             raise LocalProtocolError(f"records after {self.acked} must follow without a gap")
         self._in_flight = {row.sequence: row.chain for row in chosen}
+        last = chosen[-1]
+        seal = None if self._sealing is None else self._sealing(last.sequence, last.chain)
         blobs = [row.blob for row in chosen]
-        return Batch(self.journal, self.acked + 1, self._acked_chain, blobs, sent)
+        return Batch(self.journal, self.acked + 1, self._acked_chain, blobs, sent, seal)
+
+    def question(self, sent: Moment) -> Batch | None:
+        """Make a batch of no records, which asks whether the server has what it acknowledged.
+
+        Returns:
+            None if it has acknowledged nothing, so that there is nothing to ask.
+
+        Raises:
+            LocalProtocolError: if a batch is under way.
+        """
+        if self._in_flight:
+            raise LocalProtocolError("a batch is under way")
+        if self.acked == 0:
+            return None
+        self._in_flight = {self.acked: self._acked_chain}
+        return Batch(self.journal, self.acked + 1, self._acked_chain, [], sent)
 
     def lost(self) -> None:
         """Forget the batch under way: no answer came. It is sent again, unchanged in content."""
@@ -127,12 +168,13 @@ class Uploader:
         if ack.journal != self.journal:
             raise RemoteProtocolError(f"answer for journal {ack.journal}, sent {self.journal}")
         flown, self._in_flight = self._in_flight, {}
+        if self.forked_at is not None:
+            return self._held(ack, flown)
         if (ack.head, ack.chain) == (self.acked, self._acked_chain):
             raise RemoteProtocolError(f"the server took nothing of what follows {ack.head}")
         if flown.get(ack.head) != ack.chain:
             return CompareChain(ack.head, ack.chain)
-        self.acked, self._acked_chain = ack.head, ack.chain
-        return AckUpTo(ack.head, ack.chain, tuple(bad.sequence for bad in ack.malformed))
+        return self._up_to(ack.head, ack.chain, ack)
 
     def compared(self, asked: CompareChain, own_chain: bytes | None) -> AckUpTo | Fork:
         """Decide after a comparison.
@@ -146,6 +188,18 @@ class Uploader:
             return AckUpTo(asked.sequence, asked.chain)
         self.forked_at = asked.sequence
         return Fork(asked.sequence)
+
+    def _held(self, ack: Ack, flown: dict[int, bytes]) -> AckUpTo:
+        """Go by how far the server has our own line, whatever its main one is."""
+        if flown.get(ack.held) == ack.held_chain:
+            return self._up_to(ack.held, ack.held_chain, ack)
+        if ack.held == 0 and self.acked > 0:  # it came from a backup of before our line left
+            return self._up_to(0, genesis(self.journal), ack)
+        raise RemoteProtocolError(f"the server holds nothing of what follows {self.acked} aside")
+
+    def _up_to(self, sequence: int, chain: bytes, ack: Ack) -> AckUpTo:
+        self.acked, self._acked_chain = sequence, chain
+        return AckUpTo(sequence, chain, tuple(bad.sequence for bad in ack.malformed))
 
 
 @dataclass(frozen=True, slots=True)

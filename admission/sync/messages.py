@@ -12,6 +12,7 @@ from admission.limits import (
     FEED_ITEMS_MAX,
     JOURNAL_BATCH_RECORDS_MAX,
     JOURNAL_RECORD_BYTES_MAX,
+    JOURNALS_ASKED_MAX,
 )
 
 Text = Annotated[str, msgspec.Meta(max_length=200)]
@@ -108,6 +109,39 @@ class Ack(msgspec.Struct, frozen=True, tag="ack"):
     malformed: list[Malformed] = []
     held: Cursor = 0
     held_chain: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
+
+
+class Carried(msgspec.Struct, frozen=True, tag="carried"):
+    """Part of a journal, brought by somebody else than the gate that wrote it.
+
+    Attributes:
+        gate: id of the gate that wrote it.
+        batch: as the gate would have sent it; its seal is of its last blob.
+    """
+
+    gate: Text
+    batch: Batch
+
+
+class AskHeads(msgspec.Struct, frozen=True, tag="ask_heads"):
+    """Gate to server: how far do you have these journals?
+
+    Attributes:
+        journals: their ids.
+    """
+
+    journals: Annotated[list[Text], msgspec.Meta(max_length=JOURNALS_ASKED_MAX)]
+
+
+class Heads(msgspec.Struct, frozen=True, tag="heads"):
+    """Server to gate: as far as this.
+
+    Attributes:
+        heads: head and chain value there of each journal that is held; one that is not, or that
+            is none of the asking gate's venue, is left out.
+    """
+
+    heads: Annotated[dict[Text, tuple[Cursor, Chain]], msgspec.Meta(max_length=JOURNALS_ASKED_MAX)]
 
 
 class FeedItem(msgspec.Struct, frozen=True, array_like=True):
@@ -366,4 +400,4 @@ class Ordered(msgspec.Struct, frozen=True, tag="ordered"):
 
 
 Live = Feed | Lists | Subscribe | Status | Beat | Ordered | Hint | Claim | Claimed
-Message = Batch | Ack | Live | Enrol | Enrolled | Renew | Renewed
+Message = Batch | Ack | Carried | AskHeads | Heads | Live | Enrol | Enrolled | Renew | Renewed

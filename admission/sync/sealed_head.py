@@ -5,11 +5,12 @@ prove to anybody that the gate wrote just these, without being trusted: a site s
 a stick.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from admission.errors import RemoteProtocolError
-from admission.sync.messages import Seal
+from admission.errors import RemoteProtocolError, SignatureError
+from admission.journal import chain as chain_after
+from admission.sync.messages import Batch, Seal
 from admission.trust.envelope import pre_authentication_encoding
 from admission.trust.keys import verify
 
@@ -58,3 +59,45 @@ def check_seal(sealed: Seal, *, gate: str, journal: str, public_key: bytes) -> N
         )
     text = sealed_text(sealed.gate, sealed.journal, sealed.sequence, sealed.chain)
     verify(public_key, sealed.signature, text)
+
+
+def check_batch(batch: Batch, *, gate: str, keys: Iterable[bytes]) -> None:
+    """Make sure that a batch's seal is its gate's, and of one of its records or the one before.
+
+    Args:
+        batch: with a seal.
+        gate: whose journal it is.
+        keys: that the gate has or had.
+
+    Raises:
+        RemoteProtocolError: if not.
+    """
+    sealed = batch.seal
+    if sealed is None:
+        raise RemoteProtocolError(f"records from {batch.first} on come without a seal")
+    place, value = batch.first - 1, batch.previous_chain
+    for blob in batch.blobs:
+        if place >= sealed.sequence:
+            break
+        place, value = place + 1, chain_after(value, blob)
+    if (place, value) != (sealed.sequence, sealed.chain):
+        raise RemoteProtocolError(f"the seal of record {sealed.sequence} is not of these records")
+    for key in keys:
+        try:
+            check_seal(sealed, gate=gate, journal=batch.journal, public_key=key)
+        except SignatureError:
+            continue  # it may be by the gate's key of before
+        return
+    raise RemoteProtocolError(f"the seal of record {sealed.sequence} is not by gate {gate}")
+
+
+def check_carried(batch: Batch, *, gate: str, keys: Iterable[bytes]) -> None:
+    """Make sure that a gate wrote all of a batch that somebody else brings.
+
+    Raises:
+        RemoteProtocolError: if not: it is empty, or its last record is not sealed by the gate.
+    """
+    last = batch.first + len(batch.blobs) - 1
+    if not batch.blobs or batch.seal is None or batch.seal.sequence != last:
+        raise RemoteProtocolError(f"what others bring must be sealed up to its last record, {last}")
+    check_batch(batch, gate=gate, keys=keys)

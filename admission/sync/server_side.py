@@ -4,8 +4,9 @@
 The stores and the web room do what they return.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from admission import journal
 from admission.errors import JournalError, RemoteProtocolError
@@ -37,6 +38,9 @@ class Head:
     chain: bytes
 
 
+NOT_HELD: Final = Head(0, b"")
+
+
 @dataclass(frozen=True, slots=True)
 class NewRecord:
     """A record to store and fold.
@@ -55,18 +59,22 @@ class Intake:
     """What a batch comes to. Store, commit, then answer.
 
     Attributes:
-        head: where the journal stands once `records` are stored.
-        records: new ones, in order.
-        malformed: of them, those that could not be read.
-        forked: rows that contradict what is stored; kept aside, never overwriting.
-        conflict: the batch does not continue what is stored.
+        head: where the journal's main line stands once `records` are stored.
+        records: new ones of the main line, in order.
+        malformed: of all that are new, those that could not be read.
+        forked: new rows of a side line, in order; kept aside, never overwriting.
+        forked_after: the place that `forked` follows, on the main line or on a side line.
+        conflict: the batch is no part of the main line.
+        held: how far the batch's own line is held once all this is stored; 0 for not at all.
     """
 
     head: Head
     records: tuple[NewRecord, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     forked: tuple[Row, ...] = ()
+    forked_after: Head | None = None
     conflict: bool = False
+    held: Head = NOT_HELD
 
     def answer(self, journal_id: str, server_ms: int) -> Ack:
         """Give the acknowledgement, to be sent after the commit."""
@@ -77,38 +85,60 @@ class Intake:
             server_ms,
             self.conflict,
             list(self.malformed),
+            self.held.sequence,
+            self.held.chain,
         )
 
 
-def take_in(batch: Batch, head: Head, stored_chains: Mapping[int, bytes]) -> Intake:
-    """Judge a batch against what is stored of its journal.
+def take_in(
+    batch: Batch,
+    head: Head,
+    stored_chains: Mapping[int, bytes],
+    side_chains: Mapping[int, Collection[bytes]] | None = None,
+) -> Intake:
+    """Judge a batch against what is stored of its journal: a tree of lines.
+
+    A chain value stands for the whole history before it. So a batch belongs where its previous
+    chain value is known: on the main line, which only ever grows at its head, or on a side line.
+    What follows the main head grows the main line, all else is a side line. A batch whose
+    previous chain value is known nowhere is not taken: the gate starts again from our head, or
+    from its first record.
 
     Args:
         batch: as received.
-        head: how far the journal is stored.
-        stored_chains: chain values that are stored for the batch's sequences and for
-            `first - 1`, as far as they are stored (0 is the genesis and need not be there).
+        head: how far the main line is stored.
+        stored_chains: the main line's chain values that are stored for the batch's sequences and
+            for `first - 1`, as far as they are stored (0 is the genesis and need not be there).
+        side_chains: the same of all side lines.
     """
-    known = {0: journal.genesis(batch.journal), **stored_chains}
-    before = batch.first - 1
-    if before > head.sequence:
-        return Intake(head, conflict=True)  # a gap: the gate starts again at our head
-    rows = _rows(batch)
-    if known.get(before) != batch.previous_chain:
-        return Intake(head, forked=tuple(rows), conflict=True)
-    forked = tuple(
-        row for row in rows if row.sequence <= head.sequence and known[row.sequence] != row.chain
-    )
-    if forked:
-        return Intake(head, forked=tuple(row for row in rows if row >= forked[0]), conflict=True)
-    new = [_read(row, batch.journal) for row in rows if row.sequence > head.sequence]
-    if not new:
-        return Intake(head)
-    last = new[-1][0].row
+    main = {0: journal.genesis(batch.journal), **stored_chains}
+    aside = side_chains or {}
+    place = Head(batch.first - 1, batch.previous_chain)
+    is_main = main.get(place.sequence) == place.chain
+    if not is_main and place.chain not in aside.get(place.sequence, ()):
+        return Intake(head, conflict=True)
+    new: list[Row] = []
+    forked: list[Row] = []
+    forked_after = None
+    for row in _rows(batch):
+        is_main = is_main and (place == head or main.get(row.sequence) == row.chain)
+        if is_main and place == head:
+            new.append(row)
+            head = Head(row.sequence, row.chain)
+        elif not is_main and row.chain not in aside.get(row.sequence, ()):
+            forked_after = forked_after or place
+            forked.append(row)
+        place = Head(row.sequence, row.chain)
+    read = [_read(row, batch.journal) for row in new]
+    bad = [one for _, one in read] + [_read(row, batch.journal)[1] for row in forked]
     return Intake(
-        Head(last.sequence, last.chain),
-        tuple(record for record, _ in new),
-        tuple(bad for _, bad in new if bad is not None),
+        head,
+        records=tuple(record for record, _ in read),
+        malformed=tuple(one for one in bad if one is not None),
+        forked=tuple(forked),
+        forked_after=forked_after,
+        conflict=not is_main,
+        held=place if place.sequence else NOT_HELD,
     )
 
 

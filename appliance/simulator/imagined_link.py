@@ -3,14 +3,27 @@
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from admission import journal
-from admission.sync.messages import Ack, Batch, Beat, Enrol, Enrolled, Feed, Live, Renew, Renewed
+from admission.errors import RemoteProtocolError
+from admission.sync.messages import (
+    Ack,
+    Batch,
+    Beat,
+    Carried,
+    Enrol,
+    Enrolled,
+    Feed,
+    Heads,
+    Live,
+    Renew,
+    Renewed,
+)
 from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
 from admission.trust.sealing import agreement_public_key, seal
 from appliance.alarm import wait_set
@@ -219,6 +232,19 @@ class ImaginedLink:
             self.answers_lost -= 1
             raise LinkError("the answer was lost")
         return ack
+
+    async def carry(self, carried: Carried) -> Ack:
+        """Hand another gate's records over."""
+        self._ask(f"carry {carried.batch.journal} {carried.batch.first}")
+        try:
+            return self._server.carry(carried)
+        except RemoteProtocolError as exc:
+            raise LinkAnswerError(f"the server answers 400: {exc}") from exc
+
+    async def heads(self, journals: Sequence[str]) -> Heads:
+        """Ask how far the server has some journals."""
+        self._ask("heads")
+        return self._server.heads(journals)
 
     async def feed(self, stream: str, after: int) -> Feed:
         """Fetch what follows a cursor."""

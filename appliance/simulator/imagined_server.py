@@ -4,6 +4,7 @@ It stands on the same machines as the real one (`admission.sync.server_side`): w
 numbers in the feed and tells every gate that is connected.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -11,7 +12,18 @@ from admission import journal
 from admission.journal import Record
 from admission.sync.feed_items import item_of
 from admission.sync.gate_side import Row
-from admission.sync.messages import Ack, Batch, Feed, FeedItem, Lists, Status
+from admission.sync.messages import (
+    Ack,
+    Batch,
+    Carried,
+    Feed,
+    FeedItem,
+    Heads,
+    Lists,
+    Seal,
+    Status,
+)
+from admission.sync.sealed_head import check_batch, check_carried
 from admission.sync.server_side import Command, Head, LiveSide, take_in
 from appliance.ports import Clock
 from appliance.simulator.box_office import BoxOffice, SignedList
@@ -36,11 +48,13 @@ class StoredJournal:
 
     Attributes:
         rows: by sequence.
-        forked: rows that contradict them.
+        forked: rows of its side lines, by what came.
+        seals: by sequence and chain value.
     """
 
     rows: dict[int, Row] = field(default_factory=dict)
     forked: list[Row] = field(default_factory=list)
+    seals: dict[tuple[int, bytes], Seal] = field(default_factory=dict)
 
     def records(self) -> list[Record]:
         """Read every record, in order."""
@@ -58,6 +72,7 @@ class ImaginedServer:
         office: the same.
         status_fields: what its status documents say otherwise than they should.
         journals: by id.
+        device_keys: public key by gate, of those whose seals are looked at.
         feeds: items by stream.
         lists: the newest by performance.
         assignments: envelope by gate.
@@ -70,6 +85,7 @@ class ImaginedServer:
         self.office = office or BoxOffice()
         self.status_fields: dict[str, Any] = {}
         self.journals: dict[str, StoredJournal] = {}
+        self.device_keys: dict[str, bytes] = {}
         self.feeds: dict[str, list[FeedItem]] = {}
         self.lists: dict[str, SignedList] = {}
         self.assignments: dict[str, tuple[int, bytes]] = {}
@@ -95,20 +111,51 @@ class ImaginedServer:
         return self.office.status(fields.pop("nonce", nonce), lists, **fields)
 
     def take(self, batch: Batch) -> Ack:
-        """Take a batch in, as the real server does."""
+        """Take a batch in, as the real server does.
+
+        Raises:
+            RemoteProtocolError: if its seal is not by its gate.
+        """
+        if batch.seal is not None and batch.seal.gate in self.device_keys:
+            key = self.device_keys[batch.seal.gate]
+            check_batch(batch, gate=batch.seal.gate, keys=[key])
         stored = self.journals.setdefault(batch.journal, StoredJournal())
         chains = {sequence: row.chain for sequence, row in stored.rows.items()}
         head = max(chains, default=0)
         known = Head(head, chains.get(head, journal.genesis(batch.journal)))
-        intake = take_in(batch, known, chains)
+        aside: dict[int, set[bytes]] = {}
+        for row in stored.forked:
+            aside.setdefault(row.sequence, set()).add(row.chain)
+        intake = take_in(batch, known, chains, aside)
         stored.forked += intake.forked
+        if batch.seal is not None and intake.held.sequence:
+            stored.seals[batch.seal.sequence, batch.seal.chain] = batch.seal
         grown = set()
         for new in intake.records:
             stored.rows[new.row.sequence] = new.row
             if new.record is not None:
                 grown |= self._feed(batch.journal, new.record)
+        for row in intake.forked:
+            grown |= self._feed(batch.journal, journal.decode(row.blob))
         self.wake(sorted(grown))
         return intake.answer(batch.journal, journal.wall_ms(self.clock.now()))
+
+    def carry(self, carried: Carried) -> Ack:
+        """Take in what somebody else brings of a gate's journal.
+
+        Raises:
+            RemoteProtocolError: if the gate has not sealed all of it.
+        """
+        keys = [key for gate, key in self.device_keys.items() if gate == carried.gate]
+        check_carried(carried.batch, gate=carried.gate, keys=keys)
+        return self.take(carried.batch)
+
+    def heads(self, journals: Sequence[str]) -> Heads:
+        """Tell how far some journals are held."""
+        held = {name: self.journals[name].rows for name in journals if name in self.journals}
+        return Heads(
+            {name: (max(rows), rows[max(rows)].chain) for name, rows in held.items() if rows}
+        )
 
     def page(self, stream: str, after: int) -> Feed:
         """Read a stream after a cursor."""

@@ -5,7 +5,7 @@ black-holed, slow, a name that does not resolve, a 5xx, a page of HTML from a ca
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,19 @@ import aiohttp
 from admission.errors import ProtocolError
 from admission.limits import ENVELOPE_BYTES_MAX, MESSAGE_BYTES_MAX
 from admission.sync import codec
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Live, Renew, Renewed
+from admission.sync.messages import (
+    Ack,
+    AskHeads,
+    Batch,
+    Carried,
+    Enrol,
+    Enrolled,
+    Feed,
+    Heads,
+    Live,
+    Renew,
+    Renewed,
+)
 from admission.sync.request_signing import COUNTER_HEADER, NONCE_HEADER, authorization
 from appliance.errors import LinkError
 from appliance.identity_ports import Signer
@@ -139,6 +151,16 @@ class HttpLink:
         """Hand records over."""
         target = f"/sync/v1/journals/{_part(batch.journal)}"
         return decoded(await self._fetch("POST", target, codec.encode(batch)), Ack)
+
+    async def carry(self, carried: Carried) -> Ack:
+        """Hand another gate's records over, which that gate has sealed."""
+        target = f"/sync/v1/carried/{_part(carried.batch.journal)}"
+        return decoded(await self._fetch("POST", target, codec.encode(carried)), Ack)
+
+    async def heads(self, journals: Sequence[str]) -> Heads:
+        """Ask how far the server has some journals."""
+        body = codec.encode(AskHeads(list(journals)))
+        return decoded(await self._fetch("POST", "/sync/v1/heads", body), Heads)
 
     async def feed(self, stream: str, after: int) -> Feed:
         """Fetch what follows a cursor."""

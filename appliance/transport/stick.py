@@ -9,14 +9,24 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
 from admission.limits import ENVELOPE_BYTES_MAX
 from admission.sync import stick
-from admission.sync.messages import Ack, Batch, Enrol, Enrolled, Feed, Renew, Renewed
+from admission.sync.messages import (
+    Ack,
+    Batch,
+    Carried,
+    Enrol,
+    Enrolled,
+    Feed,
+    Heads,
+    Renew,
+    Renewed,
+)
 from appliance.errors import LinkAnswerError, LinkError, StorageError
 from appliance.link_ports import LiveConnection
 
@@ -110,6 +120,16 @@ class StickLink:
     async def upload(self, batch: Batch) -> Ack:
         """A stick acknowledges nothing: only the server knows what it has."""
         del batch
+        self._cannot()
+
+    async def carry(self, carried: Carried) -> Ack:
+        """A stick acknowledges nothing."""
+        del carried
+        self._cannot()
+
+    async def heads(self, journals: Sequence[str]) -> Heads:
+        """A stick does not know what the server has."""
+        del journals
         self._cannot()
 
     async def feed(self, stream: str, after: int) -> Feed:

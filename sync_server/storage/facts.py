@@ -80,9 +80,9 @@ class SqlFacts:
         return int(last) - count + 1
 
     async def add_refusals(
-        self, journal_id: str, gate_id: str, refused: Sequence[tuple[Record, int]]
+        self, journal_id: str, gate_id: str, refused: Sequence[tuple[Record, int, int]]
     ) -> None:
-        """Keep refusals, each with its corrected instant in microseconds."""
+        """Keep refusals, each with its variant and its corrected instant in microseconds."""
         if refused:
             await self._connection.execute(
                 insert(refusals),
@@ -90,13 +90,14 @@ class SqlFacts:
                     {
                         "journal_id": journal_id,
                         "sequence": record.sequence,
+                        "variant": variant,
                         "at_us": at_us,
                         "gate_id": gate_id,
                         "checkpoint_id": record.checkpoint,
                         "performance_id": record.performance,
                         "answer": record.answer,
                     }
-                    for record, at_us in refused
+                    for record, variant, at_us in refused
                 ],
             )
 

@@ -11,7 +11,7 @@ from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
 from sync_server.entities import EnrolmentCode, Gate, GroupCode
 from sync_server.errors import ConflictError
-from sync_server.storage.tables import enrolment_codes, gates, group_codes, venues
+from sync_server.storage.tables import enrolment_codes, former_keys, gates, group_codes, venues
 
 
 class SqlGates:
@@ -40,12 +40,40 @@ class SqlGates:
         Raises:
             ConflictError: if its public key is another gate's.
         """
+        await self._keep_former_key(gate)
         try:
             await self._connection.execute(
                 update(gates).where(gates.c.id == gate.id).values(_changeable(gate))
             )
         except IntegrityError as exc:
             raise ConflictError("key_taken", "another gate has this key already") from exc
+
+    async def _keep_former_key(self, gate: Gate) -> None:
+        """Keep the key that a gate gives up, if it does."""
+        was = await self.gate(gate.id)
+        if was is None or was.public_key is None or was.public_key == gate.public_key:
+            return
+        if was.public_key not in (await self.keys(gate.id, but_present=True)):
+            await self._connection.execute(
+                insert(former_keys).values(
+                    gate_id=gate.id,
+                    public_key=was.public_key,
+                    revoked=was.revoked_ms is not None,
+                )
+            )
+
+    async def keys(self, gate_id: str, *, but_present: bool = False) -> dict[bytes, bool]:
+        """Give the device keys that a gate has and had, and whether each is to be believed."""
+        rows = await self._connection.execute(
+            select(former_keys).where(former_keys.c.gate_id == gate_id)
+        )
+        keys = {row.public_key: not row.revoked for row in rows}
+        gate = None if but_present else await self.gate(gate_id)
+        if gate is not None and gate.public_key is not None:
+            keys = {gate.public_key: gate.revoked_ms is None} | {
+                key: good for key, good in keys.items() if key != gate.public_key
+            }
+        return keys
 
     async def note_gate(
         self,

@@ -1,10 +1,9 @@
-"""Journals as the gates wrote them, their forks, and their machines' clocks, in the database."""
+"""Journals as the gates wrote them, and their machines' clocks, in the database."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.sync.gate_side import Row
@@ -12,7 +11,7 @@ from admission.sync.server_side import Head
 from sync_server.gate_clock import Bounded, GateClock, Measured
 from sync_server.journal_ports import KnownJournal
 from sync_server.storage.clock_tables import clock_bounds
-from sync_server.storage.tables import clock_origins, journal_forks, journal_records, journals
+from sync_server.storage.tables import clock_origins, gates, journal_records, journals
 
 
 class SqlJournals:
@@ -72,46 +71,14 @@ class SqlJournals:
             .values(head_sequence=head.sequence, head_chain=head.chain)
         )
 
-    async def add_forks(self, journal_id: str, rows: Sequence[Row]) -> dict[int, int]:
-        """Keep records that contradict what is stored; give the variant of each new one."""
-        variants = {}
-        for row in rows:
-            variant = await self._keep_aside(journal_id, row)
-            if variant is not None:
-                variants[row.sequence] = variant
-        await self._connection.execute(
-            update(journals).where(journals.c.id == journal_id).values(forked=True)
+    async def heads(self, journal_ids: Sequence[str], venue_id: str) -> dict[str, Head]:
+        """Give how far some journals are held, those of other venues' gates left out."""
+        rows = await self._connection.execute(
+            select(journals.c.id, journals.c.head_sequence, journals.c.head_chain)
+            .join(gates, gates.c.id == journals.c.gate_id)
+            .where(journals.c.id.in_(journal_ids), gates.c.venue_id == venue_id)
         )
-        return variants
-
-    async def _keep_aside(self, journal_id: str, row: Row) -> int | None:
-        stored = await self._connection.scalar(
-            select(journal_records.c.blob).where(
-                journal_records.c.journal_id == journal_id,
-                journal_records.c.sequence == row.sequence,
-            )
-        )
-        here = (journal_forks.c.journal_id == journal_id, journal_forks.c.sequence == row.sequence)
-        sha256 = hashlib.sha256(row.blob).digest()
-        known = await self._connection.scalar(
-            select(journal_forks.c.variant).where(*here, journal_forks.c.blob_sha256 == sha256)
-        )
-        if stored == row.blob or known is not None:
-            return None
-        last = await self._connection.scalar(
-            select(func.coalesce(func.max(journal_forks.c.variant), 0)).where(*here)
-        )
-        variant = int(last or 0) + 1
-        await self._connection.execute(
-            insert(journal_forks).values(
-                journal_id=journal_id,
-                sequence=row.sequence,
-                blob_sha256=sha256,
-                variant=variant,
-                blob=row.blob,
-            )
-        )
-        return variant
+        return {row.id: Head(row.head_sequence, row.head_chain) for row in rows}
 
     async def clock(self, journal_id: str) -> GateClock:
         """Give what is known of the clocks of a journal's machine."""

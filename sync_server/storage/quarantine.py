@@ -28,16 +28,23 @@ class SqlQuarantine:
         row = found.one_or_none()
         return None if row is None else Head(row.sequence, row.chain)
 
-    async def chains(self, journal_id: str, first: int, last: int) -> dict[int, bytes]:
-        """Give the chain values of some sequences, contradictions aside."""
+    async def chains(
+        self, journal_id: str, first: int, last: int
+    ) -> tuple[dict[int, bytes], dict[int, set[bytes]]]:
+        """Give the chain values of some sequences: of the main line, and of the others."""
         rows = await self._connection.execute(
-            select(records.c.sequence, records.c.chain).where(
-                records.c.journal_id == journal_id,
-                records.c.forked.is_(False),
-                records.c.sequence.between(first, last),
+            select(records.c.sequence, records.c.chain, records.c.forked).where(
+                records.c.journal_id == journal_id, records.c.sequence.between(first, last)
             )
         )
-        return {row.sequence: row.chain for row in rows}
+        main: dict[int, bytes] = {}
+        aside: dict[int, set[bytes]] = {}
+        for row in rows:
+            if row.forked:
+                aside.setdefault(row.sequence, set()).add(row.chain)
+            else:
+                main[row.sequence] = row.chain
+        return main, aside
 
     async def keep(self, gate_id: str, held: Sequence[Quarantined]) -> None:
         """Keep records as they came; one that is here already is left."""

@@ -354,6 +354,52 @@ journal_forks: Final = Table(
     PrimaryKeyConstraint("journal_id", "sequence", "blob_sha256"),
 )
 
+side_lines: Final = Table(  # histories of a journal beside its main one: its card was copied
+    "side_lines",
+    metadata,
+    Column("id", _RowKey, primary_key=True),
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False, index=True),
+    Column("after_sequence", BigInteger, nullable=False),  # where it leaves another line
+    Column("after_chain", LargeBinary, nullable=False),
+    Column("head_sequence", BigInteger, nullable=False),
+    Column("head_chain", LargeBinary, nullable=False),
+    Column("found_ms", BigInteger, nullable=False),
+    Column("settled_ms", BigInteger),  # null until an operator has looked into it
+    Column("settled_by", Text, ForeignKey("users.id")),
+    Column("reason", Text, nullable=False, server_default=""),
+)
+
+side_records: Final = Table(  # the content is in journal_forks, or the main line's own
+    "side_records",
+    metadata,
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    Column("previous_chain", LargeBinary, nullable=False),
+    Column("blob_sha256", LargeBinary, nullable=False),
+    Column("line_id", _RowKey, ForeignKey("side_lines.id"), nullable=False, index=True),
+    PrimaryKeyConstraint("journal_id", "sequence", "chain"),
+)
+
+journal_seals: Final = Table(  # enough of them to prove every batch of a journal to others
+    "journal_seals",
+    metadata,
+    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("journal_id", "sequence", "chain"),
+)
+
+former_keys: Final = Table(  # device keys that gates had before: their seals stay good
+    "former_keys",
+    metadata,
+    Column("gate_id", Text, ForeignKey("gates.id"), nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("revoked", Boolean, nullable=False),  # given up by a revoked gate: a thief may have it
+    PrimaryKeyConstraint("gate_id", "public_key"),
+)
+
 quarantined_records: Final = Table(  # what revoked gates handed in; no part of any report or feed
     "quarantined_records",
     metadata,
@@ -457,16 +503,17 @@ anomalies: Final = Table(
 )
 
 refusals: Final = Table(
-    "refusals",
+    "refused_scans",
     metadata,
     Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
     Column("sequence", BigInteger, nullable=False),
+    Column("variant", Integer, nullable=False),  # as in facts
     Column("at_us", BigInteger, nullable=False, index=True),
     Column("gate_id", Text, nullable=False, index=True),
     Column("checkpoint_id", Text, nullable=False, index=True),
     Column("performance_id", Text, nullable=False, index=True),
     Column("answer", Text, nullable=False),
-    PrimaryKeyConstraint("journal_id", "sequence"),
+    PrimaryKeyConstraint("journal_id", "sequence", "variant"),
 )
 
 # whose signed tickets count; rows stay, for passages refer to their classes

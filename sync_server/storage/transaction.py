@@ -17,6 +17,7 @@ from sync_server.storage.performances import SqlPerformances
 from sync_server.storage.proving import SqlProving
 from sync_server.storage.quarantine import SqlQuarantine
 from sync_server.storage.reports import SqlReports
+from sync_server.storage.side_lines import SqlSeals, SqlSideLines
 from sync_server.storage.sites import SqlSites
 from sync_server.storage.tickets import SqlTickets
 from sync_server.storage.trust import SqlRoots
@@ -112,3 +113,13 @@ class SqlTransaction:
     def freight(self) -> SqlFreight:
         """On a site server: what it carries."""
         return SqlFreight(self._connection)
+
+    @cached_property
+    def lines(self) -> SqlSideLines:
+        """Histories of journals beside their main ones."""
+        return SqlSideLines(self._connection)
+
+    @cached_property
+    def seals(self) -> SqlSeals:
+        """What gates have signed of their journals."""
+        return SqlSeals(self._connection)

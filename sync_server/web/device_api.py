@@ -9,7 +9,7 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +22,14 @@ from admission.limits import MESSAGE_BYTES_MAX
 from admission.sync import codec
 from admission.sync.messages import (
     Ack,
+    AskHeads,
     Batch,
     Beat,
+    Carried,
     Enrol,
     Enrolled,
     Feed,
+    Heads,
     Lists,
     Ordered,
     Renew,
@@ -100,6 +103,14 @@ class DeviceDesk(Protocol):
 
     async def take(self, gate: str, batch: Batch) -> Ack:
         """Take a batch in, a revoked gate's apart from all others; durable when this returns."""
+        ...
+
+    async def carry(self, carrier: str, carried: Carried) -> Ack:
+        """Take a part of a journal that another gate brings; durable when this returns."""
+        ...
+
+    async def heads(self, gate: str, journals: Sequence[str]) -> Heads:
+        """Give how far journals of the gate's own venue are held."""
         ...
 
     async def feed(self, gate: str, stream: str, after: int) -> Feed:
@@ -232,6 +243,8 @@ def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce
     app.router.add_get("/sync/v1/performances/{performance}/key", _signed(_key))
     app.router.add_get("/sync/v1/performances/{performance}/lists/{sha256}", _signed(_list_file))
     app.router.add_post("/sync/v1/journals/{journal}", _signed(_upload, also_revoked=True))
+    app.router.add_post("/sync/v1/carried/{journal}", _signed(_carried))
+    app.router.add_post("/sync/v1/heads", _signed(_heads))
     app.router.add_get("/sync/v1/feed/{stream}", _signed(_feed))
     app.router.add_get("/sync/v1/live", _signed(_live))
     app.on_shutdown.append(_close_room)
@@ -369,6 +382,19 @@ async def _upload(request: web.Request, gate: str) -> web.StreamResponse:
         raise web.HTTPBadRequest(text="the batch is of another journal than the address says")
     ack = await request.app[DESK].take(gate, batch)
     return _message(codec.encode(ack), 409 if ack.conflict else 200)
+
+
+async def _carried(request: web.Request, gate: str) -> web.StreamResponse:
+    carried = codec.decode(await request.read(), Carried)
+    if carried.batch.journal != request.match_info["journal"]:
+        raise web.HTTPBadRequest(text="the batch is of another journal than the address says")
+    ack = await request.app[DESK].carry(gate, carried)
+    return _message(codec.encode(ack), 409 if ack.conflict else 200)
+
+
+async def _heads(request: web.Request, gate: str) -> web.StreamResponse:
+    asked = codec.decode(await request.read(), AskHeads)
+    return _message(codec.encode(await request.app[DESK].heads(gate, asked.journals)))
 
 
 async def _feed(request: web.Request, gate: str) -> web.StreamResponse:

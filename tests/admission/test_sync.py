@@ -101,7 +101,10 @@ class Server:
         batch = codec.decode(codec.encode(batch), Batch)
         span = range(batch.first - 1, batch.first + len(batch.blobs))
         stored = {row.sequence: row.chain for row in self.rows if row.sequence in span}
-        intake = take_in(batch, self.head, stored)
+        aside = {}
+        for row in self.aside:
+            aside.setdefault(row.sequence, set()).add(row.chain)
+        intake = take_in(batch, self.head, stored, aside)
         self.rows += [new.row for new in intake.records]
         self.aside += intake.forked
         self.malformed += intake.malformed
@@ -171,7 +174,8 @@ def test_an_empty_batch_asks_where_the_server_stands():
     gate, server = Gate(Card().write(3)), Server()
     settle(gate, server)
     ask = Batch("j", 4, gate.card.chain_at(3), [], SENT)
-    assert server.take(ask) == Ack("j", 3, gate.card.chain_at(3), 0)
+    chain = gate.card.chain_at(3)
+    assert server.take(ask) == Ack("j", 3, chain, 0, held=3, held_chain=chain)
 
 
 # --- what an answer is worth ------------------------------------------------------------------
@@ -204,13 +208,15 @@ def test_a_server_that_takes_nothing_of_what_follows_is_not_asked_again_at_once(
     assert server.rows == gate.card.rows
 
 
-def test_after_a_fork_nothing_is_sent_any_more():
+def test_after_a_fork_the_upload_goes_on_by_what_is_held_of_its_own_line():
     gate = Gate(Card().write(3))
     gate.batch()
     gate.receive(Ack("j", 3, bytes(32), 0))
     assert gate.uploader.forked_at == 3
-    with pytest.raises(LocalProtocolError, match="forked at 3"):
-        gate.batch()
+    gate.batch(2)
+    held = gate.card.chain_at(2)
+    assert gate.receive(Ack("j", 9, bytes(32), 0, True, [], 2, held)) == AckUpTo(2, held)
+    assert gate.batch().first == 3
 
 
 def test_an_answer_that_was_lost_is_made_good_by_the_next():
@@ -348,15 +354,14 @@ def test_another_beginning_of_the_same_journal_is_a_fork():
     assert server.aside == forged.card.rows
 
 
-def test_records_after_a_forged_past_are_kept_aside():
+@pytest.mark.parametrize("first", [2, 4])
+def test_records_after_a_past_that_nobody_knows_are_not_taken_before_that_past(first):
     card = Card().write(3)
     server = Server()
     settle(Gate(card), server)
-    forged = Batch("j", 4, bytes(32), [blob_of(4)], SENT)
-    ack = server.take(forged)
-    assert ack == Ack("j", 3, card.chain_at(3), 0, conflict=True)
-    assert [row.sequence for row in server.aside] == [4]
-    assert server.rows == card.rows
+    forged = Batch("j", first, bytes(32), [blob_of(first)], SENT)
+    assert server.take(forged) == Ack("j", 3, card.chain_at(3), 0, conflict=True)
+    assert (server.rows, server.aside) == (card.rows, [])
 
 
 def test_a_batch_beyond_what_is_stored_is_a_conflict_and_nothing_of_it_is_kept():
@@ -441,7 +446,9 @@ def test_what_is_new_comes_with_what_it_says():
     assert [new.row for new in intake.records] == card.rows
     assert [new.record for new in intake.records] == [journal.decode(card.rows[0].blob), None]
     assert intake.head == Head(2, card.chain_at(2))
-    assert replace(intake, malformed=()).answer("j", 77) == Ack("j", 2, card.chain_at(2), 77)
+    chain = card.chain_at(2)
+    expected = Ack("j", 2, chain, 77, held=2, held_chain=chain)
+    assert replace(intake, malformed=()).answer("j", 77) == expected
     assert isinstance(intake.answer("j", 77).malformed[0], Malformed)
 
 

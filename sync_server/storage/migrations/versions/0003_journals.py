@@ -20,6 +20,7 @@ def upgrade() -> None:
     _site_servers()
     _clocks()
     _name_the_numbers()
+    _lines_of_history()
 
 
 def _site_servers() -> None:
@@ -125,3 +126,92 @@ def _name_the_numbers() -> None:
         sa.PrimaryKeyConstraint("one", name=op.f("pk_feed_numbering")),
     )
     op.bulk_insert(numbering, [{"one": 1, "name": secrets.token_hex(16)}])
+
+
+def _lines_of_history() -> None:
+    row_key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "side_lines",
+        sa.Column("id", row_key, nullable=False),
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("after_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("after_chain", sa.LargeBinary(), nullable=False),
+        sa.Column("head_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("head_chain", sa.LargeBinary(), nullable=False),
+        sa.Column("found_ms", sa.BigInteger(), nullable=False),
+        sa.Column("settled_ms", sa.BigInteger(), nullable=True),
+        sa.Column("settled_by", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_id"], ["journals.id"], name=op.f("fk_side_lines_journal_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["settled_by"], ["users.id"], name=op.f("fk_side_lines_settled_by")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_side_lines")),
+    )
+    op.create_index(op.f("ix_side_lines_journal_id"), "side_lines", ["journal_id"])
+    op.create_table(
+        "side_records",
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("chain", sa.LargeBinary(), nullable=False),
+        sa.Column("previous_chain", sa.LargeBinary(), nullable=False),
+        sa.Column("blob_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("line_id", row_key, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_id"], ["journals.id"], name=op.f("fk_side_records_journal_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["line_id"], ["side_lines.id"], name=op.f("fk_side_records_line_id")
+        ),
+        sa.PrimaryKeyConstraint("journal_id", "sequence", "chain", name=op.f("pk_side_records")),
+    )
+    op.create_index(op.f("ix_side_records_line_id"), "side_records", ["line_id"])
+    op.create_table(
+        "journal_seals",
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("chain", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_id"], ["journals.id"], name=op.f("fk_journal_seals_journal_id")
+        ),
+        sa.PrimaryKeyConstraint("journal_id", "sequence", "chain", name=op.f("pk_journal_seals")),
+    )
+    op.create_table(
+        "former_keys",
+        sa.Column("gate_id", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("revoked", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["gate_id"], ["gates.id"], name=op.f("fk_former_keys_gate_id")),
+        sa.PrimaryKeyConstraint("gate_id", "public_key", name=op.f("pk_former_keys")),
+    )
+    _refusals_of_side_lines()
+
+
+def _refusals_of_side_lines() -> None:
+    """Let a record that is refused stand beside another of its number, as facts do."""
+    op.create_table(
+        "refused_scans",
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("variant", sa.Integer(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("gate_id", sa.Text(), nullable=False),
+        sa.Column("checkpoint_id", sa.Text(), nullable=False),
+        sa.Column("performance_id", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_id"], ["journals.id"], name=op.f("fk_refused_scans_journal_id")
+        ),
+        sa.PrimaryKeyConstraint("journal_id", "sequence", "variant", name=op.f("pk_refused_scans")),
+    )
+    op.execute(
+        "INSERT INTO refused_scans (journal_id, sequence, variant, at_us, gate_id, checkpoint_id,"
+        " performance_id, answer) SELECT journal_id, sequence, 0, at_us, gate_id, checkpoint_id,"
+        " performance_id, answer FROM refusals"
+    )
+    op.drop_table("refusals")
+    for column in ("at_us", "checkpoint_id", "gate_id", "performance_id"):
+        op.create_index(op.f(f"ix_refused_scans_{column}"), "refused_scans", [column])
