@@ -57,7 +57,7 @@ from sync_server.tls import (
 )
 from sync_server.trusting import Trust
 from sync_server.web.back_office.live_board import LiveBoard
-from sync_server.web.device_api import LiveRoom
+from sync_server.web.live_room import LiveRoom
 from sync_server.web.public_api import Services
 from sync_server.web.serving import make_application, serve
 from sync_server.web.site_room import SiteRoom

@@ -13,6 +13,7 @@ from admission.limits import (
     JOURNAL_BATCH_RECORDS_MAX,
     JOURNAL_RECORD_BYTES_MAX,
     JOURNALS_ASKED_MAX,
+    MESSAGE_BYTES_MAX,
 )
 
 Text = Annotated[str, msgspec.Meta(max_length=200)]
@@ -399,5 +400,58 @@ class Ordered(msgspec.Struct, frozen=True, tag="ordered"):
     raw: Annotated[bytes, msgspec.Meta(max_length=ENVELOPE_BYTES_MAX)]
 
 
+POLL_FRAMES_MAX = 64  # messages of one poll, or of its answer
+POLL_MS_MAX = 25_000  # so long a poll is held; proxies cut what is silent for 30 s or more
+Frames = Annotated[
+    list[Annotated[bytes, msgspec.Meta(max_length=MESSAGE_BYTES_MAX)]],
+    msgspec.Meta(max_length=POLL_FRAMES_MAX),
+]
+
+
+class Poll(msgspec.Struct, frozen=True, tag="poll"):
+    """Gate to server, where there is no WebSocket: what would have been said on it.
+
+    Attributes:
+        session: names the gate's live connection; another name begins another one.
+        seen: greatest number of the server's messages that has arrived.
+        first: number of the first message here; what the server has already is dropped.
+        frames: messages, each as it would go over the socket.
+        wait_ms: how long the answer may wait for something to say; 0 gives it at once and empty.
+    """
+
+    session: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    seen: Cursor
+    first: Sequence
+    frames: Frames = []
+    wait_ms: Annotated[int, msgspec.Meta(ge=0, le=POLL_MS_MAX)] = 0
+
+
+class Polled(msgspec.Struct, frozen=True, tag="polled"):
+    """Server to gate: the answer to a poll.
+
+    Attributes:
+        number: of the last message here; of the last one seen if there is none.
+        frames: messages, numbered up to that.
+        received: greatest number of the gate's messages that has arrived.
+    """
+
+    number: Cursor
+    frames: Frames = []
+    received: Cursor = 0
+
+
 Live = Feed | Lists | Subscribe | Status | Beat | Ordered | Hint | Claim | Claimed
-Message = Batch | Ack | Carried | AskHeads | Heads | Live | Enrol | Enrolled | Renew | Renewed
+Message = (
+    Batch
+    | Ack
+    | Carried
+    | AskHeads
+    | Heads
+    | Live
+    | Enrol
+    | Enrolled
+    | Renew
+    | Renewed
+    | Poll
+    | Polled
+)

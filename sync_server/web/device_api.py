@@ -4,18 +4,12 @@ Every request but the enrolment is signed by its gate (`admission.sync.request_s
 hold no ticket number: lists carry identifiers, and so do feeds.
 """
 
-import asyncio
 import hashlib
-import logging
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from admission.errors import ProtocolError, SignatureError
 from admission.limits import MESSAGE_BYTES_MAX
@@ -24,17 +18,13 @@ from admission.sync.messages import (
     Ack,
     AskHeads,
     Batch,
-    Beat,
     Carried,
     Enrol,
     Enrolled,
-    Feed,
     Heads,
-    Lists,
-    Ordered,
+    Poll,
     Renew,
     Renewed,
-    Status,
 )
 from admission.sync.request_signing import (
     COUNTER_HEADER,
@@ -44,20 +34,17 @@ from admission.sync.request_signing import (
     check_request,
     read_authorization,
 )
-from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
 from admission.trust.status import NONCE_CHARACTERS_MAX
 from sync_server.entities import Gate, Standing
 from sync_server.errors import ConflictError, EnrolmentError, LockedOutError, NotFoundError
+from sync_server.web.live_polls import PollRoom
+from sync_server.web.live_room import LiveDesk, LiveRoom, SocketChannel, serve_live
 
-log = logging.getLogger(__name__)
-
-BEAT_S: Final = 2.0  # a gate takes three missed beats for a lost link
 ENROL_BYTES_MAX: Final = 4096
-LIVE_S_MAX: Final = 20.0  # a gate that says nothing for so long is gone: it reports every 5 s
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 
-class DeviceDesk(Protocol):
+class DeviceDesk(LiveDesk, Protocol):
     """What the device API needs of the services; NotFoundError for what is not the gate's."""
 
     async def enrol(self, request: Enrol, address: str) -> Enrolled:
@@ -113,103 +100,6 @@ class DeviceDesk(Protocol):
         """Give how far journals of the gate's own venue are held."""
         ...
 
-    async def feed(self, gate: str, stream: str, after: int) -> Feed:
-        """Read a stream after a cursor."""
-        ...
-
-    async def numbering(self) -> str:
-        """Give the name of the feeds' numbers."""
-        ...
-
-    async def streams(self, gate: str) -> frozenset[str]:
-        """Give the streams that a gate may follow."""
-        ...
-
-    async def lists(self, gate: str) -> Lists:
-        """Give the versions that are published for a gate now."""
-        ...
-
-    async def standing_order(self, gate: str) -> bytes | None:
-        """Give the signed lock or unlock that still stands for a gate, or None."""
-        ...
-
-    async def note_status(self, gate: str, status: Status) -> None:
-        """Remember how a gate is."""
-        ...
-
-    async def note_gone(self, gate: str) -> None:
-        """Remember that a gate's live connection has ended."""
-        ...
-
-
-class LiveRoom:
-    """The live connections of this process; told what has changed by whoever changed it."""
-
-    def __init__(self) -> None:
-        """Begin with nobody there."""
-        self._connections: set[_Connection] = set()
-
-    def streams_grew(self, streams: Iterable[str]) -> None:
-        """Wake every connection that follows one of these streams; never waits."""
-        grown = set(streams)
-        for connection in self._connections:
-            connection.wake(grown)
-
-    def lists_changed(self) -> None:
-        """Have every connection look whether its lists or its assignment are new; never waits."""
-        for connection in self._connections:
-            connection.look()
-
-    def order(self, gates: Iterable[str], envelope: bytes) -> int:
-        """Send a command to those of some gates that are connected; tell how many; never waits."""
-        wanted = set(gates)
-        reached = [one for one in self._connections if one.gate in wanted]
-        for connection in reached:
-            connection.order(envelope)
-        return len({one.gate for one in reached})
-
-    def close(self) -> None:
-        """End every connection: the server stops."""
-        for connection in self._connections:
-            connection.end()
-
-    @asynccontextmanager
-    async def join(self, connection: "_Connection") -> AsyncIterator[None]:
-        """Keep a connection in the room while the context lasts."""
-        self._connections.add(connection)
-        try:
-            yield
-        finally:
-            self._connections.discard(connection)
-
-
-@dataclass(eq=False, slots=True)
-class _Connection:
-    """One gate's live connection: what is to be done next, and the wake-up for it."""
-
-    gate: str
-    grown: set[str] = field(default_factory=set)
-    orders: deque[bytes] = field(default_factory=deque)
-    lists_due: bool = True
-    ended: bool = False
-    due: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def wake(self, streams: set[str]) -> None:
-        self.grown |= streams
-        self.due.set()
-
-    def order(self, envelope: bytes) -> None:
-        self.orders.append(envelope)
-        self.due.set()
-
-    def look(self) -> None:
-        self.lists_due = True
-        self.due.set()
-
-    def end(self) -> None:
-        self.ended = True
-        self.due.set()
-
 
 class Nonces:
     """This start's nonce, and which request counters of each gate were seen under it."""
@@ -226,6 +116,7 @@ class Nonces:
 
 DESK: Final = web.AppKey("device_desk", DeviceDesk)
 ROOM: Final = web.AppKey("live_room", LiveRoom)
+POLLS: Final = web.AppKey("live_polls", PollRoom)
 NONCES: Final = web.AppKey("nonces", Nonces)
 
 Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
@@ -234,6 +125,8 @@ Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce: str) -> None:
     """Add the device API's routes to an application."""
     app[DESK], app[ROOM], app[NONCES] = desk, room, Nonces(nonce)
+    app[POLLS] = PollRoom(desk, room)
+    app.cleanup_ctx.append(_serve_polls)
     app.router.add_post("/sync/v1/enrolments", _enrol)
     app.router.add_get("/sync/v1/roots/{version}", _signed(_root, also_revoked=True))
     app.router.add_get("/sync/v1/status", _signed(_status, also_revoked=True))
@@ -247,7 +140,13 @@ def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce
     app.router.add_post("/sync/v1/heads", _signed(_heads))
     app.router.add_get("/sync/v1/feed/{stream}", _signed(_feed))
     app.router.add_get("/sync/v1/live", _signed(_live))
+    app.router.add_post("/sync/v1/live/poll", _signed(_poll))
     app.on_shutdown.append(_close_room)
+
+
+async def _serve_polls(app: web.Application) -> AsyncIterator[None]:
+    async with app[POLLS].open():
+        yield
 
 
 async def _close_room(app: web.Application) -> None:
@@ -412,82 +311,13 @@ def _whole_number(text: str, name: str) -> int:
 async def _live(request: web.Request, gate: str) -> web.StreamResponse:
     socket = web.WebSocketResponse(max_msg_size=MESSAGE_BYTES_MAX, timeout=1.0)
     await socket.prepare(request)
-    desk, room = request.app[DESK], request.app[ROOM]
-    side = LiveSide(await desk.streams(gate), await desk.numbering())
-    connection = _Connection(gate)
-    try:
-        async with room.join(connection), asyncio.TaskGroup() as tasks:
-            standing = await desk.standing_order(gate)
-            if standing is not None:
-                connection.order(standing)
-            sender = tasks.create_task(_send_news(socket, side, desk, connection))
-            await _receive(socket, side, desk, connection)
-            sender.cancel()
-    except* (ProtocolError, NotFoundError) as group:
-        log.warning("gate broke the protocol", extra={"gate": gate, "reason": str(group)})
-    except* ConnectionError:
-        pass  # the gate went: it is degraded now and comes back by itself
-    finally:
-        await desk.note_gone(gate)
-        await socket.close()
+    await serve_live(gate, SocketChannel(socket), request.app[DESK], request.app[ROOM])
     return socket
 
 
-async def _receive(
-    socket: web.WebSocketResponse, side: LiveSide, desk: DeviceDesk, connection: _Connection
-) -> None:
-    while not connection.ended:
-        try:
-            message = await socket.receive(timeout=LIVE_S_MAX)
-        except TimeoutError:
-            return
-        if message.type is not WSMsgType.BINARY:
-            return
-        commands = side.receive(codec.decode_live(message.data))
-        await _carry_out(commands, socket, side, desk, connection.gate)
-        connection.due.set()
-
-
-async def _send_news(
-    socket: web.WebSocketResponse, side: LiveSide, desk: DeviceDesk, connection: _Connection
-) -> None:
-    """Send what is due, and a beat where nothing is for a while."""
-    while not connection.ended:
-        try:
-            async with asyncio.timeout(BEAT_S):
-                await connection.due.wait()
-        except TimeoutError:
-            await socket.send_bytes(codec.encode(Beat(time.time_ns() // 1_000_000)))
-            continue
-        connection.due.clear()
-        while connection.orders and side.is_subscribed:
-            await socket.send_bytes(codec.encode(Ordered(connection.orders.popleft())))
-        grown, connection.grown = connection.grown, set()
-        if connection.lists_due and side.is_subscribed:
-            connection.lists_due = False
-            side.allowed = await desk.streams(connection.gate)
-            announced = side.announce(await desk.lists(connection.gate))
-            await _carry_out(announced, socket, side, desk, connection.gate)
-        await _carry_out(side.wake(sorted(grown)), socket, side, desk, connection.gate)
-    await socket.close()
-
-
-async def _carry_out(
-    commands: list[Command],
-    socket: web.WebSocketResponse,
-    side: LiveSide,
-    desk: DeviceDesk,
-    gate: str,
-) -> None:
-    todo = list(commands)
-    while todo:
-        match todo.pop(0):
-            case Send(message):
-                await socket.send_bytes(codec.encode(message))
-            case ReadFeed(stream, after):
-                todo += side.page(await desk.feed(gate, stream, after))
-            case NoteStatus(status):
-                await desk.note_status(gate, status)
+async def _poll(request: web.Request, gate: str) -> web.StreamResponse:
+    poll = codec.decode(await request.read(), Poll)
+    return _message(codec.encode(await request.app[POLLS].answer(gate, poll)))
 
 
 def _document(request: web.Request, raw: bytes) -> web.Response:

@@ -14,7 +14,8 @@ from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.back_office.routes import add_back_office
 from sync_server.web.command_api import add_command_api
-from sync_server.web.device_api import LiveRoom, add_device_api
+from sync_server.web.device_api import add_device_api
+from sync_server.web.live_room import LiveRoom
 from sync_server.web.proving_api import add_proving_api
 from sync_server.web.public_api import Services, add_public_api
 from sync_server.web.site_api import GateDesk, add_site_api

@@ -48,7 +48,8 @@ from sync_server.errors import (
     LockedOutError,
     NotFoundError,
 )
-from sync_server.web.device_api import BEAT_S, LIVE_S_MAX, NONCES, DeviceDesk
+from sync_server.web.device_api import NONCES, DeviceDesk
+from sync_server.web.live_room import BEAT_S, LIVE_S_MAX
 from sync_server.web.site_room import SiteConnection, SiteRoom
 
 log = logging.getLogger(__name__)
@@ -309,7 +310,7 @@ async def _live(request: web.Request, site: Site) -> web.StreamResponse:
     await socket.prepare(request)
     desk, room, office = request.app[GATES], request.app[SITES], request.app[OFFICE]
     connection = SiteConnection(site.id)
-    side = LiveSide(await office.streams(site.id))
+    side = LiveSide(await office.streams(site.id), await desk.numbering())
     wire = _Wire(socket, side, desk, office, connection, site)
     try:
         async with room.join(connection), asyncio.TaskGroup() as tasks:

@@ -272,6 +272,8 @@ def _messages() -> dict[str, bytes]:
         messages.Lists({SHOW: 1}, 2),
         messages.Enrol("ABCD-EFGH", bytes(32), bytes(32)),
         messages.Enrolled("g", "Porte A", [bytes(32)], "123456", 1),
+        messages.Poll("s", 3, 2, [codec.encode(messages.Beat())], 1000),
+        messages.Polled(4, [codec.encode(messages.Lists({SHOW: 1}, 2))], 2),
     ]
     return {
         type(message).__name__.lower(): bytes([place]) + codec.encode(message)

@@ -66,6 +66,8 @@ _MESSAGES: Final = (
     messages.Lists,
     messages.Enrol,
     messages.Enrolled,
+    messages.Poll,
+    messages.Polled,
 )
 
 

@@ -1,0 +1,265 @@
+"""The live connections of gates: who is there, what is due to each, and how one is served.
+
+Called by the device API, over whatever carries the messages: a WebSocket, or long polls
+(`live_polls`). What goes wrong with one gate ends that gate's connection and nothing else.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from aiohttp import WSMsgType, web
+
+from admission.errors import ProtocolError
+from admission.sync import codec
+from admission.sync.messages import Beat, Feed, Lists, Live, Ordered, Status
+from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
+from sync_server.errors import NotFoundError
+
+log = logging.getLogger(__name__)
+
+BEAT_S: Final = 2.0  # a gate takes three missed beats for a lost link
+LIVE_S_MAX: Final = 20.0  # a gate that says nothing for so long is gone: it reports every 5 s
+
+
+class LiveDesk(Protocol):
+    """What a live connection needs of the services; NotFoundError for what is not the gate's."""
+
+    async def feed(self, gate: str, stream: str, after: int) -> Feed:
+        """Read a stream after a cursor."""
+        ...
+
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        ...
+
+    async def streams(self, gate: str) -> frozenset[str]:
+        """Give the streams that a gate may follow."""
+        ...
+
+    async def lists(self, gate: str) -> Lists:
+        """Give the versions that are published for a gate now."""
+        ...
+
+    async def standing_order(self, gate: str) -> bytes | None:
+        """Give the signed lock or unlock that still stands for a gate, or None."""
+        ...
+
+    async def note_status(self, gate: str, status: Status) -> None:
+        """Remember how a gate is."""
+        ...
+
+    async def note_gone(self, gate: str) -> None:
+        """Remember that a gate's live connection has ended."""
+        ...
+
+
+class Channel(Protocol):
+    """What carries one gate's live messages. Raises ConnectionError when the gate is gone."""
+
+    async def send(self, message: Live) -> None:
+        """Send a message; waits while the gate takes none."""
+        ...
+
+    async def beat(self) -> None:
+        """Let the gate see that the server is there, where silence would not say so."""
+        ...
+
+    async def receive(self) -> Live | None:
+        """Wait for the next message; None when the gate is gone or silent for too long.
+
+        Raises:
+            ProtocolError: if it is no message.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End it; more than once does no harm."""
+        ...
+
+
+class SocketChannel:
+    """The port `Channel` over a WebSocket."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        """Take a socket that is open."""
+        self._socket = socket
+
+    async def send(self, message: Live) -> None:
+        """Send a message."""
+        await self._socket.send_bytes(codec.encode(message))
+
+    async def beat(self) -> None:
+        """Send a beat."""
+        await self.send(Beat(time.time_ns() // 1_000_000))
+
+    async def receive(self) -> Live | None:
+        """Wait for the next message."""
+        try:
+            message = await self._socket.receive(timeout=LIVE_S_MAX)
+        except TimeoutError:
+            return None
+        return codec.decode_live(message.data) if message.type is WSMsgType.BINARY else None
+
+    async def close(self) -> None:
+        """Say good-bye."""
+        await self._socket.close()
+
+
+class LiveRoom:
+    """The live connections of this process; told what has changed by whoever changed it."""
+
+    def __init__(self) -> None:
+        """Begin with nobody there."""
+        self._connections: set[Connection] = set()
+
+    def streams_grew(self, streams: Iterable[str]) -> None:
+        """Wake every connection that follows one of these streams; never waits."""
+        grown = set(streams)
+        for connection in self._connections:
+            connection.wake(grown)
+
+    def lists_changed(self) -> None:
+        """Have every connection look whether its lists or its assignment are new; never waits."""
+        for connection in self._connections:
+            connection.look()
+
+    def order(self, gates: Iterable[str], envelope: bytes) -> int:
+        """Send a command to those of some gates that are connected; tell how many; never waits."""
+        wanted = set(gates)
+        reached = [one for one in self._connections if one.gate in wanted]
+        for connection in reached:
+            connection.order(envelope)
+        return len({one.gate for one in reached})
+
+    def has(self, gate: str) -> bool:
+        """Tell whether a gate is there."""
+        return any(connection.gate == gate for connection in self._connections)
+
+    def close(self) -> None:
+        """End every connection: the server stops."""
+        for connection in self._connections:
+            connection.end()
+
+    @asynccontextmanager
+    async def join(self, connection: "Connection") -> AsyncIterator[None]:
+        """Keep a connection in the room while the context lasts."""
+        self._connections.add(connection)
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One gate's live connection: what is to be done next, and the wake-up for it.
+
+    Attributes:
+        gate: its id.
+        grown: feeds that have grown.
+        orders: commands that go out next.
+        lists_due: whether its lists or its assignment may be others now.
+        ended: whether the connection is to end.
+        due: set where something is to be done.
+    """
+
+    gate: str
+    grown: set[str] = field(default_factory=set)
+    orders: deque[bytes] = field(default_factory=deque)
+    lists_due: bool = True
+    ended: bool = False
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self, streams: set[str]) -> None:
+        """Note that some feeds have grown."""
+        self.grown |= streams
+        self.due.set()
+
+    def order(self, envelope: bytes) -> None:
+        """Have a command go out."""
+        self.orders.append(envelope)
+        self.due.set()
+
+    def look(self) -> None:
+        """Have lists and assignment looked at."""
+        self.lists_due = True
+        self.due.set()
+
+    def end(self) -> None:
+        """End the connection."""
+        self.ended = True
+        self.due.set()
+
+
+async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom) -> None:
+    """Serve a gate's live connection to its end; the channel is closed then."""
+    side = LiveSide(await desk.streams(gate), await desk.numbering())
+    connection = Connection(gate)
+    try:
+        async with room.join(connection), asyncio.TaskGroup() as tasks:
+            standing = await desk.standing_order(gate)
+            if standing is not None:
+                connection.order(standing)
+            sender = tasks.create_task(_send_news(channel, side, desk, connection))
+            await _receive(channel, side, desk, connection)
+            sender.cancel()
+    except* (ProtocolError, NotFoundError) as group:
+        log.warning("gate broke the protocol", extra={"gate": gate, "reason": str(group)})
+    except* ConnectionError:
+        pass  # the gate went: it is degraded now and comes back by itself
+    finally:
+        if not room.has(gate):  # it may have come back by another way already
+            await desk.note_gone(gate)
+        await channel.close()
+
+
+async def _receive(
+    channel: Channel, side: LiveSide, desk: LiveDesk, connection: Connection
+) -> None:
+    while not connection.ended and (message := await channel.receive()) is not None:
+        await _carry_out(side.receive(message), channel, side, desk, connection.gate)
+        connection.due.set()
+
+
+async def _send_news(
+    channel: Channel, side: LiveSide, desk: LiveDesk, connection: Connection
+) -> None:
+    """Send what is due, and a beat where nothing is for a while."""
+    while not connection.ended:
+        try:
+            async with asyncio.timeout(BEAT_S):
+                await connection.due.wait()
+        except TimeoutError:
+            await channel.beat()
+            continue
+        connection.due.clear()
+        while connection.orders and side.is_subscribed:
+            await channel.send(Ordered(connection.orders.popleft()))
+        grown, connection.grown = connection.grown, set()
+        if connection.lists_due and side.is_subscribed:
+            connection.lists_due = False
+            side.allowed = await desk.streams(connection.gate)
+            announced = side.announce(await desk.lists(connection.gate))
+            await _carry_out(announced, channel, side, desk, connection.gate)
+        await _carry_out(side.wake(sorted(grown)), channel, side, desk, connection.gate)
+    await channel.close()
+
+
+async def _carry_out(
+    commands: list[Command], channel: Channel, side: LiveSide, desk: LiveDesk, gate: str
+) -> None:
+    todo = list(commands)
+    while todo:
+        match todo.pop(0):
+            case Send(message):
+                await channel.send(message)
+            case ReadFeed(stream, after):
+                todo += side.page(await desk.feed(gate, stream, after))
+            case NoteStatus(status):
+                await desk.note_status(gate, status)
