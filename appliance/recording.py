@@ -22,6 +22,7 @@ class Recorder:
     Attributes:
         journal: where it writes.
         grew: set whenever the journal has grown; the uplink clears and awaits it.
+        followers: set likewise, each for somebody else who clears and awaits it.
         circumstances: flags that hold for the gate as a whole now; set by the gate.
     """
 
@@ -35,6 +36,7 @@ class Recorder:
         """
         self.journal = store
         self.grew = asyncio.Event()
+        self.followers: list[asyncio.Event] = []
         self.circumstances = Flag(0)
         self._clock = clock
         self._boot_id = boot_id
@@ -47,6 +49,8 @@ class Recorder:
         """
         records = await self.journal.append(*drafts)
         self.grew.set()
+        for follower in self.followers:
+            follower.set()
         return records
 
     async def note(

@@ -228,16 +228,28 @@ class Circle:
         """Forget what a peer has: it is not to be reached."""
         self._offers.pop(peer, None)
 
+    def misses(self, peer: str, now_s: float) -> bool:
+        """Tell whether a peer has something that is missing here and not asked for yet."""
+        return bool(self._missing(peer, now_s))
+
     def next_wanted(self, peer: str, now_s: float) -> Wanted | None:
         """Say what to ask of a peer next; it is under way from then on.
 
         The journals that are furthest behind come first, so that none waits for a talkative one.
         """
-        if self.is_aside(peer, now_s):
+        missing = self._missing(peer, now_s)
+        if not missing:
             return None
+        after, journal_id = min(missing)
+        self._under_way.add(journal_id)
+        return Wanted(journal_id, after)
+
+    def _missing(self, peer: str, now_s: float) -> list[tuple[int, str]]:
+        if self.is_aside(peer, now_s):
+            return []
         is_room = len(self._held.keys() | self._under_way) < JOURNALS_MAX
-        missing = [
-            (held.head if held is not None else 0, one.journal)
+        return [
+            (0 if held is None else held.head, one.journal)
             for one in self._offers.get(peer, {}).values()
             for held in (self._held.get(one.journal),)
             if one.journal not in self._own
@@ -246,11 +258,6 @@ class Circle:
             and (held is not None or is_room)
             and self._doubted.get((peer, one.journal), 0.0) <= now_s
         ]
-        if not missing:
-            return None
-        after, journal_id = min(missing)
-        self._under_way.add(journal_id)
-        return Wanted(journal_id, after)
 
     def given_up(self, wanted: Wanted) -> None:
         """Note that a question is not under way any more, whatever became of it."""

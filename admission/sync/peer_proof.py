@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from admission.errors import (
+    ListError,
     ListExpiredError,
     LocalProtocolError,
     RemoteProtocolError,
@@ -52,6 +53,10 @@ class RevokedError(SignatureError):
 
 class StrangerError(RemoteProtocolError):
     """The other gate does not know us (any more): it was started anew, say."""
+
+
+class NotEnrolledError(RemoteProtocolError):
+    """The other gate is none of ours, or not any more: no fault, another house may be near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +145,25 @@ class Visitor:
         self.gate, self.nonce, self._asked, self._certificate = "", b"", nonce, None
         return encode(Hello(self._own.certificate(), nonce))
 
-    def welcomed(self, raw: bytes) -> str:
-        """Take the answer to a greeting; give the id of the gate that it comes from.
+    def welcomed(self, raw: bytes) -> DeviceCertificate:
+        """Take the answer to a greeting; give the certificate of the gate that it comes from.
 
         Raises:
+            NotEnrolledError: if its certificate is not believed here.
             AdmissionError: if it proves nothing.
         """
         message = decode_spoken(raw)
         if not isinstance(message, Welcome):
             raise RemoteProtocolError(f"a greeting is not answered by {type(message).__name__}")
-        certificate = self._enrolment.accept(message.certificate)
+        try:
+            certificate = self._enrolment.accept(message.certificate)
+        except ListError as exc:
+            raise NotEnrolledError(str(exc)) from exc
         text = _welcome_text(certificate.gate, self._own.gate, self._asked, message.nonce)
         verify(certificate.device_key, message.proof, text)
         self.gate, self.nonce = certificate.gate, message.nonce
         self._certificate, self._counter = certificate, message.counter
-        return self.gate
+        return certificate
 
     def ask(self, message: Heads | Wanted) -> bytes:
         """Sign a question."""
@@ -168,12 +177,16 @@ class Visitor:
 
         Raises:
             StrangerError: if a greeting has to come first.
+            NotEnrolledError: if its certificate is not believed any more.
             AdmissionError: if it is none of that gate's to just this question.
         """
         certificate = self._certificate
         if certificate is None:
             raise LocalProtocolError("nobody was asked")
-        self._enrolment.check(certificate)
+        try:
+            self._enrolment.check(certificate)
+        except ListError as exc:
+            raise NotEnrolledError(str(exc)) from exc
         message = decode_spoken(raw)
         if isinstance(message, Stranger):
             raise StrangerError(f"gate {self.gate} does not know us any more")
@@ -246,6 +259,10 @@ class Doorkeeper:
         elif certificate.serial > known.certificate.serial:
             known.certificate = certificate
         return known
+
+    def knows(self, gate: str) -> bool:
+        """Tell whether a gate has shown its certificate since our start."""
+        return gate in self._known
 
     def question(self, said: Said) -> Question:
         """Take a question.

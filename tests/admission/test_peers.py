@@ -25,12 +25,14 @@ from admission.sync.peer_messages import (
     Shout,
     Stranger,
     Wanted,
+    Welcome,
     decode_shout,
     decode_spoken,
     encode,
 )
 from admission.sync.peer_proof import (
     ACQUAINTANCES_MAX,
+    NotEnrolledError,
     RevokedError,
     StrangerError,
     Visitor,
@@ -49,6 +51,10 @@ OFFICE = BoxOffice()
 
 def gates(*names):
     return [PaperGate(name, OFFICE) for name in names]
+
+
+def welcome_of(other):
+    return encode(Welcome(other.certificate, bytes(16), 0, bytes(64)))
 
 
 def acquainted(asker, other):
@@ -72,16 +78,22 @@ def test_a_gate_that_another_server_enrolled_is_not_believed():
     (a,) = gates("a")
     stranger = PaperGate("b", OFFICE, enrolled_by=BoxOffice("somebody else"))
     with pytest.raises(SignatureError):
-        acquainted(a, stranger)
-    with pytest.raises(SignatureError):
-        acquainted(stranger, a)
+        a.door.welcome(Hello(stranger.certificate, bytes(16)))
+    with pytest.raises(NotEnrolledError):
+        Visitor(a.own, a.enrolment).welcomed(welcome_of(stranger))
 
 
 def test_a_gate_whose_certificate_is_over_is_not_believed():
     a, b = gates("a", "b")
+    visitor = acquainted(a, b)
+    answer = b.answer(visitor.ask(Heads([])))
     a.now = EVENING + timedelta(days=4000)
-    with pytest.raises(ListExpiredError):
+    with pytest.raises(NotEnrolledError):
+        visitor.answered(answer)
+    with pytest.raises(NotEnrolledError):
         acquainted(a, b)
+    with pytest.raises(ListExpiredError):
+        a.door.welcome(Hello(b.certificate, bytes(16)))
 
 
 def test_a_revoked_gate_is_not_believed_and_not_answered_any_more():
@@ -91,7 +103,7 @@ def test_a_revoked_gate_is_not_believed_and_not_answered_any_more():
     a.revoked = {"b"}
     with pytest.raises(RevokedError):
         a.door.question(said)
-    with pytest.raises(RevokedError):
+    with pytest.raises(NotEnrolledError):
         acquainted(a, b)
 
 
