@@ -42,7 +42,8 @@ def test_addresses_that_need_a_further_word_are_left_out():
 async def test_an_interface_that_is_not_there_is_told_and_stops_nobody(caplog):
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         looking = group.create_task(discover("gate-a", 7001, ["203.0.113.1"], lambda _: None))
-        while "no multicast" not in caplog.text:
+        for _ in range(5):
             await asyncio.sleep(0)
+        assert "no multicast" in caplog.text
         assert not looking.done()
         looking.cancel()
