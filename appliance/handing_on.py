@@ -1,4 +1,4 @@
-"""Hands others' journals in at the server, where this gate has a link and they have none.
+"""Hands others' journals on to the server, where this gate has a link and they have none.
 
 Called as a task. The server is asked first how far it has them, so that of many gates that carry
 one journal most have nothing to do. What a gate says the server has of its own is not even asked.
@@ -24,7 +24,7 @@ PAUSE_S: Final = 10.0  # on average: a gate that has a link of its own is quicke
 _NOWHERE: Final = Moment(0, 0, b"")  # who carries knows nothing of the writer's clocks
 
 
-class HandingIn:
+class HandingOn:
     """Brings to the server what other gates wrote."""
 
     def __init__(
@@ -61,9 +61,9 @@ class HandingIn:
         while True:
             await self._clock.sleep(PAUSE_S * (0.5 + self._jitter()))
             if self._is_live():
-                await self.hand_in()
+                await self.hand_on()
 
-    async def hand_in(self) -> None:
+    async def hand_on(self) -> None:
         """Bring once what the server does not have; what fails is tried again the next time."""
         try:
             due = [one for one in self._circle.held.values() if self._is_due(one)]
@@ -80,7 +80,7 @@ class HandingIn:
         except (AdmissionError, ApplianceError) as exc:
             if str(exc) != self._failed:
                 self._failed = str(exc)
-                log.warning("not handed in", extra={"reason": str(exc)})
+                log.warning("not handed on", extra={"reason": str(exc)})
 
     def _is_due(self, one: Held) -> bool:
         return one.head > max(one.acknowledged, self._server_has.get(one.journal, 0))
@@ -104,7 +104,7 @@ class HandingIn:
             after, chain = found.rows[-1].sequence, found.rows[-1].chain
             if ack.held < after:
                 return  # it does not know what comes before: asked again the next time
-            log.info("handed in", extra={"journal": one.journal, "head": after})
+            log.info("handed on", extra={"journal": one.journal, "head": after})
         self._server_has[one.journal] = after
 
 
