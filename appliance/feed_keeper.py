@@ -5,7 +5,7 @@ a link was lost comes again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from admission.passage import History, at_instant
@@ -30,17 +30,17 @@ _OF_ANOTHER_CARD: Final = -1  # and below: variants that no server numbers
 class FeedKeeper:
     """Follows the feeds of the gate's performances."""
 
-    def __init__(self, memory: Memory, history: History, own_journal: str) -> None:
+    def __init__(self, memory: Memory, history: History, is_own: Callable[[str], bool]) -> None:
         """Take where facts go.
 
         Args:
             memory: the disk.
             history: what the gate judges by.
-            own_journal: id of the gate's own journal, whose facts it has already.
+            is_own: tells whether a journal is the gate's, now or before: it has its facts already.
         """
         self._memory = memory
         self._history = history
-        self._own = own_journal
+        self._is_own = is_own
         self._applied: FeedCursors | None = None  # of what is on the disk
         self._reader = FeedReader({})
 
@@ -114,7 +114,7 @@ class FeedKeeper:
         self._note(command.stream, command.cursor)
         log.info("facts applied", extra={"stream": command.stream, "cursor": command.cursor})
         for item in command.items:
-            take_told(self._history, self._own, item)
+            take_told(self._history, self._is_own, item)
 
     def _note(self, stream: str, cursor: int) -> None:
         if self._applied is not None:
@@ -122,7 +122,7 @@ class FeedKeeper:
             mine[stream] = cursor
 
 
-def take_told(history: History, own: str, item: FeedItem) -> None:
+def take_told(history: History, is_own: Callable[[str], bool], item: FeedItem) -> None:
     """Take a fact as the server tells it: its times are right by the server's clock.
 
     What this gate did itself it knows better than the server, but for the time. What the server
@@ -131,14 +131,14 @@ def take_told(history: History, own: str, item: FeedItem) -> None:
 
     Args:
         history: what the gate judges by.
-        own: id of the gate's own journal.
+        is_own: tells whether a journal is the gate's, now or before.
         item: as told.
 
     Raises:
         RemoteProtocolError: if it states no fact.
     """
     fact = fact_of_item(item)
-    if fact.gate != own:
+    if not is_own(fact.gate):
         history.correct(fact, item.variant)
         return
     known = history.known(fact.gate, fact.sequence)

@@ -7,7 +7,7 @@ before its effect: the grant before the arm moves, the passage when the sensor s
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from admission import journal
@@ -38,6 +38,10 @@ _NO_FLAGS: Final = Flag(0)
 WAITING_MAX: Final = 8  # codes shown while somebody goes through; beyond, the oldest is dropped
 
 
+async def _nothing() -> None:
+    """Do nothing."""
+
+
 class Gate:
     """One lane with its readers, its arm and its face."""
 
@@ -53,6 +57,7 @@ class Gate:
         commanding: Commanding,
         clock: TrustedClock,
         new_id: Callable[[], str],
+        at_rest: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         """Take what the gate works with; `main` makes it all."""
         self._holdings = holdings
@@ -64,6 +69,7 @@ class Gate:
         self._commanding = commanding
         self._clock = clock
         self._new_id = new_id
+        self._at_rest = at_rest  # done between two people: no grant is open, nothing is owed
         self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
         self._going_through = b""  # what was read for the grant that is pending
 
@@ -79,6 +85,8 @@ class Gate:
                     await self._lane.settle()
                     while not self._lane.is_busy and await self._commanding.obey_next():
                         await self._lane.settle()
+                    if self._lane.is_settled:
+                        await self._at_rest()
                     while self._waiting and not self._lane.is_busy:
                         await self._next()
         finally:

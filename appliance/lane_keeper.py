@@ -107,6 +107,11 @@ class LaneKeeper:
         """Whether somebody may be going through on a grant."""
         return self._lane.is_busy
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether every grant that was given has its end in the journal."""
+        return not self._lane.is_busy and not self._owed
+
     async def watch(self) -> None:
         """Listen to the arm's sensor until cancelled."""
         async for _ in self._turnstile.events():

@@ -43,6 +43,7 @@ from appliance.storage.identity_vault import FileVault, open_vault
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.storage.trust_store import SqliteTrust
+from appliance.succession import Succession
 from appliance.transport.client import open_link
 from appliance.trust_keeper import TrustKeeper
 from appliance.trusted_clock import TrustedClock
@@ -102,8 +103,11 @@ async def run_gate(config: Config, software: str) -> None:
         health = _health(parts, keeper)
         lane = _lane(parts, health, parts.drivers.open_turnstile())
         commanding = await _commanding(parts, trust, health, lane)
-        uplink = await _uplink(parts, trust, keeper, health, commanding)
-        gate = _gate(parts, health, lane, commanding)
+        succession = Succession(
+            gate=vault.gate, recorder=parts.recorder, new_id=fresh_id, stir=lane.stirred.set
+        )
+        uplink = await _uplink(parts, trust, keeper, health, commanding, succession)
+        gate = _gate(parts, health, lane, commanding, succession)
         readers = parts.drivers.open_readers()
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
@@ -154,7 +158,7 @@ async def _open_parts(
     )
     await note_start(recorder, vault.gate, software)
     await close_open_grants(recorder, await journal.open_grants())
-    await remember(parts.history, journal.id, await journal.facts(), memory)
+    await remember(parts.history, journal, memory, await journal.all_facts())
     return parts
 
 
@@ -217,6 +221,7 @@ async def _uplink(
     keeper: ListKeeper,
     health: Health,
     commanding: Commanding,
+    succession: Succession,
 ) -> Uplink:
     vault = parts.vault
     server = parts.config.server or vault.identity.server
@@ -242,6 +247,9 @@ async def _uplink(
         jitter=random.random,
         changed=health.changed,
         software=parts.software,
+        gate=vault.gate,
+        signer=vault,
+        forked=succession.ask,
     )
     health.situation = uplink.situation
     health.changed()
@@ -278,7 +286,13 @@ async def _commanding(
     return commanding
 
 
-def _gate(parts: _Parts, health: Health, lane: LaneKeeper, commanding: Commanding) -> Gate:
+def _gate(
+    parts: _Parts,
+    health: Health,
+    lane: LaneKeeper,
+    commanding: Commanding,
+    succession: Succession,
+) -> Gate:
     return Gate(
         holdings=parts.holdings,
         history=parts.history,
@@ -289,6 +303,7 @@ def _gate(parts: _Parts, health: Health, lane: LaneKeeper, commanding: Commandin
         commanding=commanding,
         clock=parts.clock,
         new_id=scan_ids(),
+        at_rest=succession.settle,
     )
 
 

@@ -4,11 +4,12 @@ Called by the gate and the list keeper. The journal itself is behind `ports.Jour
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from admission import journal
 from admission.journal import Flag, Kind, Record
 from admission.scan import Direction, Scan
+from admission.sync.gate_side import Row
 from admission.ticket import TicketClass
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Answer, Verdict
@@ -52,6 +53,16 @@ class Recorder:
         for follower in self.followers:
             follower.set()
         return records
+
+    async def begin_journal(self, new_id: str, why: str, opening: Callable[[Row], Record]) -> None:
+        """Begin another journal; see `ports.Journal.begin_anew`.
+
+        Raises:
+            StorageError: if it could not be begun.
+        """
+        await self.journal.begin_anew(new_id, why, opening)
+        self.grew.set()
+        await self._clock.remember()
 
     async def note(
         self,

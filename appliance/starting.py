@@ -6,13 +6,13 @@ marked unresolved: nobody knows whether the person went through, and nobody may 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from admission import journal
 from admission.journal import Flag, Kind, Record
 from admission.passage import History
 from appliance.feed_keeper import take_told
-from appliance.ports import Memory
+from appliance.ports import Journal, Memory
 from appliance.recording import Recorder
 
 log = logging.getLogger(__name__)
@@ -42,22 +42,24 @@ async def close_open_grants(recorder: Recorder, grants: Sequence[Record]) -> Non
         await recorder.write(ending)
 
 
-async def remember(history: History, own: str, records: Sequence[Record], memory: Memory) -> None:
+async def remember(
+    history: History, own: Journal, memory: Memory, facts: Iterable[tuple[str, Record]]
+) -> None:
     """Fill the history with the gate's own facts and with those of others.
 
     Args:
         history: still empty.
-        own: id of the gate's journal.
-        records: the journal's records that state facts.
+        own: the gate's journal.
         memory: has the facts that the feed brought.
+        facts: what the journal and those before it state, each with its journal's id.
 
     Raises:
         StorageError: if the feed cannot be read.
     """
-    for record in records:
-        fact = journal.fact_of(own, record)
+    for name, record in facts:
+        fact = journal.fact_of(name, record)
         if fact is not None:
             history.add(fact)
     for stream in (await memory.feed_cursors()).streams:
         for item in await memory.feed_items(stream):
-            take_told(history, own, item)
+            take_told(history, own.is_own, item)

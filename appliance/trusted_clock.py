@@ -5,7 +5,7 @@ dates. What it is made of is decided in `admission.trust.trusted_time`.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
 
@@ -93,8 +93,11 @@ class TrustedClock:
             records = [journal.decode(row.blob) for row in rows]
         except JournalError as exc:
             raise StorageError(f"journal is damaged: {exc}; keep it, and begin a new one") from exc
+        stored = await memory.signed_time()
+        if stored is not None and stored.sequence > store.head:  # of the journal before this one
+            stored = replace(stored, sequence=0)
         state = trusted_time.begin(
-            await memory.signed_time(),
+            stored,
             records,
             boot_id=boot_id,
             boot_ms=clock.boot_ms(),
@@ -167,7 +170,7 @@ class TrustedClock:
         if taken_back_ms:
             log.warning("trusted time taken back", extra={"by_ms": taken_back_ms})
             self.owe("signed", ClockStep(taken_back_ms=taken_back_ms))
-        await self._remember()
+        await self.remember()
         return True
 
     async def forget_signed_time(self) -> None:
@@ -177,15 +180,18 @@ class TrustedClock:
             StorageError: if it cannot be written down.
         """
         self._state = trusted_time.forget_signed(self._state)
-        await self._remember()
+        await self.remember()
 
     def owe(self, sort: str, step: ClockStep) -> None:
         """Keep a step until it is written down; it is one with what follows it meanwhile."""
         follows = self.steps.get(sort)
         self.steps[sort] = step if follows is None else step.with_next(follows)
 
-    async def _remember(self) -> None:
-        """Write down what was signed, and up to where the journal's times are older than that."""
+    async def remember(self) -> None:
+        """Write down what was signed, and up to where the journal's times are older than that.
+
+        Also when another journal was begun: its numbers begin at 1 again.
+        """
         boot_ms, head = self._clock.boot_ms(), self._journal.head
         stored = trusted_time.store(self._state, self._boot_id, boot_ms, head)
         await self._memory.remember_signed_time(stored)

@@ -10,19 +10,18 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from admission.errors import AdmissionError
-from admission.journal import Kind
-from admission.limits import JOURNAL_BATCH_RECORDS_MAX
 from admission.operating_mode import Situation, causes_of, mode_of
 from admission.passage import History
-from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Uploader
 from admission.sync.messages import Beat, Feed, Lists, Moment, Ordered, Status, Subscribe
 from appliance.alarm import wait_set
 from appliance.commanding import Commanding, Source
 from appliance.errors import LinkError, LinkRefusedError, StorageError
 from appliance.feed_keeper import FeedKeeper
+from appliance.handing_in import FORK_FAULT, HandingIn
 from appliance.health import LOCK_CODE
 from appliance.holdings import GateHoldings
 from appliance.identity_keeper import IdentityKeeper
+from appliance.identity_ports import Signer
 from appliance.link_ports import LiveConnection, ServerLink
 from appliance.lists import ListKeeper
 from appliance.ports import Memory
@@ -64,6 +63,9 @@ class Uplink:
         jitter: Callable[[], float],
         changed: Callable[[], None],
         software: str,
+        gate: str = "",
+        signer: Signer | None = None,
+        forked: Callable[[int], None] = lambda sequence: None,
     ) -> None:
         """Take what the uplink works with.
 
@@ -81,6 +83,9 @@ class Uplink:
             jitter: gives a random number from 0 to 1.
             changed: called when `live`, the lists or the facts have changed.
             software: version of this program.
+            gate: id of the gate, which seals its journals.
+            signer: its device key; None leaves them without a seal.
+            forked: told where the server was found to hold another history of the journal.
         """
         self.live = False
         self._link = link
@@ -94,9 +99,10 @@ class Uplink:
         self._jitter = jitter
         self._changed = changed
         self._software = software
-        acked = recorder.journal.acknowledged
-        self._uploader = Uploader(recorder.journal.id, acked.sequence, acked.chain)
-        self._feeds = FeedKeeper(memory, history, recorder.journal.id)
+        self._handing = HandingIn(
+            recorder.journal, self._moment, gate=gate, signer=signer, forked=forked
+        )
+        self._feeds = FeedKeeper(memory, history, recorder.journal.is_own)
         self._offered = asyncio.Event()
         self._status_due = asyncio.Event()
 
@@ -115,7 +121,7 @@ class Uplink:
 
     async def _round(self) -> None:
         """One contact with the server, from the first request to the end of the connection."""
-        self._uploader.lost()
+        self._handing.begin_contact()
         await self._feeds.start_anew()
         is_complete = await self._refresh()
         self._changed()
@@ -201,33 +207,11 @@ class Uplink:
                 await self._recorder.grew.wait()
 
     async def _upload_once(self) -> bool:
-        """Send one batch; tell whether one was sent and taken."""
-        if self._uploader.forked_at is not None:
-            return False
-        rows = await self._recorder.journal.rows(self._uploader.acked, JOURNAL_BATCH_RECORDS_MAX)
-        batch = self._uploader.next_batch(rows, self._moment())
-        if batch is None:
-            return False
-        try:
-            ack = await self._link.upload(batch)
-        except BaseException:
-            self._uploader.lost()
-            raise
-        answer: AckUpTo | CompareChain | Fork = self._uploader.receive(ack)
-        if isinstance(answer, CompareChain):
-            own = await self._recorder.journal.chain_at(answer.sequence)
-            answer = self._uploader.compared(answer, own)
-        if isinstance(answer, Fork):
-            await self._note_fork(answer)
-            return False
-        await self._recorder.journal.acknowledge(answer.sequence, answer.chain)
-        self._status_due.set()
-        return True
-
-    async def _note_fork(self, fork: Fork) -> None:
-        log.error("the server holds another history", extra={"sequence": fork.sequence})
-        await self._recorder.note(Kind.FAULT, detail={"code": "GT-FORK", "sequence": fork.sequence})
-        self._status_due.set()
+        """Send one batch of each journal that owes any; tell whether one was sent and taken."""
+        is_taken = await self._handing.once(self._link)
+        if is_taken:
+            self._status_due.set()
+        return is_taken
 
     async def _report(self, connection: LiveConnection) -> None:
         while True:
@@ -240,7 +224,7 @@ class Uplink:
         """Give how the gate is, as the server is told."""
         causes = causes_of(self.situation())
         instant = self._clock.look()
-        faults = ["GT-FORK"] if self._uploader.forked_at is not None else []
+        faults = [FORK_FAULT] if self._handing.is_forked else []
         faults += [TRUST_FAULT] if self._keeper.is_trust_refused else []
         faults += [LIST_FAULT] if self._keeper.damaged else []
         faults += [LOCK_CODE] if self._commanding.is_locked else []
@@ -248,7 +232,7 @@ class Uplink:
         return Status(
             mode=mode_of(causes).value,
             causes=[cause.value for cause in causes],
-            queue=self._recorder.journal.head - self._uploader.acked,
+            queue=self._handing.backlog,
             lists=self._holdings.versions,
             sent=self._moment(),
             software=self._software,
@@ -267,7 +251,7 @@ class Uplink:
             live=self.live,
             lists_fresh=not any(self._holdings.is_stale(name, now) for name in controlled),
             clock_trusted=self._clock.is_trusted,
-            backlog=self._recorder.journal.head - self._uploader.acked,
+            backlog=self._handing.backlog,
         )
 
     def _moment(self) -> Moment:

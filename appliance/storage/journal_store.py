@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, Self
 
@@ -13,7 +14,9 @@ from admission.journal import Kind, Record
 from admission.sync.gate_side import Row
 from appliance.errors import StorageError
 from appliance.storage.faults import storage_error
+from appliance.storage.written_journal import StoredJournal
 
+_PLACE_MAX: Final = (1 << 63) - 1
 _INSERT: Final = "INSERT INTO journal (sequence, kind, refers_to, chain, blob) VALUES "
 
 
@@ -23,17 +26,22 @@ def _insert(count: int) -> str:
 
 
 class SqliteJournal:
-    """Implements `ports.Journal`; `open` finds or begins the journal."""
+    """Implements `ports.Journal`; `open` finds or begins the journal.
+
+    Attributes:
+        former: the journals before this one, the first first.
+    """
 
     def __init__(self, connection: aiosqlite.Connection, journal_id: str) -> None:
         """Use `open` instead; this leaves the head unread."""
+        self.former: list[StoredJournal] = []
         self._connection = connection
-        self._id = journal_id
+        self._current = StoredJournal(connection.execute_fetchall, journal_id, 0)
         self._writing = asyncio.Lock()
         self._head = Row(0, journal.genesis(journal_id), b"")
         self._hlc = 0
-        self._acknowledged = self._head
         self._in_doubt = True
+        self._is_open = False
 
     @classmethod
     async def open(cls, connection: aiosqlite.Connection, new_id: str) -> Self:
@@ -51,22 +59,21 @@ class SqliteJournal:
                 "INSERT INTO identity (one, journal) VALUES (1, ?) ON CONFLICT DO NOTHING",
                 (new_id,),
             )
-            rows = list(await connection.execute_fetchall("SELECT journal FROM identity"))
-            store = cls(connection, rows[0][0])
+            store = cls(connection, new_id)
             await store._read_head()
-            acked = list(
-                await connection.execute_fetchall("SELECT sequence, chain FROM acknowledged")
-            )
         except sqlite3.Error as exc:
             raise storage_error("journal cannot be opened", exc) from exc
-        if acked:
-            store._acknowledged = Row(acked[0][0], acked[0][1], b"")
         return store
 
     @property
     def id(self) -> str:
         """The journal's id."""
-        return self._id
+        return self._current.id
+
+    @property
+    def current(self) -> StoredJournal:
+        """The journal that is written, to be read."""
+        return self._current
 
     @property
     def head(self) -> int:
@@ -76,7 +83,11 @@ class SqliteJournal:
     @property
     def acknowledged(self) -> Row:
         """How far the server has it."""
-        return self._acknowledged
+        return self._current.acknowledged
+
+    def is_own(self, journal_id: str) -> bool:
+        """Tell whether this gate wrote a journal, now or before."""
+        return journal_id == self.id or any(one.id == journal_id for one in self.former)
 
     async def append(self, *drafts: Record) -> tuple[Record, ...]:
         """Write records in one commit; see `ports.Journal.append`."""
@@ -85,6 +96,7 @@ class SqliteJournal:
                 if self._in_doubt:
                     await self._read_head()
                 records, rows = self._place(drafts)
+                base = self._current.base
                 self._in_doubt = True  # until we know: an error or a cancel may come either way
                 await self._connection.execute_fetchall(
                     _insert(len(rows)),
@@ -92,9 +104,9 @@ class SqliteJournal:
                         value
                         for record, row in zip(records, rows, strict=True)
                         for value in (
-                            row.sequence,
+                            base + row.sequence,
                             record.kind,
-                            record.refers_to,
+                            base + record.refers_to if record.refers_to > 0 else 0,
                             row.chain,
                             row.blob,
                         )
@@ -105,45 +117,65 @@ class SqliteJournal:
             self._head, self._hlc, self._in_doubt = rows[-1], records[-1].hlc, False
             return records
 
+    async def begin_anew(self, new_id: str, why: str, opening: Callable[[Row], Record]) -> Record:
+        """Begin another journal, in one statement; see `ports.Journal.begin_anew`."""
+        async with self._writing:
+            try:
+                if self._in_doubt:
+                    await self._read_head()
+                hlc = journal.next_hlc(self._hlc, (draft := opening(self._head)).wall_ms)
+                record = journal.placed(draft, 1, hlc)
+                blob = journal.encode(record)
+                chain = journal.chain(journal.genesis(new_id), blob)
+                self._in_doubt = True  # until we know, as in `append`
+                await self._connection.execute_fetchall(
+                    "INSERT INTO beginnings (journal, chain, blob, why) VALUES (?, ?, ?, ?)",
+                    (new_id, chain, blob, why),
+                )
+                await self._read_head()
+            except sqlite3.Error as exc:
+                raise storage_error("no journal can be begun", exc) from exc
+            return record
+
     async def rows(self, after: int, count_max: int) -> list[Row]:
         """Give the records that follow a sequence, in order."""
-        found = await self._select(
-            "SELECT sequence, chain, blob FROM journal WHERE sequence > ? "
-            "ORDER BY sequence LIMIT ?",
-            (after, count_max),
-        )
-        return [Row(*row) for row in found]
+        return await self._current.rows(after, count_max)
 
     async def chain_at(self, sequence: int) -> bytes | None:
         """Give the chain value after a record; at 0 the genesis."""
-        if sequence == 0:
-            return journal.genesis(self._id)
-        found = await self._select("SELECT chain FROM journal WHERE sequence = ?", (sequence,))
-        return found[0][0] if found else None
+        return await self._current.chain_at(sequence)
 
     async def acknowledge(self, sequence: int, chain: bytes) -> None:
         """Remember how far the server has the journal."""
-        await self._select(
-            "INSERT INTO acknowledged (one, sequence, chain) VALUES (1, ?, ?) "
-            "ON CONFLICT (one) DO UPDATE SET sequence = excluded.sequence, chain = excluded.chain",
-            (sequence, chain),
-        )
-        self._acknowledged = Row(sequence, chain, b"")
+        await self._current.acknowledge(sequence, chain)
 
     async def open_grants(self) -> list[Record]:
         """Give the grants whose end was never written: a crash came between."""
         found = await self._select(
-            "SELECT blob FROM journal WHERE kind = ? AND sequence NOT IN "
+            "SELECT blob FROM journal WHERE kind = ? AND sequence > ? AND sequence NOT IN "
             "(SELECT refers_to FROM journal WHERE refers_to > 0) ORDER BY sequence",
-            (int(Kind.GRANTED),),
+            (int(Kind.GRANTED), self._current.base),
         )
         return [_decoded(row[0]) for row in found]
 
     async def facts(self) -> list[Record]:
-        """Give every record that states a fact, in order."""
+        """Give every record of this journal that states a fact, in order."""
+        return await self._facts(self._current.base, _PLACE_MAX)
+
+    async def all_facts(self) -> list[tuple[str, Record]]:
+        """Give the same of the journals before, too, each with its journal's id."""
+        former = [
+            (one.id, record)
+            for one in self.former
+            for record in await self._facts(one.base, one.base + (one.head or 0))
+        ]
+        return [*former, *((self.id, record) for record in await self.facts())]
+
+    async def _facts(self, after: int, last: int) -> list[Record]:
         found = await self._select(
-            "SELECT blob FROM journal WHERE kind IN (?, ?, ?) ORDER BY sequence",
-            (int(Kind.PASSED), int(Kind.RESET), int(Kind.FREE)),
+            "SELECT blob FROM journal WHERE sequence > ? AND sequence <= ? "
+            "AND kind IN (?, ?, ?) ORDER BY sequence",
+            (after, last, int(Kind.PASSED), int(Kind.RESET), int(Kind.FREE)),
         )
         return [_decoded(row[0]) for row in found]
 
@@ -162,15 +194,42 @@ class SqliteJournal:
         return tuple(records), rows
 
     async def _read_head(self) -> None:
+        """Find out which journal is written, and how far; the disk alone knows after a doubt."""
+        fetch = self._connection.execute_fetchall
+        ((own_id, base),) = await fetch("SELECT journal, base FROM identity")
+        if own_id != self.id or base != self._current.base or not self._is_open:
+            await self._read_journals(own_id, base)
         found = list(
-            await self._connection.execute_fetchall(
-                "SELECT sequence, chain, blob FROM journal ORDER BY sequence DESC LIMIT 1"
+            await fetch(
+                "SELECT sequence - ?, chain, blob FROM journal WHERE sequence > ? "
+                "ORDER BY sequence DESC LIMIT 1",
+                (base, base),
             )
         )
+        self._head = Row(*found[0]) if found else Row(0, journal.genesis(own_id), b"")
         if found:
-            self._head = Row(*found[0])
             self._hlc = _decoded(self._head.blob).hlc
-        self._in_doubt = False
+        self._in_doubt, self._is_open = False, True
+
+    async def _read_journals(self, own_id: str, base: int) -> None:
+        fetch = self._connection.execute_fetchall
+        acked = [
+            Row(sequence, chain, b"")
+            for sequence, chain in await fetch("SELECT sequence, chain FROM acknowledged")
+        ]
+        before = {one.id: one for one in (*self.former, self._current)}
+        self._current = StoredJournal(fetch, own_id, base, *acked)
+        former = await fetch(
+            "SELECT journal, base, head, acknowledged, acknowledged_chain, why "
+            "FROM former_journals ORDER BY base"
+        )
+        self.former = []
+        for name, begun, head, sequence, chain, why in former:
+            one = before.get(name) or StoredJournal(fetch, name, begun)
+            one.base, one.head, one.why = begun, head, why
+            if sequence:
+                one.acknowledged = Row(sequence, chain, b"")
+            self.former.append(one)
 
     async def _select(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:

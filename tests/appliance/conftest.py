@@ -47,6 +47,7 @@ from appliance.storage.identity_vault import FileVault
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.storage.trust_store import SqliteTrust
+from appliance.succession import Succession
 from appliance.transport.client import HttpLink, open_link
 from appliance.trusted_clock import TrustedClock
 from gate_trust import DeafClock, trust_in
@@ -125,6 +126,7 @@ class Bench:
     turnstile: VirtualTurnstile
     lane: LaneKeeper
     commanding: Commanding
+    succession: Succession
     gate: Gate
     entry: ScriptedReader
     exit: ScriptedReader
@@ -226,10 +228,11 @@ async def open_bench(
         bench.announcer = Announcer([bench.display], [], bench.clock)
         await note_start(bench.recorder, GATE, "test")
         await close_open_grants(bench.recorder, await bench.journal.open_grants())
-        facts = await bench.journal.facts()
-        await remember(bench.history, bench.journal.id, facts, bench.memory)
+        facts = await bench.journal.all_facts()
+        await remember(bench.history, bench.journal, bench.memory, facts)
 
         bench.server = ImaginedServer(bench.clock, office)
+        bench.server.device_keys[GATE] = SIGNER.public_key
         for signed in lists or [office.draw_up(SHOW, tickets, **of_the_list)]:
             bench.server.publish(signed)
         assigned = {"performances": [SHOW]} | (assignment or {})
@@ -299,6 +302,12 @@ async def open_bench(
         )
         await bench.commanding.load()
         scans = count(1)
+        bench.succession = Succession(
+            gate=GATE,
+            recorder=bench.recorder,
+            new_id=(f"journal-a-{number}" for number in count(2)).__next__,
+            stir=bench.lane.stirred.set,
+        )
         bench.gate = Gate(
             holdings=bench.holdings,
             history=bench.history,
@@ -309,6 +318,7 @@ async def open_bench(
             commanding=bench.commanding,
             clock=bench.time,
             new_id=lambda: f"scan-{next(scans)}",
+            at_rest=bench.succession.settle,
         )
         bench.entry = ScriptedReader("outside", Direction.ENTRY, bench.clock)
         bench.exit = ScriptedReader("inside", Direction.EXIT, bench.clock)

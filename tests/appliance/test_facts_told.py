@@ -38,7 +38,7 @@ def tell(history, fact, variant=0):
         ticket_class=None if is_reset else journal.class_code(fact.ticket_class),
         variant=variant,
     )
-    take_told(history, "own", item)
+    take_told(history, "own".__eq__, item)
 
 
 @pytest.fixture

@@ -264,13 +264,18 @@ async def test_a_server_with_another_history_is_a_fork_that_is_noted_and_no_reas
 
     async with linked(open_gate, prepare=copy_of_the_card) as gate:
         await live(gate)
-        faults = [record for record in await gate.records() if record.kind == Kind.FAULT]
-        assert [record.detail["code"] for record in faults] == ["GT-FORK"]
+        old, last = OWN, gate.journal.former[0].head
+        opening, fault = (await own_records(gate))[:2]
+        assert (opening.kind, opening.detail["previous"]) == (Kind.JOURNAL_NEW, old)
+        assert (opening.detail["at"], opening.detail["why"]) == (last, "fork")
+        assert (fault.kind, fault.detail["code"]) == (Kind.FAULT, "GT-FORK")
         assert (await gate.scan("T1")).look is Look.GRANTED
         await gate.later(60)
-        assert gate.server.statuses["gate-a"].faults == ["GT-FORK"]
+        assert gate.server.statuses["gate-a"].faults == []  # all of it is held
         assert gate.uplink.live
-        faults = [record for record in await gate.records() if record.kind == Kind.FAULT]
-        assert len(faults) == 1
-        assert gate.server.journals[OWN].forked != []
+        kinds = [record.kind for record in await own_records(gate)]
+        assert kinds.count(Kind.FAULT) == 1
         assert len(uploaded(gate)) == 7  # nothing was overwritten
+        aside = [row.sequence for row in gate.server.journals[old].forked]
+        assert aside == list(range(1, last + 1))
+        assert gate.server.journals[gate.journal.id].records() == await own_records(gate)

@@ -8,6 +8,7 @@ from admission.journal import Kind, Record
 from admission.scan import Direction
 from admission.sync.messages import Batch, Moment
 from appliance.uplink import Uplink
+from signed_server import GATE, SIGNER
 
 OWN = "journal-a"
 NUMBERS = [f"T{n}" for n in range(12)]
@@ -31,6 +32,9 @@ async def linked(open_gate, tickets=NUMBERS, *, jitter=0.0, prepare=None, **opti
             jitter=lambda: jitter,
             changed=gate.health.changed,
             software="1.2.3",
+            gate=GATE,
+            signer=SIGNER,
+            forked=gate.succession.ask,
         )
         gate.health.situation = gate.uplink.situation
         gate.health.changed()

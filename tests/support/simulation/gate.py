@@ -211,8 +211,8 @@ class SimulatedGate:
         await close_open_grants(self.recorder, await self.journal.open_grants())
         self.log.append(("boot", self.journal.head, self.journal.id))
         self.history.learnt = self._learnt
-        facts = await self.journal.facts()
-        await remember(self.history, self.journal.id, facts, self.memory)
+        facts = await self.journal.all_facts()
+        await remember(self.history, self.journal, self.memory, facts)
         for stored in await self.memory.lists():
             self._hold(self.card.lists[stored.performance, stored.version])
         self.health = Health(
@@ -428,7 +428,7 @@ class SimulatedGate:
 
     async def _round(self) -> None:
         uplink = self.uplink
-        uplink._uploader.lost()
+        uplink._handing.begin_contact()
         await uplink._feeds.start_anew()
         await self._refresh()
         uplink._changed()
