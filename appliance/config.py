@@ -184,6 +184,8 @@ class Config:
         signals: light and sound.
         page: the gate's own page.
         clock: the machine's.
+        claim_s_max: at a strict checkpoint, how long the server may take to say that a ticket is
+            free; then the gate's own rule holds.
     """
 
     path: Path
@@ -198,6 +200,7 @@ class Config:
     risk_of_plain_http: bool = False
     clock: ClockConfig = field(default_factory=ClockConfig)
     device_secret: Path | None = None
+    claim_s_max: float = 0.15
 
 
 def load_config(path: Path) -> Config:
@@ -228,6 +231,7 @@ def load_config(path: Path) -> Config:
         page=_page(root.section("page")),
         clock=_clock(root.section("clock")),
         device_secret=Path(secret) if (secret := root.text("device_secret", "")) else None,
+        claim_s_max=root.seconds("claim_s_max", 0.15, 0.02, 1.0),
     )
     root.finish()
     _check_secret(root, config)

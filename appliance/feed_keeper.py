@@ -17,6 +17,7 @@ from admission.sync.gate_side import (
     FetchFeed,
     RestartFeed,
 )
+from admission.sync.hints import HintBoard
 from admission.sync.messages import Feed, FeedItem
 from appliance.errors import LinkError
 from appliance.link_ports import ServerLink
@@ -30,16 +31,24 @@ _OF_ANOTHER_CARD: Final = -1  # and below: variants that no server numbers
 class FeedKeeper:
     """Follows the feeds of the gate's performances."""
 
-    def __init__(self, memory: Memory, history: History, is_own: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        history: History,
+        hints: HintBoard,
+        is_own: Callable[[str], bool],
+    ) -> None:
         """Take where facts go.
 
         Args:
             memory: the disk.
             history: what the gate judges by.
+            hints: those of what the feed brings are over.
             is_own: tells whether a journal is the gate's, now or before: it has its facts already.
         """
         self._memory = memory
         self._history = history
+        self._hints = hints
         self._is_own = is_own
         self._applied: FeedCursors | None = None  # of what is on the disk
         self._reader = FeedReader({})
@@ -115,6 +124,7 @@ class FeedKeeper:
         log.info("facts applied", extra={"stream": command.stream, "cursor": command.cursor})
         for item in command.items:
             take_told(self._history, self._is_own, item)
+            self._hints.confirm(item.gate, item.refers_to)
 
     def _note(self, stream: str, cursor: int) -> None:
         if self._applied is not None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from admission import journal
 from admission.errors import ListFormatError, PayloadError
@@ -22,9 +22,11 @@ from admission.ticketlist.attributes import NOTHING, Attributes
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Deny, Grant, Verdict
 from appliance.announcer import Announcer
+from appliance.claiming import Claiming
 from appliance.commanding import Commanding, Source
 from appliance.errors import StorageError
 from appliance.health import Health
+from appliance.hinting import Hinting
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import DISK_FAULT, LaneKeeper
 from appliance.ports import Payload, Reader
@@ -36,6 +38,20 @@ log = logging.getLogger(__name__)
 
 _NO_FLAGS: Final = Flag(0)
 WAITING_MAX: Final = 8  # codes shown while somebody goes through; beyond, the oldest is dropped
+
+
+class _Judged(NamedTuple):
+    """What a scan came to.
+
+    Attributes:
+        verdict: the answer.
+        last: of a refusal, the ticket's last passage here.
+        flags: how it came to that.
+    """
+
+    verdict: Verdict
+    last: Passage | None = None
+    flags: Flag = _NO_FLAGS
 
 
 async def _nothing() -> None:
@@ -55,6 +71,8 @@ class Gate:
         health: Health,
         announcer: Announcer,
         commanding: Commanding,
+        hinting: Hinting,
+        claiming: Claiming,
         clock: TrustedClock,
         new_id: Callable[[], str],
         at_rest: Callable[[], Awaitable[None]] = _nothing,
@@ -67,6 +85,8 @@ class Gate:
         self._health = health
         self._announcer = announcer
         self._commanding = commanding
+        self._hinting = hinting
+        self._claiming = claiming
         self._clock = clock
         self._new_id = new_id
         self._at_rest = at_rest  # done between two people: no grant is open, nothing is owed
@@ -133,21 +153,15 @@ class Gate:
         begun_ns = self._clock.monotonic_ns()
         instant = self._clock.look()  # one for judging, for conditions and for the record
         scan = self._scan(payload, instant)
-        verdict = judge(
-            scan.number,
-            checkpoint=checkpoint,
-            direction=scan.direction,
-            now=scan.at,
-            holdings=self._holdings,
-            history=self._history,
-            conditions=self._health.conditions(instant),
-        )
+        judged = self._judge(scan, checkpoint, instant)
+        if self._health.is_strict and isinstance(judged.verdict, Grant):
+            judged = await self._claim(judged.verdict, scan, checkpoint)
+        verdict = judged.verdict
         judged_ns = self._clock.monotonic_ns()
         opens = self._opens(scan.direction, verdict)
-        last = None if isinstance(verdict, Grant) else self._last_passage(checkpoint, verdict)
         self._going_through = self._holdings.named(payload.data)
         try:
-            took_effect = await self._take_effect(scan, checkpoint, verdict, opens, instant)
+            took_effect = await self._take_effect(scan, checkpoint, judged, opens, instant)
         except StorageError as exc:
             log.exception("answer not written", extra={"scan": scan.id, "reason": str(exc)})
             self._health.broken(DISK_FAULT)
@@ -157,12 +171,40 @@ class Gate:
         if took_effect:
             held = self._holdings.performances
             said = self._said(scan, verdict)  # not before the arm was told: nobody waits for it
-            screen = screen_of(verdict, scan.direction, held, last, opens=opens, said=said)
+            screen = screen_of(verdict, scan.direction, held, judged.last, opens=opens, said=said)
             self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
         else:
             self._announcer.done()  # the arm stayed closed: at rest the fault is shown
         self._log(scan, verdict, judged_ns - begun_ns, begun_ns, payload)
         self._health.changed()
+
+    def _judge(self, scan: Scan, checkpoint: Checkpoint, instant: TrustedInstant) -> _Judged:
+        """Judge by the facts; a grant is looked at again where there are hints."""
+        conditions = self._health.conditions(instant)
+        verdict = judge(
+            scan.number,
+            checkpoint=checkpoint,
+            direction=scan.direction,
+            now=scan.at,
+            holdings=self._holdings,
+            history=self._history,
+            conditions=conditions,
+        )
+        if isinstance(verdict, Deny):
+            return _Judged(verdict, self._last_passage(checkpoint, verdict))
+        if not self._hinting.board:
+            return _Judged(verdict)
+        tightened = self._hinting.look_again(verdict, scan, checkpoint, conditions)
+        if tightened is None:
+            return _Judged(verdict)
+        return _Judged(tightened.denied, tightened.last, Flag.HINTED)
+
+    async def _claim(self, granted: Grant, scan: Scan, checkpoint: Checkpoint) -> _Judged:
+        """Ask the server, too; its refusal comes before the gate's own grant."""
+        denied = await self._claiming.ask(granted, scan, checkpoint)
+        if denied is None:
+            return _Judged(granted)
+        return _Judged(denied, self._last_passage(checkpoint, denied), Flag.HINTED)
 
     def _scan(self, payload: Payload, now: TrustedInstant) -> Scan:
         try:
@@ -190,13 +232,14 @@ class Gate:
         self,
         scan: Scan,
         checkpoint: Checkpoint,
-        verdict: Verdict,
+        judged: _Judged,
         opens: bool,
         instant: TrustedInstant,
     ) -> bool:
         """Write the answer down and let it happen; tell whether it did."""
+        verdict = judged.verdict
         is_stale = self._holdings.is_stale(verdict.performance or "", scan.at)
-        flags = Flag.STALE if is_stale else _NO_FLAGS
+        flags = judged.flags | Flag.STALE if is_stale else judged.flags
         if opens and isinstance(verdict, Deny):
             flags |= Flag.EXIT_POLICY
         draft = self._recorder.draft(

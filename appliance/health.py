@@ -99,6 +99,12 @@ class Health:
         return ClockPolicy.ADMIT if assignment is None else ClockPolicy(assignment.clock_policy)
 
     @property
+    def is_strict(self) -> bool:
+        """Whether a ticket is claimed at the server before the arm opens."""
+        assignment = self._keeper.assignment
+        return assignment is not None and assignment.strict
+
+    @property
     def faults(self) -> tuple[str, ...]:
         """Codes of what is broken now."""
         return tuple(sorted(self._faults))

@@ -31,6 +31,7 @@ from appliance.alarm import wait_set
 from appliance.announcer import Announcer
 from appliance.errors import StorageError, TurnstileFaultError
 from appliance.health import Health
+from appliance.hinting import Hinting
 from appliance.ports import Clock, Look, Screen, Turnstile
 from appliance.recording import Recorder
 
@@ -72,6 +73,7 @@ class LaneKeeper:
         history: History,
         health: Health,
         announcer: Announcer,
+        hinting: Hinting,
         clock: Clock,
         passage_timeout_s: float,
     ) -> None:
@@ -83,6 +85,7 @@ class LaneKeeper:
             history: a pending grant counts in it as a passage.
             health: told of faults.
             announcer: told when nobody went through.
+            hinting: tells other gates, after the arm was told.
             clock: counts the time that a grant waits.
             passage_timeout_s: that time.
         """
@@ -92,6 +95,7 @@ class LaneKeeper:
         self._history = history
         self._health = health
         self._announcer = announcer
+        self._hinting = hinting
         self._clock = clock
         self._passage_timeout_s = passage_timeout_s
         self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
@@ -165,8 +169,12 @@ class LaneKeeper:
             ending = journal.ending(draft, Kind.PASSED, PREVIOUS, Flag.NO_SENSOR)
             self._grant, passed = await self._recorder.write(draft, ending)
             self._remember(passed)
-        await self._feed(Granted(self._grant.sequence))
-        return self._lane.state is not LaneState.FAULT
+        granted = self._grant
+        await self._feed(Granted(granted.sequence))
+        if self._lane.state is LaneState.FAULT:
+            return False
+        self._hinting.granted(granted)
+        return True
 
     def rest(self) -> None:
         """Bring the arm to rest, now.
@@ -260,6 +268,7 @@ class LaneKeeper:
             if owed.pending is not None:
                 self._history.remove(owed.pending)
             self._remember(record)
+            self._hinting.ended(record)
         if had_any:
             self._health.mended(DISK_FAULT)
 

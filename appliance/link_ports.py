@@ -13,10 +13,19 @@ from admission.sync.messages import (
     Enrolled,
     Feed,
     Heads,
+    Hint,
     Live,
     Renew,
     Renewed,
 )
+
+
+class HintLane(Protocol):
+    """A way for hints out of the gate: to the server, or over the local network."""
+
+    def offer(self, hint: Hint) -> None:
+        """Send a hint as soon as can be, or drop it; never waits, never raises."""
+        ...
 
 
 class LiveConnection(Protocol):

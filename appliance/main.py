@@ -11,13 +11,14 @@ import random
 import secrets
 import signal
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from admission.errors import ListError
 from admission.passage import History
 from admission.trust.root import Role
 from appliance.announcer import Announcer
+from appliance.claiming import Claiming
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids, software_date
 from appliance.clock_watch import ClockWatch
 from appliance.commanding import Commanding
@@ -26,6 +27,7 @@ from appliance.drivers import Drivers
 from appliance.errors import ConfigError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
+from appliance.hinting import ExpressQueue, Hinting
 from appliance.holdings import GateHoldings
 from appliance.identity_keeper import IdentityKeeper
 from appliance.key_cabinet import KeyCabinet
@@ -73,8 +75,10 @@ class _Parts:
     commands: SqliteCommands
     announcer: Announcer
     drivers: Drivers
-    history: History = field(default_factory=History)
-    holdings: GateHoldings = field(default_factory=GateHoldings)
+    history: History
+    holdings: GateHoldings
+    hinting: Hinting
+    claiming: Claiming
 
 
 async def run_gate(config: Config, software: str) -> None:
@@ -142,6 +146,10 @@ async def _open_parts(
     recorder = Recorder(journal, clock, boot)
     drivers = Drivers(config, clock, stack)
     announcer = Announcer(await drivers.open_displays(), await drivers.open_signals(), clock)
+    history, holdings = History(), GateHoldings()
+    hinting = Hinting(vault.gate, recorder, history, holdings, clock)
+    claiming = Claiming(ExpressQueue(), clock, config.claim_s_max)
+    hinting.lanes.append(claiming.lane)
     parts = _Parts(
         config=config,
         vault=vault,
@@ -155,6 +163,10 @@ async def _open_parts(
         commands=SqliteCommands(connection),
         announcer=announcer,
         drivers=drivers,
+        history=history,
+        holdings=holdings,
+        hinting=hinting,
+        claiming=claiming,
     )
     await note_start(recorder, vault.gate, software)
     await close_open_grants(recorder, await journal.open_grants())
@@ -238,6 +250,8 @@ async def _uplink(
         keeper=keeper,
         identity=identity,
         commanding=commanding,
+        hinting=parts.hinting,
+        claiming=parts.claiming,
         memory=parts.memory,
         recorder=parts.recorder,
         history=parts.history,
@@ -263,6 +277,7 @@ def _lane(parts: _Parts, health: Health, turnstile: Turnstile) -> LaneKeeper:
         history=parts.history,
         health=health,
         announcer=parts.announcer,
+        hinting=parts.hinting,
         clock=parts.clock,
         passage_timeout_s=parts.config.turnstile.passage_timeout_s,
     )
@@ -301,6 +316,8 @@ def _gate(
         health=health,
         announcer=parts.announcer,
         commanding=commanding,
+        hinting=parts.hinting,
+        claiming=parts.claiming,
         clock=parts.clock,
         new_id=scan_ids(),
         at_rest=succession.settle,

@@ -12,13 +12,25 @@ from typing import Any, Final
 from admission.errors import AdmissionError
 from admission.operating_mode import Situation, causes_of, mode_of
 from admission.passage import History
-from admission.sync.messages import Beat, Feed, Lists, Moment, Ordered, Status, Subscribe
+from admission.sync.messages import (
+    Beat,
+    Claimed,
+    Feed,
+    Hint,
+    Lists,
+    Moment,
+    Ordered,
+    Status,
+    Subscribe,
+)
 from appliance.alarm import wait_set
+from appliance.claiming import Claiming
 from appliance.commanding import Commanding, Source
 from appliance.errors import LinkError, LinkRefusedError, StorageError
 from appliance.feed_keeper import FeedKeeper
 from appliance.handing_in import FORK_FAULT, HandingIn
 from appliance.health import LOCK_CODE
+from appliance.hinting import Hinting
 from appliance.holdings import GateHoldings
 from appliance.identity_keeper import IdentityKeeper
 from appliance.identity_ports import Signer
@@ -54,6 +66,8 @@ class Uplink:
         keeper: ListKeeper,
         identity: IdentityKeeper,
         commanding: Commanding,
+        hinting: Hinting,
+        claiming: Claiming,
         memory: Memory,
         recorder: Recorder,
         history: History,
@@ -74,6 +88,8 @@ class Uplink:
             keeper: the lists.
             identity: keeps the gate one of the server's.
             commanding: given the commands that come.
+            hinting: given the hints that come.
+            claiming: given the answers to claims; its lane is sent ahead of everything else.
             memory: the disk.
             recorder: the journal's pen.
             history: what the gate judges by; others' facts are added here.
@@ -92,6 +108,9 @@ class Uplink:
         self._keeper = keeper
         self._identity = identity
         self._commanding = commanding
+        self._hinting = hinting
+        self._claiming = claiming
+        self._express = claiming.lane
         self._recorder = recorder
         self._holdings = holdings
         self._clock = clock
@@ -102,7 +121,7 @@ class Uplink:
         self._handing = HandingIn(
             recorder.journal, self._moment, gate=gate, signer=signer, forked=forked
         )
-        self._feeds = FeedKeeper(memory, history, recorder.journal.is_own)
+        self._feeds = FeedKeeper(memory, history, hinting.board, recorder.journal.is_own)
         self._offered = asyncio.Event()
         self._status_due = asyncio.Event()
 
@@ -129,12 +148,18 @@ class Uplink:
         await self._upload_once()
         async with self._link.live() as connection:
             await connection.send(Subscribe(self._feeds.cursors, self._feeds.numbering))
-            await _run_until_one_fails(
-                self._receive(connection),
-                self._keep_lists(connection, is_complete),
-                self._upload(),
-                self._report(connection),
-            )
+            self._express.open()
+            try:
+                await _run_until_one_fails(
+                    self._send_express(connection),
+                    self._receive(connection),
+                    self._keep_lists(connection, is_complete),
+                    self._upload(),
+                    self._report(connection),
+                )
+            finally:
+                self._express.close()
+                self._claiming.lost()
 
     async def _refresh(self) -> bool:
         """Fetch what is new; a gate that gets nothing any more still hands in what it wrote."""
@@ -171,12 +196,20 @@ class Uplink:
                 case Lists():
                     if self._is_news(message):
                         self._offered.set()
+                case Hint():
+                    self._hinting.hear(message)
+                case Claimed():
+                    self._claiming.hear(message)
                 case Ordered():
                     self._commanding.give(message.raw, Source.LIVE)
                 case Beat():
                     pass
                 case _:
                     raise LinkError(f"a server does not send {type(message).__name__}")
+
+    async def _send_express(self, connection: LiveConnection) -> None:
+        while True:
+            await connection.send(await self._express.next())
 
     def _is_news(self, offered: Lists) -> bool:
         known = self._keeper.assignment

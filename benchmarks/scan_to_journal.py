@@ -37,10 +37,12 @@ from admission.ticketlist.packed import Entry, pack
 from admission.ticketlist.pieces import FileRef
 from admission.trust.root import Role, root_digest
 from appliance.announcer import Announcer
+from appliance.claiming import Claiming
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids
 from appliance.commanding import Commanding
 from appliance.gate import Gate
 from appliance.health import Health
+from appliance.hinting import ExpressQueue, Hinting
 from appliance.holdings import GateHoldings, open_list
 from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
@@ -124,9 +126,13 @@ async def compose(
         announcer=announcer, clock=clock, direction=Direction.ENTRY,
     )  # fmt: skip
     health.situation = lambda: Situation(live=True)
+    hinting = Hinting("g", recorder, history, holdings, clock)
+    claiming = Claiming(ExpressQueue(), clock)
+    hinting.lanes.append(claiming.lane)
+    claiming.lane.open()  # a hint of each grant is offered, as on a live link
     lane = LaneKeeper(
         turnstile=SensedTurnstile(), recorder=recorder, history=history, health=health,
-        announcer=announcer, clock=clock, passage_timeout_s=6.0,
+        announcer=announcer, hinting=hinting, clock=clock, passage_timeout_s=6.0,
     )  # fmt: skip
     commanding = Commanding(
         gate="g", signers=lambda: trust.signers(Role.OPERATOR), memory=SqliteCommands(connection),
@@ -134,7 +140,8 @@ async def compose(
         clock=clock,
     )  # fmt: skip
     gate = Gate(
-        commanding=commanding, holdings=holdings, history=history, recorder=recorder,
+        commanding=commanding, hinting=hinting, claiming=claiming, holdings=holdings,
+        history=history, recorder=recorder,
         lane=lane, health=health,
         announcer=announcer, clock=clock, new_id=scan_ids(),
     )  # fmt: skip

@@ -35,6 +35,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
             where a ticket belongs.
         exit_policy: for which refused numbers its exits open.
         clock_policy: what rules with a time in them do while it has no trusted time.
+        strict: whether it claims a ticket at the server before it opens, while there is a link.
     """
 
     gate: Name
@@ -44,6 +45,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[Name, ...] = ()
     exit_policy: ExitPolicy = ExitPolicy.LISTED
     clock_policy: ClockPolicy = ClockPolicy.ADMIT
+    strict: bool = False
 
     @property
     def performances(self) -> tuple[str, ...]:

@@ -53,13 +53,13 @@ def hint_of(gate: str, journal_id: str, grant: Record, *, withdrawn: bool = Fals
     Args:
         gate: id of the gate that granted.
         journal_id: id of the journal that holds the grant.
-        grant: the GRANTED record.
+        grant: the GRANTED record, or the one that ended it.
         withdrawn: whether nobody went through.
     """
     return Hint(
         gate=gate,
         journal=journal_id,
-        sequence=grant.sequence,
+        sequence=grant.refers_to or grant.sequence,
         checkpoint=grant.checkpoint,
         performance=grant.performance,
         identifier=grant.identifier,

@@ -21,10 +21,12 @@ from admission.scan import Direction
 from admission.trust.root import Role, root_digest
 from admission.trust.sealing import agreement_public_key
 from appliance.announcer import Announcer
+from appliance.claiming import Claiming
 from appliance.commanding import Commanding
 from appliance.errors import DisplayLostError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
+from appliance.hinting import ExpressQueue, Hinting
 from appliance.holdings import GateHoldings
 from appliance.identity_keeper import IdentityKeeper
 from appliance.key_cabinet import KeyCabinet
@@ -125,6 +127,8 @@ class Bench:
     health: Health
     turnstile: VirtualTurnstile
     lane: LaneKeeper
+    hinting: Hinting
+    claiming: Claiming
     commanding: Commanding
     succession: Succession
     gate: Gate
@@ -280,12 +284,16 @@ async def open_bench(
             if turnstile
             else VirtualTurnstile(bench.clock, people, has_sensor=has_sensor)
         )
+        bench.hinting = Hinting(GATE, bench.recorder, bench.history, bench.holdings, bench.clock)
+        bench.claiming = Claiming(ExpressQueue(), bench.clock)
+        bench.hinting.lanes.append(bench.claiming.lane)
         bench.lane = LaneKeeper(
             turnstile=bench.turnstile,
             recorder=bench.recorder,
             history=bench.history,
             health=bench.health,
             announcer=bench.announcer,
+            hinting=bench.hinting,
             clock=bench.clock,
             passage_timeout_s=passage_timeout_s,
         )
@@ -316,6 +324,8 @@ async def open_bench(
             health=bench.health,
             announcer=bench.announcer,
             commanding=bench.commanding,
+            hinting=bench.hinting,
+            claiming=bench.claiming,
             clock=bench.time,
             new_id=lambda: f"scan-{next(scans)}",
             at_rest=bench.succession.settle,

@@ -23,6 +23,8 @@ async def linked(open_gate, tickets=NUMBERS, *, jitter=0.0, prepare=None, **opti
             keeper=gate.keeper,
             identity=gate.identity,
             commanding=gate.commanding,
+            hinting=gate.hinting,
+            claiming=gate.claiming,
             memory=gate.memory,
             recorder=gate.recorder,
             history=gate.history,
