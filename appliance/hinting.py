@@ -92,7 +92,7 @@ class Hinting:
 
     def hear(self, hint: Hint) -> None:
         """Take in what another gate has said; whoever calls knows that the gate has said it."""
-        if hint.gate == self._gate or hint.journal == self._recorder.journal.id:
+        if hint.gate == self._gate or self._recorder.journal.is_own(hint.journal):
             return  # our own word, come back on another way
         try:
             self.board.hear(hint, self._now_ms())

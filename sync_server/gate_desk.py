@@ -199,6 +199,11 @@ class GateDesk:
         await self._require_in_force(gate)
         return await self._publishing.lists(gate)
 
+    async def journals(self, gate: str) -> list[str]:
+        """Give the ids of a gate's journals."""
+        async with self._store.read() as transaction:
+            return await transaction.journals.journals_of(gate)
+
     async def standing_order(self, gate: str) -> bytes | None:
         """Give the signed lock or unlock that still stands for a gate, or None."""
         return await self._commanding.standing(gate)

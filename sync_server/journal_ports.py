@@ -220,6 +220,10 @@ class Journals(Protocol):
         """Give one, or None."""
         ...
 
+    async def journals_of(self, gate_id: str) -> list[str]:
+        """Give the ids of a gate's journals."""
+        ...
+
     async def add_journal(self, journal_id: str, gate_id: str | None, head: Head) -> None:
         """Keep a new one."""
         ...

@@ -16,7 +16,9 @@ from admission.sync.messages import (
     Ack,
     Batch,
     Beat,
+    Claim,
     Feed,
+    Hint,
     Lists,
     Live,
     Malformed,
@@ -190,7 +192,21 @@ class NoteStatus:
     status: Status
 
 
-Command = ReadFeed | Send | NoteStatus
+@dataclass(frozen=True, slots=True)
+class ForwardHint:
+    """Hand a hint on to whoever else may follow its performance, if its gate may say it."""
+
+    hint: Hint
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerClaim:
+    """Say whether a ticket is free, soon or not at all."""
+
+    claim: Claim
+
+
+Command = ReadFeed | Send | NoteStatus | ForwardHint | AnswerClaim
 
 
 @dataclass(slots=True)
@@ -237,10 +253,18 @@ class LiveSide:
                 return self._read(sorted(self._cursors))
             case Status():
                 return [NoteStatus(message)]
+            case Hint():
+                return [ForwardHint(message)] if self.may_hear(message.performance) else []
+            case Claim():
+                return [AnswerClaim(message)] if self.may_hear(message.performance) else []
             case Beat():
                 return []
             case _:
                 raise RemoteProtocolError(f"a gate does not send {type(message).__name__}")
+
+    def may_hear(self, performance: str) -> bool:
+        """Tell whether hints of a performance are this gate's to say and to hear."""
+        return self._subscribed and performance in self.allowed
 
     def wake(self, streams: Sequence[str]) -> list[Command]:
         """Note that these streams have grown."""

@@ -16,6 +16,7 @@ from admission.sync.messages import (
     Batch,
     Beat,
     Carried,
+    Claimed,
     Enrol,
     Enrolled,
     Feed,
@@ -24,7 +25,15 @@ from admission.sync.messages import (
     Renew,
     Renewed,
 )
-from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
+from admission.sync.server_side import (
+    AnswerClaim,
+    Command,
+    ForwardHint,
+    LiveSide,
+    NoteStatus,
+    ReadFeed,
+    Send,
+)
 from admission.trust.sealing import agreement_public_key, seal
 from appliance.alarm import wait_set
 from appliance.errors import LinkAnswerError, LinkError
@@ -93,6 +102,12 @@ class ImaginedConnection:
                     todo += self.side.page(self._server.page(stream, after))
                 case NoteStatus(status):
                     self._server.statuses[self.gate] = status
+                case ForwardHint(hint):
+                    self._server.hint(hint)
+                case AnswerClaim(claim):
+                    self._server.claims.append(claim)
+                    if self._server.claim_answer is not None and not self._link.is_silent:
+                        self.deliver(Claimed(claim.number, self._server.claim_answer))
 
     def stir(self) -> None:
         """Let the gate look at the link again."""

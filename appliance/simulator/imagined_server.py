@@ -16,15 +16,17 @@ from admission.sync.messages import (
     Ack,
     Batch,
     Carried,
+    Claim,
     Feed,
     FeedItem,
     Heads,
+    Hint,
     Lists,
     Seal,
     Status,
 )
 from admission.sync.sealed_head import check_batch, check_carried
-from admission.sync.server_side import Command, Head, LiveSide, take_in
+from admission.sync.server_side import Command, Head, LiveSide, Send, take_in
 from appliance.ports import Clock
 from appliance.simulator.box_office import BoxOffice, SignedList
 
@@ -78,6 +80,9 @@ class ImaginedServer:
         assignments: envelope by gate.
         statuses: the last of each gate.
         connections: those that stand.
+        hints: those that gates sent, in order.
+        claims: the same of claims.
+        claim_answer: what every claim is answered; None says nothing.
         numbering: names the feeds' numbers; those of another server mean other facts.
     """
 
@@ -91,6 +96,9 @@ class ImaginedServer:
         self.assignments: dict[str, tuple[int, bytes]] = {}
         self.statuses: dict[str, Status] = {}
         self.connections: list[Standing] = []
+        self.hints: list[Hint] = []
+        self.claims: list[Claim] = []
+        self.claim_answer: str | None = "granted"
         self.numbering = "imagined"
         self.clock = clock
 
@@ -156,6 +164,13 @@ class ImaginedServer:
         return Heads(
             {name: (max(rows), rows[max(rows)].chain) for name, rows in held.items() if rows}
         )
+
+    def hint(self, hint: Hint) -> None:
+        """Hand a hint on to every other gate."""
+        self.hints.append(hint)
+        for connection in self.connections:
+            if connection.gate != hint.gate and connection.side.may_hear(hint.performance):
+                connection.carry_out([Send(hint)])
 
     def page(self, stream: str, after: int) -> Feed:
         """Read a stream after a cursor."""

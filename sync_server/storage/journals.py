@@ -29,6 +29,13 @@ class SqlJournals:
         head = Head(row.head_sequence, row.head_chain)
         return KnownJournal(row.id, row.gate_id, head, row.forked)
 
+    async def journals_of(self, gate_id: str) -> list[str]:
+        """Give the ids of a gate's journals."""
+        rows = await self._connection.execute(
+            select(journals.c.id).where(journals.c.gate_id == gate_id)
+        )
+        return [row.id for row in rows]
+
     async def add_journal(self, journal_id: str, gate_id: str | None, head: Head) -> None:
         """Keep a new one."""
         await self._connection.execute(

@@ -50,7 +50,14 @@ class PollChannel:
         Raises:
             ConnectionResetError: if the gate confirms nothing for too long, or is gone.
         """
-        raw = codec.encode(message)
+        await self.say(codec.encode(message))
+
+    async def say(self, raw: bytes) -> None:
+        """Say something that is encoded already, likewise.
+
+        Raises:
+            ConnectionResetError: if the gate confirms nothing for too long, or is gone.
+        """
         try:
             async with asyncio.timeout(LIVE_S_MAX):
                 while self._is_full and not self.is_closed:

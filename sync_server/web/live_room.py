@@ -2,13 +2,17 @@
 
 Called by the device API, over whatever carries the messages: a WebSocket, or long polls
 (`live_polls`). What goes wrong with one gate ends that gate's connection and nothing else.
+
+Four tasks serve one, so that nothing urgent waits for anything slow: one hears the gate and waits
+for nothing else; one sends the express (hints, answers to claims), which is bytes already; one
+sends news, which it reads from the database; one writes down what the gate says of itself.
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -17,14 +21,16 @@ from aiohttp import WSMsgType, web
 
 from admission.errors import ProtocolError
 from admission.sync import codec
-from admission.sync.messages import Beat, Feed, Lists, Live, Ordered, Status
-from admission.sync.server_side import Command, LiveSide, NoteStatus, ReadFeed, Send
+from admission.sync.hint_guard import HintGuard
+from admission.sync.messages import Beat, Feed, Hint, Lists, Live, Ordered, Status
+from admission.sync.server_side import Command, ForwardHint, LiveSide, NoteStatus, ReadFeed, Send
 from sync_server.errors import NotFoundError
 
 log = logging.getLogger(__name__)
 
 BEAT_S: Final = 2.0  # a gate takes three missed beats for a lost link
 LIVE_S_MAX: Final = 20.0  # a gate that says nothing for so long is gone: it reports every 5 s
+EXPRESS_MAX: Final = 128  # messages; beyond, the oldest is dropped: a hint is old in a second
 
 
 class LiveDesk(Protocol):
@@ -46,6 +52,10 @@ class LiveDesk(Protocol):
         """Give the versions that are published for a gate now."""
         ...
 
+    async def journals(self, gate: str) -> list[str]:
+        """Give the ids of a gate's journals."""
+        ...
+
     async def standing_order(self, gate: str) -> bytes | None:
         """Give the signed lock or unlock that still stands for a gate, or None."""
         ...
@@ -64,6 +74,10 @@ class Channel(Protocol):
 
     async def send(self, message: Live) -> None:
         """Send a message; waits while the gate takes none."""
+        ...
+
+    async def say(self, raw: bytes) -> None:
+        """Send a message that is encoded already."""
         ...
 
     async def beat(self) -> None:
@@ -94,6 +108,10 @@ class SocketChannel:
         """Send a message."""
         await self._socket.send_bytes(codec.encode(message))
 
+    async def say(self, raw: bytes) -> None:
+        """Send a message that is encoded already."""
+        await self._socket.send_bytes(raw)
+
     async def beat(self) -> None:
         """Send a beat."""
         await self.send(Beat(time.time_ns() // 1_000_000))
@@ -112,10 +130,15 @@ class SocketChannel:
 
 
 class LiveRoom:
-    """The live connections of this process; told what has changed by whoever changed it."""
+    """The live connections of this process; told what has changed by whoever changed it.
+
+    Attributes:
+        hints: how many were handed on.
+    """
 
     def __init__(self) -> None:
         """Begin with nobody there."""
+        self.hints = 0
         self._connections: set[Connection] = set()
 
     def streams_grew(self, streams: Iterable[str]) -> None:
@@ -128,6 +151,14 @@ class LiveRoom:
         """Have every connection look whether its lists or its assignment are new; never waits."""
         for connection in self._connections:
             connection.look()
+
+    def hint(self, hint: Hint) -> None:
+        """Hand a hint on to every other gate that may follow its performance; never waits."""
+        raw = codec.encode(hint)  # once for all
+        self.hints += 1
+        for connection in self._connections:
+            if connection.gate != hint.gate and connection.side.may_hear(hint.performance):
+                connection.say(raw)
 
     def order(self, gates: Iterable[str], envelope: bytes) -> int:
         """Send a command to those of some gates that are connected; tell how many; never waits."""
@@ -162,19 +193,37 @@ class Connection:
 
     Attributes:
         gate: its id.
+        side: the protocol's machine.
+        guard: which of its hints go on.
         grown: feeds that have grown.
         orders: commands that go out next.
+        reads: what a new subscription has to be read.
         lists_due: whether its lists or its assignment may be others now.
+        status: what the gate said of itself last, to be noted.
+        journals_due: whether it may have other journals now.
+        express: encoded messages that go out first.
+        dropped: of those, how many had to make room.
         ended: whether the connection is to end.
-        due: set where something is to be done.
+        due: set where there is news.
+        express_due: set where there is something in the express.
+        chore_due: set where something is to be noted or looked up.
     """
 
     gate: str
+    side: LiveSide
+    guard: HintGuard
     grown: set[str] = field(default_factory=set)
     orders: deque[bytes] = field(default_factory=deque)
+    reads: list[ReadFeed] = field(default_factory=list)
     lists_due: bool = True
+    status: Status | None = None
+    journals_due: bool = False
+    express: deque[bytes] = field(default_factory=deque)
+    dropped: int = 0
     ended: bool = False
     due: asyncio.Event = field(default_factory=asyncio.Event)
+    express_due: asyncio.Event = field(default_factory=asyncio.Event)
+    chore_due: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self, streams: set[str]) -> None:
         """Note that some feeds have grown."""
@@ -191,6 +240,24 @@ class Connection:
         self.lists_due = True
         self.due.set()
 
+    def read(self, reads: list[ReadFeed]) -> None:
+        """Read for a new subscription; what an earlier one wanted is of no use any more."""
+        self.reads = reads
+        self.due.set()
+
+    def note(self, status: Status) -> None:
+        """Have a status noted; the one before, if it was not yet, is old."""
+        self.status = status
+        self.chore_due.set()
+
+    def say(self, raw: bytes) -> None:
+        """Have an encoded message go out ahead of everything else."""
+        if len(self.express) == EXPRESS_MAX:
+            self.express.popleft()
+            self.dropped += 1
+        self.express.append(raw)
+        self.express_due.set()
+
     def end(self) -> None:
         """End the connection."""
         self.ended = True
@@ -200,15 +267,20 @@ class Connection:
 async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom) -> None:
     """Serve a gate's live connection to its end; the channel is closed then."""
     side = LiveSide(await desk.streams(gate), await desk.numbering())
-    connection = Connection(gate)
+    connection = Connection(gate, side, HintGuard(gate, await desk.journals(gate)))
     try:
         async with room.join(connection), asyncio.TaskGroup() as tasks:
             standing = await desk.standing_order(gate)
             if standing is not None:
                 connection.order(standing)
-            sender = tasks.create_task(_send_news(channel, side, desk, connection))
-            await _receive(channel, side, desk, connection)
-            sender.cancel()
+            beside = [
+                tasks.create_task(_send_express(channel, connection)),
+                tasks.create_task(_send_news(channel, desk, connection)),
+                tasks.create_task(_do_chores(desk, connection)),
+            ]
+            await _receive(channel, room, connection)
+            for task in beside:
+                task.cancel()
     except* (ProtocolError, NotFoundError) as group:
         log.warning("gate broke the protocol", extra={"gate": gate, "reason": str(group)})
     except* ConnectionError:
@@ -219,18 +291,61 @@ async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom
         await channel.close()
 
 
-async def _receive(
-    channel: Channel, side: LiveSide, desk: LiveDesk, connection: Connection
-) -> None:
+async def _receive(channel: Channel, room: LiveRoom, connection: Connection) -> None:
     while not connection.ended and (message := await channel.receive()) is not None:
-        await _carry_out(side.receive(message), channel, side, desk, connection.gate)
+        reads = []
+        for command in connection.side.receive(message):
+            match command:
+                case ForwardHint(hint):
+                    _forward(hint, room, connection)
+                case ReadFeed():
+                    reads.append(command)
+                case NoteStatus(status):
+                    connection.note(status)
+                case _:
+                    pass  # nothing else follows at once from what a gate says
+        if reads:
+            connection.read(reads)
         connection.due.set()
 
 
-async def _send_news(
-    channel: Channel, side: LiveSide, desk: LiveDesk, connection: Connection
-) -> None:
+def _forward(hint: Hint, room: LiveRoom, connection: Connection) -> None:
+    """Hand a hint on at once: no database, no waiting."""
+    guard, now_ms = connection.guard, time.monotonic_ns() // 1_000_000
+    if guard.passes(hint, now_ms):
+        room.hint(hint)
+    elif guard.held_back == 1:
+        log.warning("hint held back", extra={"gate": connection.gate})
+    if guard.wants_journals(now_ms):
+        connection.journals_due = True
+        connection.chore_due.set()
+
+
+async def _send_express(channel: Channel, connection: Connection) -> None:
+    """Send what cannot wait."""
+    while True:
+        await connection.express_due.wait()
+        connection.express_due.clear()
+        while connection.express:
+            await channel.say(connection.express.popleft())
+
+
+async def _do_chores(desk: LiveDesk, connection: Connection) -> None:
+    """Write down how the gate is, and look up which journals it has, when it speaks of others."""
+    while True:
+        await connection.chore_due.wait()
+        connection.chore_due.clear()
+        status, connection.status = connection.status, None
+        if status is not None:
+            await desk.note_status(connection.gate, status)
+        if connection.journals_due:
+            connection.journals_due = False
+            connection.guard.know(await desk.journals(connection.gate))
+
+
+async def _send_news(channel: Channel, desk: LiveDesk, connection: Connection) -> None:
     """Send what is due, and a beat where nothing is for a while."""
+    side = connection.side
     while not connection.ended:
         try:
             async with asyncio.timeout(BEAT_S):
@@ -242,17 +357,19 @@ async def _send_news(
         while connection.orders and side.is_subscribed:
             await channel.send(Ordered(connection.orders.popleft()))
         grown, connection.grown = connection.grown, set()
+        reads, connection.reads = connection.reads, []
+        await _carry_out(reads, channel, desk, connection)
         if connection.lists_due and side.is_subscribed:
             connection.lists_due = False
             side.allowed = await desk.streams(connection.gate)
             announced = side.announce(await desk.lists(connection.gate))
-            await _carry_out(announced, channel, side, desk, connection.gate)
-        await _carry_out(side.wake(sorted(grown)), channel, side, desk, connection.gate)
+            await _carry_out(announced, channel, desk, connection)
+        await _carry_out(side.wake(sorted(grown)), channel, desk, connection)
     await channel.close()
 
 
 async def _carry_out(
-    commands: list[Command], channel: Channel, side: LiveSide, desk: LiveDesk, gate: str
+    commands: Sequence[Command], channel: Channel, desk: LiveDesk, connection: Connection
 ) -> None:
     todo = list(commands)
     while todo:
@@ -260,6 +377,6 @@ async def _carry_out(
             case Send(message):
                 await channel.send(message)
             case ReadFeed(stream, after):
-                todo += side.page(await desk.feed(gate, stream, after))
-            case NoteStatus(status):
-                await desk.note_status(gate, status)
+                todo += connection.side.page(await desk.feed(connection.gate, stream, after))
+            case _:
+                pass  # what a gate says is dealt with where it is heard

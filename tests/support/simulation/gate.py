@@ -21,10 +21,12 @@ from admission.sync.assignment import Assignment, CheckpointRow
 from admission.sync.messages import Ack, Batch, Feed, Subscribe
 from admission.ticketlist.acceptance import Installed, accept_manifest, check_snapshot
 from admission.trust.root import Role
+from appliance.claiming import Claiming
 from appliance.clock_watch import ClockWatch
 from appliance.errors import LinkError, StorageError
 from appliance.gate import Gate
 from appliance.health import Health
+from appliance.hinting import ExpressQueue, Hinting
 from appliance.holdings import GateHoldings, open_list
 from appliance.lane_keeper import LaneKeeper
 from appliance.ports import Payload, StoredList
@@ -224,12 +226,15 @@ class SimulatedGate:
             clock=self.clock,
             direction=Direction.ENTRY,
         )
+        self.hinting = Hinting(self.name, self.recorder, self.history, self.holdings, self.clock)
+        claiming = Claiming(ExpressQueue(), self.clock)
         self.lane = LaneKeeper(
             turnstile=self.arm,  # type: ignore[arg-type]
             recorder=self.recorder,
             history=self.history,
             health=self.health,
             announcer=silent,
+            hinting=self.hinting,
             clock=self.clock,
             passage_timeout_s=5.0,
         )
@@ -241,6 +246,8 @@ class SimulatedGate:
             health=self.health,
             announcer=silent,
             commanding=silent,
+            hinting=self.hinting,
+            claiming=claiming,
             clock=self.clock,
             new_id=lambda: "scan",
         )
@@ -249,6 +256,8 @@ class SimulatedGate:
             keeper=self.keeper,
             identity=silent,
             commanding=silent,
+            hinting=self.hinting,
+            claiming=claiming,
             memory=self.memory,
             recorder=self.recorder,
             history=self.history,
