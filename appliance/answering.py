@@ -67,7 +67,11 @@ class OwnJournal(Protocol):
 
 
 class Answering:
-    """The gate's door on the local network."""
+    """The gate's door on the local network.
+
+    Attributes:
+        port: where this gate can be asked.
+    """
 
     def __init__(
         self,
@@ -100,7 +104,7 @@ class Answering:
         self._carried = carried
         self._found = found
         self._clock = clock
-        self._port = port
+        self.port = port
         self._all = Allowance(ASKED_A_SECOND_BY_ALL)
         self._machines: dict[str, Allowance] = {}
 
@@ -144,7 +148,7 @@ class Answering:
             if own.head and chain is not None:
                 mine = (own.id, self._own.gate, own.head, chain, own.acknowledged.sequence)
                 heads.insert(0, JournalHead(*mine))
-        return Heads(heads, self._port)
+        return Heads(heads, self.port)
 
     async def _reply(self, host: str, said: Said) -> bytes:
         question = self._door.question(said)

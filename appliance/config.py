@@ -22,6 +22,7 @@ SIGNAL_KINDS: Final = ("gpio", "none")
 BATTERIES: Final = ("ask", "yes", "no")
 LANGUAGES: Final = ("fr", "en")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
+PEERS_PORT: Final = 7678  # P-O-R-T on a telephone
 _I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
 
 
@@ -166,6 +167,27 @@ class ClockConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PeersConfig:
+    """The other gates of the local network.
+
+    Attributes:
+        is_enabled: whether this gate speaks with them at all.
+        listen: address of the interface where it can be asked; "" is every one.
+        port: of TCP and of UDP alike; 0 takes any that is free.
+        discovery: whether gates find each other by multicast DNS.
+        interfaces: addresses of those that it is used on; none is every one.
+        addresses: host and port of gates that are not found by themselves.
+    """
+
+    is_enabled: bool = True
+    listen: str = ""
+    port: int = PEERS_PORT
+    discovery: bool = True
+    interfaces: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file.
 
@@ -186,6 +208,7 @@ class Config:
         clock: the machine's.
         claim_s_max: at a strict checkpoint, how long the server may take to say that a ticket is
             free; then the gate's own rule holds.
+        peers: the other gates of the local network.
     """
 
     path: Path
@@ -199,6 +222,7 @@ class Config:
     page: PageConfig = field(default_factory=PageConfig)
     risk_of_plain_http: bool = False
     clock: ClockConfig = field(default_factory=ClockConfig)
+    peers: PeersConfig = field(default_factory=PeersConfig)
     device_secret: Path | None = None
     claim_s_max: float = 0.15
 
@@ -230,6 +254,7 @@ def load_config(path: Path) -> Config:
         signals=_signals(root.section("signals")),
         page=_page(root.section("page")),
         clock=_clock(root.section("clock")),
+        peers=_peers(root.section("peers")),
         device_secret=Path(secret) if (secret := root.text("device_secret", "")) else None,
         claim_s_max=root.seconds("claim_s_max", 0.15, 0.02, 1.0),
     )
@@ -373,6 +398,38 @@ def _clock(section: Section) -> ClockConfig:
     config = ClockConfig(battery=section.choice("battery", BATTERIES, "ask"))
     section.finish()
     return config
+
+
+def _peers(section: Section) -> PeersConfig:
+    port = section.integer("port", PEERS_PORT, 0, 65_535)
+    config = PeersConfig(
+        is_enabled=section.flag("enabled", True),
+        listen=_ip(section, "listen", text) if (text := section.text("listen", "")) else "",
+        port=port,
+        discovery=section.flag("discovery", True),
+        interfaces=tuple(_ip(section, "interfaces", one) for one in section.texts("interfaces")),
+        addresses=tuple(_peer(section, one, port) for one in section.texts("addresses")),
+    )
+    section.finish()
+    return config
+
+
+def _ip(section: Section, key: str, text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise section.error(key, f"{text!r} is no IP address; write one like 192.0.2.7") from None
+
+
+def _peer(section: Section, text: str, port: int) -> str:
+    """Read IP, IP:PORT or [IP]:PORT of another gate."""
+    host, colon, number = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        host, number = text, str(port or PEERS_PORT)
+    host = _ip(section, "addresses", host.removeprefix("[").removesuffix("]"))
+    if not number.isascii() or not number.isdecimal() or not 0 < int(number) <= 65_535:
+        raise section.error("addresses", f"{text!r} has no port from 1 to 65535 behind its colon")
+    return f"[{host}]:{int(number)}" if ":" in host else f"{host}:{int(number)}"
 
 
 def _check_readers(root: Section, config: Config) -> None:

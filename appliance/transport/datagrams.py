@@ -34,15 +34,42 @@ class _Ear(asyncio.DatagramProtocol):
 
 
 class UdpDatagrams:
-    """Implements `peer_ports.Datagrams`. Use `open_datagrams`."""
+    """Implements `peer_ports.Datagrams`. They are lost unless it is listening, too."""
 
     def __init__(self) -> None:
         """Begin without a socket."""
         self._ways: dict[int, asyncio.DatagramTransport] = {}
 
-    def add(self, family: int, way: asyncio.DatagramTransport) -> None:
-        """Send by this socket to addresses of this kind."""
-        self._ways[family] = way
+    @asynccontextmanager
+    async def listening(
+        self, host: str, port: int, hear: Callable[[bytes], None]
+    ) -> AsyncIterator[None]:
+        """Listen, and be able to send, as long as this is open.
+
+        Args:
+            host: address of the interface that is listened on; "" is every one.
+            port: of UDP.
+            hear: given whatever comes.
+
+        Raises:
+            ConfigError: if it cannot be listened on.
+        """
+        loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as stack:
+            stack.callback(self._ways.clear)
+            for family in [_kind_of(host)] if host else [socket.AF_INET, socket.AF_INET6]:
+                try:
+                    bound = _bound(family, host, port)
+                except OSError as exc:
+                    if not host and family == socket.AF_INET6:
+                        continue  # a machine without IPv6
+                    raise ConfigError(
+                        f"peers.port: UDP {port} cannot be had ({exc.strerror}); name another"
+                    ) from exc
+                way, _ = await loop.create_datagram_endpoint(lambda: _Ear(hear), sock=bound)
+                stack.callback(way.close)
+                self._ways[family] = way
+            yield
 
     def send(self, raw: bytes, addresses: Iterable[str]) -> None:
         """Send one to each address; one that cannot be reached is left out."""
@@ -54,39 +81,6 @@ class UdpDatagrams:
             way = self._ways.get(family)
             if address is not None and way is not None:
                 way.sendto(raw, address)
-
-
-@asynccontextmanager
-async def open_datagrams(
-    host: str, port: int, hear: Callable[[bytes], None]
-) -> AsyncIterator[UdpDatagrams]:
-    """Listen, and be able to send.
-
-    Args:
-        host: address of the interface that is listened on; "" is every one.
-        port: of UDP.
-        hear: given whatever comes.
-
-    Raises:
-        ConfigError: if it cannot be listened on.
-    """
-    loop = asyncio.get_running_loop()
-    datagrams = UdpDatagrams()
-    kinds = [_kind_of(host)] if host else [socket.AF_INET, socket.AF_INET6]
-    async with AsyncExitStack() as stack:
-        for family in kinds:
-            try:
-                bound = _bound(family, host, port)
-            except OSError as exc:
-                if not host and family == socket.AF_INET6:
-                    continue  # a machine without IPv6
-                raise ConfigError(
-                    f"peers.port: UDP {port} cannot be listened on ({exc.strerror}); name another"
-                ) from exc
-            way, _ = await loop.create_datagram_endpoint(lambda: _Ear(hear), sock=bound)
-            stack.callback(way.close)
-            datagrams.add(family, way)
-        yield datagrams
 
 
 def _bound(family: int, host: str, port: int) -> socket.socket:

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from appliance.errors import ConfigError
-from appliance.transport.datagrams import open_datagrams
+from appliance.transport.datagrams import UdpDatagrams
 
 
 def free_port(family=socket.AF_INET, host="127.0.0.1"):
@@ -26,14 +26,17 @@ async def test_a_datagram_arrives(host):
         arrived.set()
 
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    async with open_datagrams(host, port, hear) as datagrams, asyncio.timeout(5):
+    datagrams = UdpDatagrams()
+    datagrams.send(b"before", [address])
+    async with datagrams.listening(host, port, hear), asyncio.timeout(5):
         datagrams.send(b"said", ["a name:1", "127.0.0.1", address])
         await arrived.wait()
     assert heard == [b"said"]
 
 
 async def test_nobody_at_an_address_is_no_fault():
-    async with open_datagrams("127.0.0.1", free_port(), lambda raw: None) as datagrams:
+    datagrams = UdpDatagrams()
+    async with datagrams.listening("127.0.0.1", free_port(), lambda raw: None):
         datagrams.send(b"said", [f"127.0.0.1:{free_port()}", "[::1]:9"])
         await asyncio.sleep(0)
         datagrams.send(b"said", [f"127.0.0.1:{free_port()}"])
@@ -41,7 +44,8 @@ async def test_nobody_at_an_address_is_no_fault():
 
 async def test_every_interface_is_both_kinds_of_address():
     port = free_port()
-    async with open_datagrams("", port, lambda raw: None) as datagrams:
+    datagrams = UdpDatagrams()
+    async with datagrams.listening("", port, lambda raw: None):
         assert set(datagrams._ways) >= {socket.AF_INET}
 
 
@@ -50,5 +54,5 @@ async def test_a_port_that_is_taken_is_told():
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=r"peers\.port"):
-            async with open_datagrams("127.0.0.1", port, lambda raw: None):
+            async with UdpDatagrams().listening("127.0.0.1", port, lambda raw: None):
                 pass
