@@ -53,8 +53,8 @@ class OwnJournal(Protocol):
         ...
 
     @property
-    def head(self) -> int:
-        """Greatest sequence written."""
+    def head(self) -> int | None:
+        """Greatest sequence written; None where another one tells it."""
         ...
 
     async def rows(self, after: int, count_max: int) -> list[Row]:
@@ -144,7 +144,7 @@ class Answering:
         ]
         for own in self._journals():
             self._circle.own(own.id)  # a journal that was begun anew is one of ours, too
-            chain = await own.chain_at(own.head)
+            chain = await own.chain_at(own.head) if own.head else None
             if own.head and chain is not None:
                 mine = (own.id, self._own.gate, own.head, chain, own.acknowledged.sequence)
                 heads.insert(0, JournalHead(*mine))
