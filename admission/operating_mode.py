@@ -35,12 +35,14 @@ class Situation:
         lists_fresh: no controlled list is past its `refresh_by`.
         clock_trusted: the gate may rely on its clock.
         backlog: records not yet acknowledged.
+        peers: gates of the local network that are heard; they do not make up for the server.
     """
 
     live: bool
     lists_fresh: bool = True
     clock_trusted: bool = True
     backlog: int = 0
+    peers: int = 0
 
 
 def causes_of(situation: Situation) -> tuple[Cause, ...]:

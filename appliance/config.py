@@ -171,7 +171,7 @@ class PeersConfig:
     """The other gates of the local network.
 
     Attributes:
-        is_enabled: whether this gate speaks with them at all.
+        enabled: whether this gate speaks with them at all.
         listen: address of the interface where it can be asked; "" is every one.
         port: of TCP and of UDP alike; 0 takes any that is free.
         discovery: whether gates find each other by multicast DNS.
@@ -179,7 +179,7 @@ class PeersConfig:
         addresses: host and port of gates that are not found by themselves.
     """
 
-    is_enabled: bool = True
+    enabled: bool = True
     listen: str = ""
     port: int = PEERS_PORT
     discovery: bool = True
@@ -403,7 +403,7 @@ def _clock(section: Section) -> ClockConfig:
 def _peers(section: Section) -> PeersConfig:
     port = section.integer("port", PEERS_PORT, 0, 65_535)
     config = PeersConfig(
-        is_enabled=section.flag("enabled", True),
+        enabled=section.flag("enabled", True),
         listen=_ip(section, "listen", text) if (text := section.text("listen", "")) else "",
         port=port,
         discovery=section.flag("discovery", True),

@@ -32,8 +32,11 @@ from appliance.holdings import GateHoldings
 from appliance.identity_keeper import IdentityKeeper
 from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
+from appliance.link_ports import ServerLink
 from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
+from appliance.peering import Parts as PeeringParts
+from appliance.peering import open_peering
 from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
@@ -110,7 +113,9 @@ async def run_gate(config: Config, software: str) -> None:
         succession = Succession(
             gate=vault.gate, recorder=parts.recorder, new_id=fresh_id, stir=lane.stirred.set
         )
-        uplink = await _uplink(parts, trust, keeper, health, commanding, succession)
+        link = await _link(parts)
+        uplink = _uplink(parts, link, trust, keeper, health, commanding, succession)
+        network = await _network(parts, link, trust, uplink, health)
         gate = _gate(parts, health, lane, commanding, succession)
         readers = parts.drivers.open_readers()
         spare_the_collector()
@@ -122,6 +127,7 @@ async def run_gate(config: Config, software: str) -> None:
             parts.announcer.run(),
             recheck.run(),
             watch.run(),
+            *network,
         ]
         log.info("gate ready", extra={"gate": vault.identity.gate_name})
         await _run_until(stop, [*services, *parts.drivers.tasks])
@@ -227,8 +233,43 @@ def _health(parts: _Parts, keeper: ListKeeper) -> Health:
     )
 
 
-async def _uplink(
+async def _link(parts: _Parts) -> ServerLink:
+    vault = parts.vault
+    server = parts.config.server or vault.identity.server
+    return await parts.stack.enter_async_context(open_link(server, vault.gate, vault, vault.pins))
+
+
+async def _network(
+    parts: _Parts, link: ServerLink, trust: TrustKeeper, uplink: Uplink, health: Health
+) -> list[Task]:
+    """Join the gates of the local network; give what runs for it, nothing where there is none."""
+    peering = await open_peering(
+        PeeringParts(
+            config=parts.config.peers,
+            data=parts.config.data,
+            vault=parts.vault,
+            trust=trust,
+            recorder=parts.recorder,
+            history=parts.history,
+            hinting=parts.hinting,
+            holdings=parts.holdings,
+            link=link,
+            is_live=lambda: uplink.live,
+            changed=health.changed,
+            clock=parts.clock,
+        ),
+        parts.stack,
+    )
+    if peering is None:
+        return []
+    uplink.around = peering.network.neighbours
+    health.changed()
+    return peering.tasks
+
+
+def _uplink(
     parts: _Parts,
+    link: ServerLink,
     trust: TrustKeeper,
     keeper: ListKeeper,
     health: Health,
@@ -236,8 +277,6 @@ async def _uplink(
     succession: Succession,
 ) -> Uplink:
     vault = parts.vault
-    server = parts.config.server or vault.identity.server
-    link = await parts.stack.enter_async_context(open_link(server, vault.gate, vault, vault.pins))
     identity = IdentityKeeper(
         vault=vault,
         signers=lambda: trust.signers(Role.ENROL),

@@ -38,6 +38,7 @@ MISSES_MAX: Final = 20  # of one that nobody configured; then it is forgotten un
 FOREIGN_S: Final = 600.0  # a gate of another house is tried again after so long
 HEARD_S: Final = 10.0  # who answered within it counts as heard
 NOTES_S: Final = 60.0  # no more often is a fault written into the journal
+FAULT_S: Final = 3600.0  # so long the server is told of it
 LIE_FAULT: Final = "GT-PER"  # a gate of the local network gives what is not proven
 FORK_FAULT: Final = "GT-FRK"  # a gate of it has sealed two histories of one journal: a copied card
 TWIN_FAULT: Final = "GT-TWN"  # a gate of it has this gate's own identity: a copied card
@@ -129,6 +130,12 @@ class Neighbours:
             if one.gate and one.heard_ns is not None and one.heard_ns >= since
         }
         return len(gates)
+
+    @property
+    def faults(self) -> list[str]:
+        """Codes of what was wrong with them within the last hour."""
+        since = self._clock.monotonic_ns() - round(FAULT_S * _NS)
+        return sorted(code for code, at_ns in self._noted_ns.items() if at_ns >= since)
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ its cause; the next one comes after a jittered wait. Nothing here can hold a per
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from admission.errors import AdmissionError
 from admission.operating_mode import Situation, causes_of, mode_of
@@ -52,11 +52,26 @@ LIST_FAULT: Final = "GT-LST"  # an installed list is damaged: an older one is in
 _FAILURES: Final = (LinkError, StorageError, AdmissionError)
 
 
+class Around(Protocol):
+    """The gates of the local network, as they are told to the server. See `neighbours`."""
+
+    @property
+    def heard(self) -> int:
+        """How many are heard now."""
+        ...
+
+    @property
+    def faults(self) -> list[str]:
+        """Codes of what is wrong with them."""
+        ...
+
+
 class Uplink:
     """Keeps the gate and its server at one.
 
     Attributes:
         live: whether the gate learns of others' passages now.
+        around: the gates of the local network; None where there is none.
     """
 
     def __init__(
@@ -104,6 +119,7 @@ class Uplink:
             forked: told where the server was found to hold another history of the journal.
         """
         self.live = False
+        self.around: Around | None = None
         self._link = link
         self._keeper = keeper
         self._identity = identity
@@ -262,6 +278,7 @@ class Uplink:
         faults += [LIST_FAULT] if self._keeper.damaged else []
         faults += [LOCK_CODE] if self._commanding.is_locked else []
         faults += [CLOCK_FAULT] if instant.is_suspect else []
+        faults += [] if self.around is None else self.around.faults
         return Status(
             mode=mode_of(causes).value,
             causes=[cause.value for cause in causes],
@@ -273,6 +290,7 @@ class Uplink:
             clock=instant.quality.value,
             keys=self._keeper.keys_kept,
             pins=[pin.hex() for pin in self._identity.pins],
+            peers=0 if self.around is None else self.around.heard,
         )
 
     def situation(self) -> Situation:
@@ -285,6 +303,7 @@ class Uplink:
             lists_fresh=not any(self._holdings.is_stale(name, now) for name in controlled),
             clock_trusted=self._clock.is_trusted,
             backlog=self._handing.backlog,
+            peers=0 if self.around is None else self.around.heard,
         )
 
     def _moment(self) -> Moment:

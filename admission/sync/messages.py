@@ -304,6 +304,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         clock: by whose word it knows the time, a `TimeQuality`; "" from one that does not say.
         keys: what it does with each list key, by performance: `file`, `sealed_otp`,
             `sealed_file_beside` or `memory`.
+        peers: how many gates of its local network it hears.
     """
 
     mode: Text
@@ -316,6 +317,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     pins: Annotated[list[Text], msgspec.Meta(max_length=8)] = []
     clock: Text = ""
     keys: Annotated[dict[Text, Text], msgspec.Meta(max_length=1000)] = {}
+    peers: int = 0
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

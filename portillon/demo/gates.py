@@ -36,7 +36,11 @@ height = 480
 
 [page]
 port = {page_port}
+
+[peers]
+{peers}
 """
+ALONE = "enabled = false"  # the demonstration shows what the server makes of two gates apart
 
 
 @dataclass(slots=True)
@@ -95,7 +99,9 @@ class DemoGate:
         save_picture(draw_code(payload, symbology), path)
 
 
-def make_camera_gate(name: str, folder: Path, server: str, page_port: int) -> DemoGate:
+def make_camera_gate(
+    name: str, folder: Path, server: str, page_port: int, peers: str = ALONE
+) -> DemoGate:
     """Make a gate that reads image frames, one folder a direction."""
     frames = {way: folder / f"frames-{way}" for way in ("entry", "exit")}
     readers = "".join(
@@ -105,12 +111,14 @@ def make_camera_gate(name: str, folder: Path, server: str, page_port: int) -> De
     )
     for path in frames.values():
         path.mkdir(parents=True)
-    gate = _make(name, folder, server, page_port, "fr", readers)
+    gate = _make(name, folder, server, page_port, "fr", readers, peers)
     gate.frames = frames
     return gate
 
 
-def make_serial_gate(name: str, folder: Path, server: str, page_port: int) -> DemoGate:
+def make_serial_gate(
+    name: str, folder: Path, server: str, page_port: int, peers: str = ALONE
+) -> DemoGate:
     """Make a gate that reads a serial port."""
     ours, theirs = os.openpty()
     tty.setraw(ours)
@@ -118,13 +126,13 @@ def make_serial_gate(name: str, folder: Path, server: str, page_port: int) -> De
         f'\n[[readers]]\nkind = "serial"\nname = "scanner"\nport = "{os.ttyname(theirs)}"\n'
         "baud = 115200\n"
     )
-    gate = _make(name, folder, server, page_port, "en", readers)
+    gate = _make(name, folder, server, page_port, "en", readers, peers)
     gate.serial = ours
     return gate
 
 
 def _make(
-    name: str, folder: Path, server: str, page_port: int, language: str, readers: str
+    name: str, folder: Path, server: str, page_port: int, language: str, readers: str, peers: str
 ) -> DemoGate:
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "gate.toml"
@@ -135,6 +143,7 @@ def _make(
         "language": language,
         "readers": readers,
         "page_port": page_port,
+        "peers": peers,
     }
     config.write_text(CONFIG.format(**fields), "utf-8")
     arguments = ["gate", "run", "--config", str(config), "--log", "json"]

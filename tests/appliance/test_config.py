@@ -83,6 +83,7 @@ def test_what_the_example_shows_as_a_default_is_the_default(load):
         if (
             shown
             and shown[1] not in {"exit_pin", "port", "person_log", "device_secret"}
+            and shown[1] not in {"listen", "interfaces", "addresses"}
             and table != "readers"
         ):
             default = getattr(getattr(plain, table) if table else plain, shown[1])
@@ -93,7 +94,14 @@ def test_what_the_example_shows_as_a_default_is_the_default(load):
 
 @pytest.mark.parametrize(
     "table",
-    ["ReaderConfig", "TurnstileConfig", "DisplayConfig", "SignalsConfig", "PageConfig"],
+    [
+        "ReaderConfig",
+        "TurnstileConfig",
+        "DisplayConfig",
+        "SignalsConfig",
+        "PageConfig",
+        "PeersConfig",
+    ],
 )
 def test_the_example_shows_every_setting(table: str):
     text = EXAMPLE.read_text("utf-8")
@@ -312,3 +320,42 @@ def test_the_device_secret_is_outside_what_it_seals(load):
     with pytest.raises(ConfigError, match="device_secret: lies in the data folder"):
         load('device_secret = "/var/lib/portillon/secret"\n' + text)
     assert load('device_secret = "/etc/secret"\n' + text).device_secret == Path("/etc/secret")
+
+
+def test_gates_of_the_local_network_are_found_by_themselves_unless_it_is_said_otherwise(load):
+    peers = load(LEAST).peers
+    assert peers == config_module.PeersConfig(port=7678)
+    assert peers.enabled
+    assert peers.discovery
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.8", "192.0.2.8:7678"),
+        ("192.0.2.8:9", "192.0.2.8:9"),
+        ("fd00::7", "[fd00::7]:7678"),
+        ("[fd00::7]", "[fd00::7]:7678"),
+        ("[fd00::7]:9", "[fd00::7]:9"),
+    ],
+)
+def test_another_gate_is_named_by_its_address(load, text, address):
+    assert load(LEAST + f'[peers]\naddresses = ["{text}"]\n').peers.addresses == (address,)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('addresses = ["gate-2"]', "addresses"),
+        ('addresses = ["192.0.2.8:0"]', "addresses"),
+        ('addresses = ["192.0.2.8:99999"]', "addresses"),
+        ('addresses = ["192.0.2.8:"]', "addresses"),
+        ('interfaces = ["eth0"]', "interfaces"),
+        ('listen = "everywhere"', "listen"),
+        ("port = 70000", "port"),
+        ("found = true", "found"),
+    ],
+)
+def test_what_is_no_address_on_the_local_network_is_told(load, line, key):
+    with pytest.raises(ConfigError, match=rf"peers\.{key}"):
+        load(LEAST + f"[peers]\n{line}\n")
