@@ -42,6 +42,10 @@ test-fresh: ## demo and tests from a clone in bare Debian 12 and 13 roots (needs
 fuzz: setup ## the parsers against altered documents (ARGS="--seconds 3600 manifest")
 	@tools/fuzz $(ARGS)
 
+.PHONY: soak
+soak: setup ## simulated worlds for MINUTES, from SEED on (a minute of today's); the record is in var/soak
+	@tools/soak $(if $(SEED),--seed "$(SEED)") $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
+
 .PHONY: lint
 lint: setup ## style, types and the doors of the house
 	@$(BIN)/ruff check

@@ -446,7 +446,7 @@ class SimulatedGate:
         opened = self.server.connect(self.road, self.assignment.performances)
         connection = await wait_for(self.road.request(opened))
         self.connection = connection
-        await connection.send(Subscribe(uplink._feeds.cursors))
+        await connection.send(Subscribe(uplink._feeds.cursors, uplink._feeds.numbering))
         self._spawn(uplink._receive(connection))
         self._spawn(uplink._upload())
         self._spawn(self._keep_lists())
@@ -507,7 +507,7 @@ class SimulatedGate:
         await self.memory.install(
             StoredList(name, manifest.version, manifest.chain, signed.envelope), {}
         )
-        if installed is None or manifest.version > installed.version:
+        if installed is None or manifest.version != installed.version:
             self.log.append(("list", self.journal.head, held))
             self.holdings.install(held)
             self.watching.installed(self, name, manifest.version)

@@ -47,7 +47,7 @@ LASTING: Final = frozenset(
     | {Trouble.RELAY, Trouble.SERVER_DOWN, Trouble.KILL, Trouble.POWER}
 )
 CARDS: Final = (Trouble.CLONE, Trouble.CARD_BACK)
-NOT_YET: Final = (*CARDS, Trouble.RESTORE, Trouble.SYNC)
+NOT_YET: Final = (*CARDS, Trouble.SYNC)
 COMMON: Final = tuple(trouble for trouble in Trouble if trouble not in NOT_YET)
 
 
@@ -159,6 +159,7 @@ def draw(
     minutes: int = 25,
     people: int = 18,
     faults: int = 10,
+    desk: int = 4,
     troubles: tuple[Trouble, ...] = COMMON,
     certain: tuple[Trouble, ...] = (),
 ) -> Plan:
@@ -170,6 +171,7 @@ def draw(
         minutes: how long it lasts.
         people: how many come.
         faults: how many things go wrong.
+        desk: how often somebody at the venue changes something.
         troubles: what may go wrong.
         certain: what goes wrong once at least.
     """
@@ -190,7 +192,7 @@ def draw(
         tickets=tickets,
         visits=tuple(sorted(visits, key=_when)),
         faults=tuple(drawn),
-        desk=tuple(sorted(_desk(chance, tickets, end), key=_when)),
+        desk=tuple(sorted(_desk(chance, tickets, end, desk), key=_when)),
         without_sensor=frozenset(gate for gate in range(count) if chance.random() < 0.15),
     )
 
@@ -246,15 +248,25 @@ def _fault(chance: random.Random, trouble: Trouble, gates: int, end: int) -> Fau
     return Fault(at, trouble, chance.randrange(gates), lasts, amount)
 
 
-def _desk(chance: random.Random, tickets: tuple[Planned, ...], end: int) -> list[Desk]:
-    wanted = ["cancel", "reissue", "reset", "free", "reset", "cancel"]
+def _desk(chance: random.Random, tickets: tuple[Planned, ...], end: int, count: int) -> list[Desk]:
     return [
         Desk(
             chance.randrange(end),
-            what,
+            chance.choice(("cancel", "reissue", "reset", "free")),
             chance.randrange(len(tickets)),
             chance.choice(list(CHECKPOINTS)),
         )
-        for what in wanted[: chance.randint(2, len(wanted))]
-        if tickets
+        for _ in range(count if tickets else 0)
     ]
+
+
+def drawn(seed: int | str) -> Plan:
+    """Draw what kind of world a seed is, and then the world: most are small, some are not."""
+    chance = random.Random(f"kind/{seed}")
+    kind = chance.random()
+    if kind < 0.1:
+        return draw(seed, gates=8, people=50, faults=16)
+    if kind < 0.25:
+        plan = draw(seed, faults=24)
+        return replace(plan, weather=Weather(loss=0.1, twice=0.1, slow=0.1))
+    return draw(seed)

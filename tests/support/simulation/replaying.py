@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from admission import journal
-from admission.journal import Flag, Kind, Record
+from admission.journal import Flag, Kind, Record, pending_of
 from admission.passage import History, Passage
 from admission.rules import GateConditions, judge
 from admission.sync.assignment import checkpoint_of
@@ -78,7 +78,7 @@ def _memory_of(name: str, rows: Sequence[tuple[Row, Record]]) -> History:
 def _remember(name: str, record: Record, history: History, pending: dict[int, Passage]) -> None:
     """Take in what the gate itself did."""
     if record.kind == Kind.GRANTED and not record.flags & Flag.NO_SENSOR:
-        pending[record.sequence] = journal.pending_of(name, record)
+        pending[record.sequence] = pending_of(name, record)
         history.add(pending[record.sequence])
     if record.refers_to in pending:
         history.remove(pending.pop(record.refers_to))

@@ -13,7 +13,7 @@ from simulation.office import Database, identifier_of
 from simulation.office import Lists as Published
 from simulation.plan import Plan
 from simulation.scheduler import BEGIN_MS, Cut, Scheduler, finish
-from sync_server.reconciling import Reconciling, refold_tickets
+from sync_server.reconciling import Reconciling, fresh_numbering, refold_tickets
 
 BEAT_MS: Final = 5_000
 _READ_MS_MAX: Final = 40
@@ -77,7 +77,8 @@ class Server:
         """Give the call that opens a live connection."""
 
         def open_one(answer: Callable[[Any], None]) -> None:
-            side = LiveSide(frozenset(performances))
+            numbering = finish(self.reconciling.numbering())
+            side = LiveSide(frozenset(performances), numbering)
             connection = LiveConnection(
                 road,
                 lambda message: self._heard(connection, message),
@@ -154,7 +155,13 @@ class Server:
         self.crash(for_ms)
         self.database.restore(self.backup)
         self.restores += 1
+        finish(self._renumber())
         return True
+
+    async def _renumber(self) -> None:
+        """Do what an operator does after a restore (`portillon server renumber`)."""
+        async with self.database.write() as transaction:
+            await transaction.facts.renumber(fresh_numbering(self._chance.randbytes))
 
     def _do_or_die(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Write something; None where the server died over it, before or after its commit."""
@@ -196,7 +203,12 @@ class Server:
         if self._live.get(connection) is not side or not self.is_up:
             return
         page: Feed = finish(self.reconciling.feed(stream, after))
-        self._do(connection, side, side.page(page))
+        wait_ms = self._chance.randint(0, _READ_MS_MAX)
+        self.scheduler.at(wait_ms, self._read_done, connection, side, page)
+
+    def _read_done(self, connection: LiveConnection, side: LiveSide, page: Feed) -> None:
+        if self._live.get(connection) is side:
+            self._do(connection, side, side.page(page))
 
     def _beat(self) -> None:
         for connection in list(self._live):

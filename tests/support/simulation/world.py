@@ -160,7 +160,7 @@ class World:
 
     def _unrest(self) -> str:
         return ", ".join(
-            f"{gate.place} {gate.is_up} {gate.journal.head}/{gate.uplink._uploader.acked} "
+            f"{gate.place} {gate.is_up} {gate.journal.head}/-{gate.uplink._handing.backlog} "
             f"{gate.uplink._feeds.cursors}"
             for gate in self.gates
             if hasattr(gate, "uplink")
@@ -175,7 +175,7 @@ class World:
                 return False
             if gate.lane.is_busy or gate.gate._waiting:
                 return False
-            if gate.journal.acknowledged.sequence != gate.journal.head:
+            if gate.uplink._handing.backlog:
                 return False
             cursors = gate.uplink._feeds.cursors
             if any(
@@ -360,8 +360,8 @@ class World:
             watched.journal_id = gate.journal.id
         self._writers.setdefault(gate.journal.id, set()).add(gate.place)
         invariants.i1_nothing_written_is_lost(gate, watched)
-        watched.now_ms = 0
         self.wrote(gate)
+        invariants.i11_time_survives_a_start(gate, watched)
         invariants.i11_lists_never_go_back(gate, watched)
 
     def wrote(self, gate: SimulatedGate) -> None:
