@@ -172,6 +172,7 @@ class Gate:
         last_status: what it last said of itself, as it was sent.
         exit_policy: when an exit opens on a refusal.
         clock_policy: what rules with a time in them do while it has no trusted time.
+        strict: whether it claims a ticket here before it opens, while it is connected.
         assignment_version: of the last assignment it was given; 0 before the first.
         assignment_sha256: digest of what that assignment says.
         pending_ms: since when it waits for an operator to compare the digits; None if it does not.
@@ -191,6 +192,7 @@ class Gate:
     last_status: Mapping[str, JsonValue] | None = None
     exit_policy: ExitPolicy = ExitPolicy.LISTED
     clock_policy: ClockPolicy = ClockPolicy.ADMIT
+    strict: bool = False
     assignment_version: int = 0
     assignment_sha256: bytes | None = None
     pending_ms: int | None = None

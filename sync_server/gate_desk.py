@@ -9,10 +9,13 @@ from admission.sync.messages import (
     Ack,
     Batch,
     Carried,
+    Claim,
+    Claimed,
     Enrol,
     Enrolled,
     Feed,
     Heads,
+    Hint,
     Lists,
     Renew,
     Renewed,
@@ -21,6 +24,7 @@ from admission.sync.messages import (
 from admission.trust.status import PINS_MAX, REVOKED_MAX
 from sync_server.carrying import Carrying
 from sync_server.certifying import Certifying
+from sync_server.claiming import Claiming
 from sync_server.commanding import Commanding
 from sync_server.enrollment import Enrollment
 from sync_server.entities import Gate, JsonValue, Standing
@@ -51,6 +55,7 @@ class GateDesk:
         certifying: certifies gates' keys.
         pins: of the server's certificates, for its gates.
         commanding: knows which locks stand.
+        claiming: answers strict gates.
         connected: filled with the ids of the gates whose live connection is open.
     """
 
@@ -68,6 +73,7 @@ class GateDesk:
         carrying: Carrying,
         certifying: Certifying,
         commanding: Commanding,
+        claiming: Claiming,
         connected: set[str],
         pins: Sequence[bytes] = (),
     ) -> None:
@@ -82,6 +88,7 @@ class GateDesk:
         self._carrying = carrying
         self._certifying = certifying
         self._commanding = commanding
+        self._claiming = claiming
         self._connected = connected
         self._pins = tuple(pin.hex() for pin in pins)
 
@@ -156,6 +163,7 @@ class GateDesk:
         if taken.streams:
             self._news.streams_grew(taken.streams)
         if taken.has_news:
+            self._claiming.settle(gate, batch)
             self._news.report_changed()
         return taken.ack
 
@@ -172,6 +180,7 @@ class GateDesk:
             )
             self._news.report_changed()
         if taken.streams:
+            self._claiming.settle(carried.gate, carried.batch)
             self._news.streams_grew(taken.streams)
         return taken.ack
 
@@ -198,6 +207,14 @@ class GateDesk:
         """Give the versions that are published for a gate now."""
         await self._require_in_force(gate)
         return await self._publishing.lists(gate)
+
+    def hinted(self, hint: Hint) -> None:
+        """Know of a grant that a gate may speak of; never waits."""
+        self._claiming.hear(hint)
+
+    async def claim(self, gate: str, claim: Claim) -> Claimed | None:
+        """Say whether a ticket is free; None says nothing."""
+        return await self._claiming.claim(gate, claim)
 
     async def journals(self, gate: str) -> list[str]:
         """Give the ids of a gate's journals."""

@@ -22,6 +22,7 @@ from sync_server.accounts import Accounts
 from sync_server.carrying import Carrying
 from sync_server.ceremony import draft_first, sign_draft
 from sync_server.certifying import Certifying
+from sync_server.claiming import Claiming
 from sync_server.command_ports import Courier
 from sync_server.commanding import Commanding
 from sync_server.config import ServerConfig, Tls
@@ -349,6 +350,7 @@ def _gate_desk(
         carrying=Carrying(database, SystemClock(), services.reconciling, services.quarantine),
         certifying=Certifying(database, ledger, trust),
         commanding=services.commanding,
+        claiming=Claiming(database, lambda: time.monotonic_ns() // 1_000_000),
         connected=services.reporting.connected,
         pins=services.enrollment.pins,
     )

@@ -97,6 +97,7 @@ class GateChange:
     checkpoint_id: str | Keep = KEEP
     exit_policy: ExitPolicy | Keep = KEEP
     clock_policy: ClockPolicy | Keep = KEEP
+    strict: bool | Keep = KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +344,8 @@ class Planning:
         direction: Direction,
         exit_policy: ExitPolicy = ExitPolicy.LISTED,
         clock_policy: ClockPolicy = ClockPolicy.ADMIT,
+        *,
+        strict: bool = False,
     ) -> str:
         """Make a gate that serves a checkpoint; give its id. It is enrolled later.
 
@@ -361,6 +364,7 @@ class Planning:
                 direction=direction,
                 exit_policy=exit_policy,
                 clock_policy=clock_policy,
+                strict=strict,
             )
             await transaction.gates.add_gate(gate)
             await self._note(transaction, user, "gate_added", gate.id)
@@ -387,6 +391,7 @@ class Planning:
                 checkpoint_id=checkpoint.id,
                 exit_policy=_kept(change.exit_policy, gate.exit_policy),
                 clock_policy=_kept(change.clock_policy, gate.clock_policy),
+                strict=_kept(change.strict, gate.strict),
             )
             await transaction.gates.save_gate(changed)
             what = "gate_changed" if checkpoint.id == gate.checkpoint_id else "gate_moved"

@@ -438,6 +438,7 @@ def _assignment(gate: Gate, checkpoint: Checkpoint, published: list[Performance]
         held=tuple(others[:HELD_MAX]),
         exit_policy=gate.exit_policy,
         clock_policy=gate.clock_policy,
+        strict=gate.strict,
     )
 
 
@@ -454,4 +455,5 @@ def _numbered(bare: Assignment, version: int) -> Assignment:
         held=bare.held,
         exit_policy=bare.exit_policy,
         clock_policy=bare.clock_policy,
+        strict=bare.strict,
     )

@@ -200,6 +200,7 @@ def _changeable(gate: Gate) -> Mapping[str, Any]:
         "direction": gate.direction.value,
         "exit_policy": gate.exit_policy.value,
         "clock_policy": gate.clock_policy.value,
+        "strict": gate.strict,
         "public_key": gate.public_key,
         "agreement_key": gate.agreement_key,
         "enrolled_ms": gate.enrolled_ms,

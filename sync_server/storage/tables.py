@@ -163,6 +163,7 @@ gates: Final = Table(
     Column("last_status", JSON(none_as_null=True)),
     Column("exit_policy", Text, nullable=False, server_default="listed"),
     Column("clock_policy", Text, nullable=False, server_default="admit"),  # or "refuse"
+    Column("strict", Boolean, nullable=False, server_default="0"),
     Column("assignment_version", BigInteger, nullable=False, server_default="0"),
     Column("assignment_sha256", LargeBinary),  # of what that version says; null before the first
     Column("pending_ms", BigInteger),  # since when it waits to be confirmed; null: it does not

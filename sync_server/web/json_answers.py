@@ -142,6 +142,7 @@ def gate_document(gate: Gate, check_string: str) -> dict[str, object]:
         "direction": gate.direction.value,
         "exit_policy": gate.exit_policy.value,
         "clock_policy": gate.clock_policy.value,
+        "strict": gate.strict,
         "enrolled": gate.enrolled_ms is not None,
         "revoked": gate.revoked_ms is not None,
         "pending": gate.standing is Standing.PENDING,

@@ -22,14 +22,23 @@ from aiohttp import WSMsgType, web
 from admission.errors import ProtocolError
 from admission.sync import codec
 from admission.sync.hint_guard import HintGuard
-from admission.sync.messages import Beat, Feed, Hint, Lists, Live, Ordered, Status
-from admission.sync.server_side import Command, ForwardHint, LiveSide, NoteStatus, ReadFeed, Send
+from admission.sync.messages import Beat, Claim, Claimed, Feed, Hint, Lists, Live, Ordered, Status
+from admission.sync.server_side import (
+    AnswerClaim,
+    Command,
+    ForwardHint,
+    LiveSide,
+    NoteStatus,
+    ReadFeed,
+    Send,
+)
 from sync_server.errors import NotFoundError
 
 log = logging.getLogger(__name__)
 
 BEAT_S: Final = 2.0  # a gate takes three missed beats for a lost link
 LIVE_S_MAX: Final = 20.0  # a gate that says nothing for so long is gone: it reports every 5 s
+CLAIMS_AT_ONCE: Final = 4  # of one gate; a lane has one, and one that it waits for no longer
 EXPRESS_MAX: Final = 128  # messages; beyond, the oldest is dropped: a hint is old in a second
 
 
@@ -50,6 +59,14 @@ class LiveDesk(Protocol):
 
     async def lists(self, gate: str) -> Lists:
         """Give the versions that are published for a gate now."""
+        ...
+
+    def hinted(self, hint: Hint) -> None:
+        """Know of a grant that a gate may speak of; never waits."""
+        ...
+
+    async def claim(self, gate: str, claim: Claim) -> Claimed | None:
+        """Say whether a ticket is free; None says nothing."""
         ...
 
     async def journals(self, gate: str) -> list[str]:
@@ -203,6 +220,7 @@ class Connection:
         journals_due: whether it may have other journals now.
         express: encoded messages that go out first.
         dropped: of those, how many had to make room.
+        claims: how many are being answered.
         ended: whether the connection is to end.
         due: set where there is news.
         express_due: set where there is something in the express.
@@ -220,6 +238,7 @@ class Connection:
     journals_due: bool = False
     express: deque[bytes] = field(default_factory=deque)
     dropped: int = 0
+    claims: int = 0
     ended: bool = False
     due: asyncio.Event = field(default_factory=asyncio.Event)
     express_due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -278,7 +297,7 @@ async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom
                 tasks.create_task(_send_news(channel, desk, connection)),
                 tasks.create_task(_do_chores(desk, connection)),
             ]
-            await _receive(channel, room, connection)
+            await _receive(channel, desk, room, connection, tasks)
             for task in beside:
                 task.cancel()
     except* (ProtocolError, NotFoundError) as group:
@@ -291,13 +310,23 @@ async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom
         await channel.close()
 
 
-async def _receive(channel: Channel, room: LiveRoom, connection: Connection) -> None:
+async def _receive(
+    channel: Channel,
+    desk: LiveDesk,
+    room: LiveRoom,
+    connection: Connection,
+    tasks: asyncio.TaskGroup,
+) -> None:
     while not connection.ended and (message := await channel.receive()) is not None:
         reads = []
         for command in connection.side.receive(message):
             match command:
                 case ForwardHint(hint):
-                    _forward(hint, room, connection)
+                    _forward(hint, desk, room, connection)
+                case AnswerClaim(claim):
+                    if connection.claims < CLAIMS_AT_ONCE:  # else the gate's own rule holds
+                        connection.claims += 1
+                        tasks.create_task(_answer(claim, desk, connection))
                 case ReadFeed():
                     reads.append(command)
                 case NoteStatus(status):
@@ -309,11 +338,21 @@ async def _receive(channel: Channel, room: LiveRoom, connection: Connection) -> 
         connection.due.set()
 
 
-def _forward(hint: Hint, room: LiveRoom, connection: Connection) -> None:
+async def _answer(claim: Claim, desk: LiveDesk, connection: Connection) -> None:
+    try:
+        claimed = await desk.claim(connection.gate, claim)
+    finally:
+        connection.claims -= 1
+    if claimed is not None:
+        connection.say(codec.encode(claimed))
+
+
+def _forward(hint: Hint, desk: LiveDesk, room: LiveRoom, connection: Connection) -> None:
     """Hand a hint on at once: no database, no waiting."""
     guard, now_ms = connection.guard, time.monotonic_ns() // 1_000_000
     if guard.passes(hint, now_ms):
         room.hint(hint)
+        desk.hinted(hint)
     elif guard.held_back == 1:
         log.warning("hint held back", extra={"gate": connection.gate})
     if guard.wants_journals(now_ms):

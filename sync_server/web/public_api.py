@@ -272,9 +272,10 @@ async def _add_gate(request: web.Request) -> web.StreamResponse:
     direction = body.choice("direction", Direction)
     exit_policy = body.choice("exit_policy", ExitPolicy, ExitPolicy.LISTED)
     clock_policy = body.choice("clock_policy", ClockPolicy, ClockPolicy.ADMIT)
+    strict = body.flag("strict") if body.has("strict") else False
     body.finish()
     made = await services.planning.add_gate(
-        user, checkpoint_id, name, direction, exit_policy, clock_policy
+        user, checkpoint_id, name, direction, exit_policy, clock_policy, strict=strict
     )
     return _made(made)
 
@@ -286,6 +287,7 @@ async def _change_gate(request: web.Request) -> web.StreamResponse:
         checkpoint_id=body.text("checkpoint_id") if body.has("checkpoint_id") else KEEP,
         exit_policy=body.choice("exit_policy", ExitPolicy) if body.has("exit_policy") else KEEP,
         clock_policy=body.choice("clock_policy", ClockPolicy) if body.has("clock_policy") else KEEP,
+        strict=body.flag("strict") if body.has("strict") else KEEP,
     )
     body.finish()
     await services.planning.change_gate(user, request.match_info["id"], change)

@@ -200,11 +200,11 @@ async def test_an_assignment_names_what_is_published_and_rises_with_every_change
         )
         gate = await transaction.gates.gate("g0")
         await transaction.gates.save_gate(
-            replace(gate, exit_policy=ExitPolicy.ANY, clock_policy=ClockPolicy.REFUSE)
+            replace(gate, exit_policy=ExitPolicy.ANY, clock_policy=ClockPolicy.REFUSE, strict=True)
         )
     third = await _assigned(publishing, version=2)
     assert (third.version, third.exit_policy) == (3, ExitPolicy.ANY)
-    assert third.clock_policy is ClockPolicy.REFUSE
+    assert (third.clock_policy, third.strict) == (ClockPolicy.REFUSE, True)
     assert (third.checkpoint.capacity, third.checkpoint.allowed_categories) == (7, ("vip",))
     assert (third.checkpoint.performances, third.held) == ((), ("p0",))
     assert (await publishing.lists("g0")).assignment == 3

@@ -13,6 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring a database of the chain of trust up to journals that many hands carry."""
+    # gates that claim a ticket before they open
+    op.add_column("gates", sa.Column("strict", sa.Boolean(), server_default="0", nullable=False))
     # hints: what confirms one
     op.add_column(
         "facts", sa.Column("refers_to", sa.BigInteger(), server_default="0", nullable=False)
