@@ -15,7 +15,7 @@ from typing import Any, Final
 import aiohttp
 
 from appliance.transport.pinning import pinned_context
-from portillon.demo.gates import DemoGate, make_camera_gate, make_serial_gate
+from portillon.demo.gates import ALONE, DemoGate, make_camera_gate, make_serial_gate
 from portillon.demo.operator import Operator
 from portillon.demo.processes import Daemon, DaemonError, daemons, run_once
 from portillon.demo.tickets import Cast, as_csv, make_tickets
@@ -77,7 +77,9 @@ async def _answers(address: str) -> bool:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, port: int, *, tls: bool = False) -> AsyncIterator[Stage]:
+async def open_stage(
+    folder: Path, port: int, *, tls: bool = False, peers: tuple[str, str] = (ALONE, ALONE)
+) -> AsyncIterator[Stage]:
     """Start a server on an empty folder, sign an operator in, and prepare two gates.
 
     Args:
@@ -85,6 +87,7 @@ async def open_stage(folder: Path, port: int, *, tls: bool = False) -> AsyncIter
         port: of the server, 0 for a free one.
         tls: whether the server speaks HTTPS, by its own certificate, which gates and operator pin.
             The demonstration does without, on loopback: a browser would warn of its page.
+        peers: what each gate's configuration says of its local network.
 
     Raises:
         DaemonError: if a daemon does not start.
@@ -101,8 +104,8 @@ async def open_stage(folder: Path, port: int, *, tls: bool = False) -> AsyncIter
     run = ["server", "run", "--data", data, "--port", address.rpartition(":")[2], "--log", "json"]
     run += ["--tls", "own"] if tls else []
     gates = (
-        make_camera_gate("gate A", folder / "gate-a", address, ports[1]),
-        make_serial_gate("gate B", folder / "gate-b", address, ports[2]),
+        make_camera_gate("gate A", folder / "gate-a", address, ports[1], peers[0]),
+        make_serial_gate("gate B", folder / "gate-b", address, ports[2], peers[1]),
     )
     server = Daemon("server", run, folder / "server.jsonl")
     async with daemons() as (tasks, running), _session(folder / "server", tls=tls) as session:
