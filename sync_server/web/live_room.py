@@ -156,7 +156,7 @@ class LiveRoom:
     def __init__(self) -> None:
         """Begin with nobody there."""
         self.hints = 0
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}  # told in the order they came
 
     def streams_grew(self, streams: Iterable[str]) -> None:
         """Wake every connection that follows one of these streams; never waits."""
@@ -197,11 +197,11 @@ class LiveRoom:
     @asynccontextmanager
     async def join(self, connection: "Connection") -> AsyncIterator[None]:
         """Keep a connection in the room while the context lasts."""
-        self._connections.add(connection)
+        self._connections[connection] = None
         try:
             yield
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
 
 
 @dataclass(eq=False, slots=True)

@@ -55,7 +55,7 @@ class SiteRoom:
 
     def __init__(self) -> None:
         """Begin with nobody there."""
-        self._connections: set[SiteConnection] = set()
+        self._connections: dict[SiteConnection, None] = {}  # told in the order they came
 
     def streams_grew(self, streams: Iterable[str]) -> None:
         """Wake every site."""
@@ -85,8 +85,8 @@ class SiteRoom:
     @asynccontextmanager
     async def join(self, connection: SiteConnection) -> AsyncIterator[None]:
         """Keep a connection in the room while the context lasts."""
-        self._connections.add(connection)
+        self._connections[connection] = None
         try:
             yield
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
