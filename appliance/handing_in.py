@@ -32,7 +32,8 @@ class _Line:
     Attributes:
         journal: it.
         uploader: its machine.
-        is_sure: whether the server has said, in this contact, that it has what it acknowledged.
+        is_sure: whether the server was asked, in this contact, for what it acknowledged: it may
+            have come from a backup.
         is_put_off: whether it is left for the next contact.
     """
 
@@ -111,8 +112,7 @@ class HandingIn:
         return is_taken
 
     async def _send_present(self, line: _Line, link: ServerLink) -> bool:
-        rows = await line.journal.rows(line.uploader.acked, JOURNAL_BATCH_RECORDS_MAX)
-        batch = line.uploader.next_batch(rows, self._moment())
+        batch = await self._next(line)
         if batch is None:
             return False
         answer: AckUpTo | CompareChain | Fork = await self._send(line, batch, link)
@@ -123,17 +123,11 @@ class HandingIn:
             log.error("the server holds another history", extra={"sequence": answer.sequence})
             self._forked(answer.sequence)
         else:
-            await line.journal.acknowledge(answer.sequence, answer.chain)
+            await _note(line, answer)
         return True
 
     async def _send_former(self, line: _Line, link: ServerLink) -> bool:
-        """Send what a former journal owes; once a contact ask whether the rest is still there."""
-        if line.owed > 0:
-            rows = await line.journal.rows(line.uploader.acked, JOURNAL_BATCH_RECORDS_MAX)
-            batch = line.uploader.next_batch(rows, self._moment())
-        else:
-            batch = None if line.is_sure else line.uploader.question(self._moment())
-        line.is_sure = True
+        batch = await self._next(line)
         if batch is None:
             return False
         try:
@@ -143,11 +137,17 @@ class HandingIn:
             log.warning("former journal not taken", extra={"reason": str(exc)})
             line.is_put_off = True
             return False
-        if isinstance(answer, AckUpTo) and answer.sequence != line.journal.acknowledged.sequence:
-            await line.journal.acknowledge(answer.sequence, answer.chain)
-            if line.owed == 0:
-                log.warning("former journal handed in", extra={"journal": line.journal.id})
+        if isinstance(answer, AckUpTo):
+            await _note(line, answer)
         return True
+
+    async def _next(self, line: _Line) -> Batch | None:
+        """Make a journal's next batch: what is owed, or the question whether nothing is."""
+        is_sure, line.is_sure = line.is_sure, True
+        rows = await line.journal.rows(line.uploader.acked, JOURNAL_BATCH_RECORDS_MAX)
+        if rows or is_sure:
+            return line.uploader.next_batch(rows, self._moment())
+        return line.uploader.question(self._moment())
 
     async def _send(self, line: _Line, batch: Batch, link: ServerLink) -> AckUpTo | CompareChain:
         try:
@@ -178,3 +178,10 @@ class HandingIn:
         if signer is None:
             return None
         return lambda sequence, chain: seal(signer.sign, gate, journal_id, sequence, chain)
+
+
+async def _note(line: _Line, answer: AckUpTo) -> None:
+    if answer.sequence != line.journal.acknowledged.sequence:
+        await line.journal.acknowledge(answer.sequence, answer.chain)
+        if line.journal.head is not None and line.owed == 0:
+            log.warning("former journal handed in", extra={"journal": line.journal.id})

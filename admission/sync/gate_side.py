@@ -170,11 +170,11 @@ class Uploader:
         flown, self._in_flight = self._in_flight, {}
         if self.forked_at is not None:
             return self._held(ack, flown)
+        if flown.get(ack.head) == ack.chain:
+            return self._up_to(ack.head, ack.chain, ack)
         if (ack.head, ack.chain) == (self.acked, self._acked_chain):
             raise RemoteProtocolError(f"the server took nothing of what follows {ack.head}")
-        if flown.get(ack.head) != ack.chain:
-            return CompareChain(ack.head, ack.chain)
-        return self._up_to(ack.head, ack.chain, ack)
+        return CompareChain(ack.head, ack.chain)
 
     def compared(self, asked: CompareChain, own_chain: bytes | None) -> AckUpTo | Fork:
         """Decide after a comparison.
