@@ -70,9 +70,11 @@ def new_machine(link):
 acts = st.lists(
     st.tuples(
         st.sampled_from(
-            ("write", "write", "write", "contact", "contact", "contact", "lose an answer")
-            + ("clone", "take an image", "put the image back", "start anew", "rest", "rest")
-            + ("back the server up", "put the server back")
+            [
+                *("write", "write", "write", "contact", "contact", "contact", "rest", "rest"),
+                *("clone", "take an image", "put the image back", "start anew"),
+                *("lose an answer", "back the server up", "put the server back"),
+            ]
         ),
         st.integers(0, 3),
         st.integers(1, 6),
@@ -131,8 +133,10 @@ async def _play(drawn):
 honest = st.lists(
     st.tuples(
         st.sampled_from(
-            ("write", "write", "contact", "contact", "lose an answer", "start anew")
-            + ("back the server up", "put the server back")
+            [
+                *("write", "write", "contact", "contact", "lose an answer", "start anew"),
+                *("back the server up", "put the server back"),
+            ]
         ),
         st.integers(1, 6),
     ),
