@@ -25,7 +25,7 @@ from appliance.announcer import Announcer
 from appliance.errors import StorageError
 from appliance.health import Health
 from appliance.holdings import GateHoldings
-from appliance.lane_keeper import DISK_FAULT, LaneKeeper
+from appliance.lane_keeper import LaneKeeper
 from appliance.ports import Look, Screen
 from appliance.recording import Recorder
 from appliance.trust_ports import CommandMemory
@@ -141,7 +141,7 @@ class Commanding:
             await self._take(given)
         except StorageError as exc:
             log.exception("command not obeyed", extra={"reason": str(exc)})
-            self._health.broken(DISK_FAULT)
+            self._health.broken(exc.fault)
             self._announcer.done()
             return True
         self._known[given.digest] = None
@@ -165,7 +165,6 @@ class Commanding:
         detail = _detail(command, given.source)
         await self._memory.spend(command.key, command.counter, command.action.value)
         self._counters[command.key] = command.counter
-        self._health.mended(DISK_FAULT)
         if command.action in (Action.LOCK, Action.UNLOCK):  # on the disk; nothing may undo it now
             self._health.order_locked(is_locked=command.action is Action.LOCK)
         await self._recorder.note(

@@ -20,6 +20,7 @@ TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
 BATTERIES: Final = ("ask", "yes", "no")
+SLOW_CARD_POLICIES: Final = ("wait", "stop")
 LANGUAGES: Final = ("fr", "en")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
 PEERS_PORT: Final = 7678  # P-O-R-T on a telephone
@@ -188,6 +189,25 @@ class PeersConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalConfig:
+    """What is asked of the card under the journal.
+
+    Attributes:
+        slow_commit_ms: a commit that takes as long is a fault, shown and told.
+        commit_s_max: one that takes as long takes the lane out of service.
+        slow_card_policy: one of SLOW_CARD_POLICIES.
+        free_mb_min: with less room on the card nobody enters; who is inside may leave.
+        reserve_mb: held for what has to be written on a full card; 0 is none.
+    """
+
+    slow_commit_ms: int = 250
+    commit_s_max: float = 5.0
+    slow_card_policy: str = "wait"
+    free_mb_min: int = 16
+    reserve_mb: int = 4
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file.
 
@@ -209,6 +229,7 @@ class Config:
         claim_s_max: at a strict checkpoint, how long the server may take to say that a ticket is
             free; then the gate's own rule holds.
         peers: the other gates of the local network.
+        journal: what is asked of the card under it.
     """
 
     path: Path
@@ -225,6 +246,7 @@ class Config:
     peers: PeersConfig = field(default_factory=PeersConfig)
     device_secret: Path | None = None
     claim_s_max: float = 0.15
+    journal: JournalConfig = field(default_factory=JournalConfig)
 
 
 def load_config(path: Path) -> Config:
@@ -255,6 +277,7 @@ def load_config(path: Path) -> Config:
         page=_page(root.section("page")),
         clock=_clock(root.section("clock")),
         peers=_peers(root.section("peers")),
+        journal=_journal(root.section("journal")),
         device_secret=Path(secret) if (secret := root.text("device_secret", "")) else None,
         claim_s_max=root.seconds("claim_s_max", 0.15, 0.02, 1.0),
     )
@@ -410,6 +433,20 @@ def _peers(section: Section) -> PeersConfig:
         interfaces=tuple(_ip(section, "interfaces", one) for one in section.texts("interfaces")),
         addresses=tuple(_peer(section, one, port) for one in section.texts("addresses")),
     )
+    section.finish()
+    return config
+
+
+def _journal(section: Section) -> JournalConfig:
+    config = JournalConfig(
+        slow_commit_ms=section.integer("slow_commit_ms", 250, 10, 60_000),
+        commit_s_max=section.seconds("commit_s_max", 5.0, 0.5, 120.0),
+        slow_card_policy=section.choice("slow_card_policy", SLOW_CARD_POLICIES, "wait"),
+        free_mb_min=section.integer("free_mb_min", 16, 0, 1_000_000),
+        reserve_mb=section.integer("reserve_mb", 4, 0, 1_000),
+    )
+    if config.commit_s_max * 1000 <= config.slow_commit_ms:
+        raise section.error("commit_s_max", "must be longer than slow_commit_ms; raise it")
     section.finish()
     return config
 

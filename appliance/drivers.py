@@ -44,6 +44,13 @@ class Drivers:
         self.stack = stack
         self.tasks: list[Task] = []
         self._pins: dict[str, Any] = {}
+        self._pins_stack = stack
+
+    def for_one_start(self, stack: AsyncExitStack) -> "Drivers":
+        """Give drivers whose devices stay open for one start of the lane, over the same pins."""
+        drivers = Drivers(self.config, self.clock, stack)
+        drivers._pins, drivers._pins_stack = self._pins, self._pins_stack
+        return drivers
 
     def open_readers(self) -> list[Reader]:
         """Open every reader.
@@ -98,7 +105,7 @@ class Drivers:
         from appliance.turnstiles.pins import PinLibrary, open_pins
 
         if library not in self._pins:
-            self._pins[library] = self.stack.enter_context(open_pins(PinLibrary(library)))
+            self._pins[library] = self._pins_stack.enter_context(open_pins(PinLibrary(library)))
         return self._pins[library]
 
     def worker(self) -> ThreadPoolExecutor:

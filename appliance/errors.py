@@ -12,6 +12,8 @@ ApplianceError
     └── LinkRefusedError the server refuses this gate (not enrolled, revoked)
 """
 
+from appliance.fault_codes import DISK_FAULT
+
 
 class ApplianceError(Exception):
     """Whatever the gate cannot go on with."""
@@ -38,7 +40,16 @@ class TurnstileFaultError(DeviceError):
 
 
 class StorageError(ApplianceError):
-    """The journal or the list store cannot be written or read."""
+    """The journal or the list store cannot be written or read.
+
+    Attributes:
+        fault: the code that says what is wrong with the card.
+    """
+
+    def __init__(self, message: str, fault: str = DISK_FAULT) -> None:
+        """Say what could not be done, and by what fault."""
+        super().__init__(message)
+        self.fault = fault
 
 
 class LinkError(ApplianceError):

@@ -28,7 +28,7 @@ from appliance.errors import StorageError
 from appliance.health import Health
 from appliance.hinting import Hinting
 from appliance.holdings import GateHoldings
-from appliance.lane_keeper import DISK_FAULT, LaneKeeper
+from appliance.lane_keeper import LaneKeeper
 from appliance.ports import Payload, Reader
 from appliance.recording import Recorder
 from appliance.telling import screen_of
@@ -148,7 +148,8 @@ class Gate:
         checkpoint = self._health.checkpoint
         if checkpoint is None:
             return  # the display says that the gate waits for its first list
-        if self._health.is_locked and payload.direction is Direction.ENTRY:
+        is_closed = self._health.is_locked or self._health.is_stopped
+        if is_closed and payload.direction is Direction.ENTRY:
             return  # the display says why
         begun_ns = self._clock.monotonic_ns()
         instant = self._clock.look()  # one for judging, for conditions and for the record
@@ -164,10 +165,11 @@ class Gate:
             took_effect = await self._take_effect(scan, checkpoint, judged, opens, instant)
         except StorageError as exc:
             log.exception("answer not written", extra={"scan": scan.id, "reason": str(exc)})
-            self._health.broken(DISK_FAULT)
+            self._health.broken(exc.fault)
             self._announcer.done()  # what was said to the person before is not said to this one
             return
-        self._health.mended(DISK_FAULT)
+        if self._lane.take_late():
+            self._waiting.clear()  # whoever showed these has gone, too
         if took_effect:
             held = self._holdings.performances
             said = self._said(scan, verdict)  # not before the arm was told: nobody waits for it
@@ -253,7 +255,7 @@ class Gate:
         )
         if opens:
             return await self._lane.release(draft)
-        await self._recorder.write(draft)
+        await self._recorder.write(draft, is_awaited=True)
         return True
 
     def _said(self, scan: Scan, verdict: Verdict) -> Attributes:

@@ -3,8 +3,9 @@
 Called by the gate before every verdict and by everything that changes it. Does no I/O itself.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Final
 
@@ -19,6 +20,8 @@ from admission.ticket import Checkpoint
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Answer
 from appliance.announcer import Announcer
+from appliance.fault_codes import STOPPING_FAULTS
+from appliance.fault_log import FaultLog
 from appliance.holdings import GateHoldings
 from appliance.lists import ListKeeper
 from appliance.ports import Look, Screen
@@ -37,6 +40,9 @@ class Health:
     Attributes:
         mode: connected or degraded.
         causes: of the degradation.
+        stirred: set when a fault of the card begins; the card keeper clears and awaits it.
+        fault_log: writes faults down.
+        others: gives the codes that others know of; written down with these.
     """
 
     def __init__(
@@ -69,6 +75,10 @@ class Health:
         self._clock = clock
         self._direction = direction
         self._faults: set[str] = set()
+        self._noted: set[str] = set()
+        self.stirred = asyncio.Event()
+        self.fault_log = FaultLog(recorder, clock)
+        self.others: Callable[[], Collection[str]] = lambda: ()
         self._read_of: Assignment | None = None
         self._checkpoint: Checkpoint | None = None
         self.situation: Callable[[], Situation] = lambda: Situation(live=False)
@@ -106,8 +116,13 @@ class Health:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Codes of what is broken now."""
-        return tuple(sorted(self._faults))
+        """Codes of what is wrong now."""
+        return tuple(sorted(self._faults | self._noted))
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nobody enters because of the card; who is inside may leave."""
+        return not self._faults.isdisjoint(STOPPING_FAULTS)
 
     def conditions(self, instant: TrustedInstant) -> GateConditions:
         """Give what the gate adds to the rules at an instant.
@@ -139,7 +154,19 @@ class Health:
         if code not in self._faults:
             log.error("fault", extra={"code": code})
             self._faults.add(code)
+            self._noted.discard(code)
             self.changed()
+        if code in STOPPING_FAULTS:
+            self.stirred.set()
+
+    def noted(self, code: str) -> None:
+        """Note a fault that people need not mind: the gate serves, and shows the code at rest."""
+        if code not in self._faults | self._noted:
+            log.warning("fault", extra={"code": code})
+            self._noted.add(code)
+            self.changed()
+        if code in STOPPING_FAULTS:
+            self.stirred.set()
 
     @property
     def is_locked(self) -> bool:
@@ -165,9 +192,10 @@ class Health:
 
     def mended(self, code: str) -> None:
         """Note that a fault is over."""
-        if code in self._faults:
+        if code in self._faults | self._noted:
             log.info("fault is over", extra={"code": code})
             self._faults.discard(code)
+            self._noted.discard(code)
             self.changed()
 
     def changed(self) -> None:
@@ -180,6 +208,7 @@ class Health:
         self.mode, self.causes = mode, causes
         self._recorder.circumstances = Flag.DEGRADED if mode is Mode.DEGRADED else Flag(0)
         self._announcer.rest_on(self._resting())
+        self.fault_log.take({*self._faults, *self._noted, *self.others()})
 
     def _resting(self) -> Screen:
         degraded = self.mode is Mode.DEGRADED
@@ -199,5 +228,6 @@ class Health:
             degraded=degraded,
             title=(titles[0].event or titles[0].name) if titles else "",
             detail=checkpoint.name,
+            fault=min(self._noted, default=""),
             occupancy=self._history.occupancy(checkpoint.id),
         )

@@ -41,7 +41,7 @@ SETTLE_S: Final = 1.0  # a second turn of the arm within it belongs to the same 
 DISK_RETRY_S: Final = 5.0
 OWED_MAX: Final = 1000  # beyond, turns of the arm without a grant are no longer kept
 _NS: Final = 1_000_000_000
-DISK_FAULT: Final = "GT-DSK"
+COMMIT_S_MAX: Final = 5.0
 RELAY_FAULT: Final = "GT-RLY"
 
 
@@ -76,6 +76,7 @@ class LaneKeeper:
         hinting: Hinting,
         clock: Clock,
         passage_timeout_s: float,
+        commit_s_max: float = COMMIT_S_MAX,
     ) -> None:
         """Take what the lane works with.
 
@@ -88,6 +89,8 @@ class LaneKeeper:
             hinting: tells other gates, after the arm was told.
             clock: counts the time that a grant waits.
             passage_timeout_s: that time.
+            commit_s_max: a grant that takes longer to be on the disk opens nothing any more: its
+                person has gone, and another may stand there.
         """
         self.stirred = asyncio.Event()
         self._turnstile = turnstile
@@ -98,6 +101,9 @@ class LaneKeeper:
         self._hinting = hinting
         self._clock = clock
         self._passage_timeout_s = passage_timeout_s
+        self._commit_ns_max = round(commit_s_max * _NS)
+        self._is_late = False
+        self._is_in_doubt = False
         self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
         self._sensed: deque[Passed] = deque()
         self._deadlines: list[tuple[int, TimedOut | Settled]] = []
@@ -124,7 +130,8 @@ class LaneKeeper:
 
     async def wait(self) -> None:
         """Wait until something has happened or a time has run out."""
-        times = [due for due, _ in self._deadlines] + ([self._retry_ns] if self._owed else [])
+        is_due = self._owed or self._is_in_doubt
+        times = [due for due, _ in self._deadlines] + ([self._retry_ns] if is_due else [])
         if not times:
             await self.stirred.wait()
         else:
@@ -142,8 +149,18 @@ class LaneKeeper:
         self._deadlines = [late for late in self._deadlines if late[0] > now_ns]
         for event in due:
             await self._feed(event)
-        if self._owed and self._retry_ns <= now_ns:
+        if (self._owed or self._is_in_doubt) and self._retry_ns <= now_ns:
             await self._pay()
+
+    def retry(self) -> None:
+        """Write what is owed now: the card works again."""
+        self._retry_ns, self._is_in_doubt = 0, True
+        self.stirred.set()
+
+    def take_late(self) -> bool:
+        """Tell whether the last grant was written too late to open; asked once."""
+        is_late, self._is_late = self._is_late, False
+        return is_late
 
     async def release(self, draft: Record) -> bool:
         """Write a grant down, then open for one person.
@@ -157,18 +174,24 @@ class LaneKeeper:
         Raises:
             StorageError: if it could not be written; the arm has not moved.
         """
+        begun_ns = self._clock.monotonic_ns()
         await self._pay()  # what is owed comes first, also in the journal
         if not self._lane.takes_grants:  # the relay failed before: try it anew
             await self._feed(Repaired())
             await self._feed(Unlock())
         if self._lane.has_sensor:
-            (self._grant,) = await self._recorder.write(draft)
+            (self._grant,) = await self._recorder.write(draft, is_awaited=True)
             self._pending = journal.pending_of(self._recorder.journal.id, self._grant)
             self._history.add(self._pending)
         else:
             ending = journal.ending(draft, Kind.PASSED, PREVIOUS, Flag.NO_SENSOR)
-            self._grant, passed = await self._recorder.write(draft, ending)
+            self._grant, passed = await self._recorder.write(draft, ending, is_awaited=True)
             self._remember(passed)
+        if self._clock.monotonic_ns() - begun_ns >= self._commit_ns_max:
+            log.error("grant written too late to open", extra={"grant": self._grant.sequence})
+            self._is_late = True
+            await self._end(Kind.NOT_PASSED)  # without a sensor it stays a passage: see ADR 15
+            return False
         granted = self._grant
         await self._feed(Granted(granted.sequence))
         if self._lane.state is LaneState.FAULT:
@@ -253,24 +276,45 @@ class LaneKeeper:
         A grant whose end is owed stays open in the journal and counts as a passage, which a
         restart would make of it, too.
         """
-        had_any = bool(self._owed)
         while self._owed:
             owed = self._owed[0]
             try:
                 (record,) = await self._recorder.write(owed.draft)
             except StorageError as exc:
-                if DISK_FAULT not in self._health.faults:
-                    log.exception("record not written yet", extra={"reason": str(exc)})
-                self._retry_ns = self._clock.monotonic_ns() + round(DISK_RETRY_S * _NS)
-                self._health.broken(DISK_FAULT)
+                self._put_off(exc)
                 return
             self._owed.popleft()
             if owed.pending is not None:
                 self._history.remove(owed.pending)
             self._remember(record)
             self._hinting.ended(record)
-        if had_any:
-            self._health.mended(DISK_FAULT)
+        if self._is_in_doubt:
+            await self._take_found()
+
+    def _put_off(self, exc: StorageError) -> None:
+        if not self._health.is_stopped:
+            log.error("record not written yet", extra={"reason": str(exc)})
+        self._retry_ns = self._clock.monotonic_ns() + round(DISK_RETRY_S * _NS)
+        self._health.broken(exc.fault)
+
+    async def _take_found(self) -> None:
+        """Account for what is in the journal though the card said that it was not written.
+
+        Its grant opened nothing. Where the passage was written with it, it counts: nobody may be
+        let in twice.
+        """
+        try:
+            found = await self._recorder.journal.found()
+        except StorageError as exc:
+            self._put_off(exc)
+            return
+        self._is_in_doubt = False
+        ended = {record.refers_to for record in found}
+        for record in found:
+            self._remember(record)
+            if record.kind == Kind.GRANTED and record.sequence not in ended:
+                ending = journal.ending(record, Kind.NOT_PASSED, record.sequence)
+                await self._write(_Owed(ending))
 
     def _remember(self, record: Record) -> None:
         fact = journal.fact_of(self._recorder.journal.id, record)

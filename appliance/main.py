@@ -17,7 +17,9 @@ from typing import Final
 from admission.errors import ListError
 from admission.passage import History
 from admission.trust.root import Role
+from appliance.alarm import wait_set
 from appliance.announcer import Announcer
+from appliance.card_keeper import CardKeeper, CardLimits, SlowCardPolicy
 from appliance.claiming import Claiming
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids, software_date
 from appliance.clock_watch import ClockWatch
@@ -37,11 +39,12 @@ from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
 from appliance.peering import Parts as PeeringParts
 from appliance.peering import open_peering
-from appliance.ports import Task, Turnstile
+from appliance.ports import Look, Screen, Task, Turnstile
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
+from appliance.storage.card import DataCard
 from appliance.storage.command_store import SqliteCommands
-from appliance.storage.database import open_database
+from appliance.storage.database import Database, open_database
 from appliance.storage.device_secrets import device_secrets
 from appliance.storage.identity_file import IDENTITY_FILE
 from appliance.storage.identity_vault import FileVault, open_vault
@@ -59,7 +62,26 @@ log = logging.getLogger(__name__)
 DATABASE_FILE: Final = "journal.sqlite"
 LISTS_FOLDER: Final = "lists"
 _NONCE_BYTES: Final = 16
+_MB: Final = 1 << 20
+START_RETRY_S_MIN: Final = 1.0
+START_RETRY_S_MAX: Final = 30.0
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 100)  # new objects; then rounds of the younger ones
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What is there whatever the card does: it tells people what is wrong."""
+
+    config: Config
+    software: str
+    machine: SystemClock
+    drivers: Drivers
+    announcer: Announcer
+
+    def tell(self, fault: str) -> None:
+        """Show that nobody is served, and by what fault."""
+        direction = self.config.readers[0].direction
+        self.announcer.rest_on(Screen(Look.OUT_OF_SERVICE, direction, degraded=True, fault=fault))
 
 
 @dataclass(slots=True)
@@ -73,6 +95,8 @@ class _Parts:
     clock: TrustedClock
     boot: bytes
     recorder: Recorder
+    database: Database
+    card: DataCard
     memory: SqliteMemory
     trusted: SqliteTrust
     commands: SqliteCommands
@@ -87,6 +111,8 @@ class _Parts:
 async def run_gate(config: Config, software: str) -> None:
     """Run the gate until SIGTERM or SIGINT.
 
+    A card that fails is told on the display and tried again; it does not end the daemon.
+
     Args:
         config: the checked configuration.
         software: version of this program.
@@ -94,6 +120,49 @@ async def run_gate(config: Config, software: str) -> None:
     Raises:
         ApplianceError: if something without which no gate can work cannot be had.
     """
+    stop = _stop_on_signals()
+    async with AsyncExitStack() as stack:
+        machine = SystemClock(config.clock.has_battery)
+        drivers = Drivers(config, machine, stack)
+        displays, signals = await drivers.open_displays(), await drivers.open_signals()
+        announcer = Announcer(displays, signals, machine)
+        house = _House(config, software, machine, drivers, announcer)
+        await _run_until(stop, [announcer.run(), _serve_until(stop, house)])
+    log.info("gate stopped")
+
+
+async def _serve_until(stop: asyncio.Event, house: _House) -> None:
+    """Serve the lane; start again where the card ends it, after a wait that grows."""
+    wait_s = START_RETRY_S_MIN
+    while not stop.is_set():
+        failures: list[StorageError] = []
+        try:
+            await _serve(stop, house)
+        except* StorageError as group:
+            failures += _leaves(group)
+        if failures:
+            fault = failures[0].fault
+            log.error("not served", extra={"fault": fault, "reason": str(failures[0])})
+            house.tell(fault)
+            await wait_set(stop, house.machine, wait_s)
+            wait_s = min(START_RETRY_S_MAX, wait_s * 2)
+
+
+def _leaves(group: BaseExceptionGroup[StorageError]) -> list[StorageError]:
+    found: list[StorageError] = []
+    for failure in group.exceptions:
+        found += _leaves(failure) if isinstance(failure, BaseExceptionGroup) else [failure]
+    return found
+
+
+async def _serve(stop: asyncio.Event, house: _House) -> None:
+    """Open everything in order and serve until told to stop, or until the journal is damaged.
+
+    Raises:
+        StorageError: if the card does not let the gate begin.
+        ApplianceError: if something else is missing.
+    """
+    config = house.config
     vault = await open_vault(
         config.data / IDENTITY_FILE, device_secrets(config.data, config.device_secret)
     )
@@ -102,19 +171,21 @@ async def run_gate(config: Config, software: str) -> None:
             f"{config.data / IDENTITY_FILE}: this gate is not enrolled; "
             f"run: portillon gate enrol --config {config.path} --link LINK"
         )
-    stop = _stop_on_signals()
     async with AsyncExitStack() as stack:
-        parts = await _open_parts(config, vault, software, stack)
+        parts = await _open_parts(house, vault, stack)
         trust = await _load_trust(parts)
         keeper = await _load_lists(parts, trust)
         health = _health(parts, keeper)
         lane = _lane(parts, health, parts.drivers.open_turnstile())
+        card = _card_keeper(parts, health, lane)
+        await card.self_test()
         commanding = await _commanding(parts, trust, health, lane)
         succession = Succession(
             gate=vault.gate, recorder=parts.recorder, new_id=fresh_id, stir=lane.stirred.set
         )
         link = await _link(parts)
         uplink = _uplink(parts, link, trust, keeper, health, commanding, succession)
+        uplink.card = card.report
         network = await _network(parts, link, trust, uplink, health)
         gate = _gate(parts, health, lane, commanding, succession)
         readers = parts.drivers.open_readers()
@@ -124,19 +195,19 @@ async def run_gate(config: Config, software: str) -> None:
         services = [
             gate.run(readers),
             uplink.run(),
-            parts.announcer.run(),
             recheck.run(),
             watch.run(),
             *network,
+            card.run(),
+            card.watch(),
+            health.fault_log.run(),
         ]
         log.info("gate ready", extra={"gate": vault.identity.gate_name})
-        await _run_until(stop, [*services, *parts.drivers.tasks])
-    log.info("gate stopped")
+        await _run_until(stop, [*services, *parts.drivers.tasks], card.damaged)
 
 
-async def _open_parts(
-    config: Config, vault: FileVault, software: str, stack: AsyncExitStack
-) -> _Parts:
+async def _open_parts(house: _House, vault: FileVault, stack: AsyncExitStack) -> _Parts:
+    config, machine = house.config, house.machine
     try:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
@@ -144,14 +215,12 @@ async def _open_parts(
             f"{config.path}: data: {config.data} cannot be made ({exc.strerror}); "
             "name a folder that this user may write to"
         ) from exc
-    machine, boot = SystemClock(config.clock.has_battery), boot_id()
-    connection = await stack.enter_async_context(open_database(config.data / DATABASE_FILE))
-    journal = await SqliteJournal.open(connection, fresh_id())
-    memory = SqliteMemory(connection, config.data / LISTS_FOLDER)
+    boot = boot_id()
+    database = await stack.enter_async_context(open_database(config.data / DATABASE_FILE))
+    journal = await SqliteJournal.open(database, fresh_id())
+    memory = SqliteMemory(database, config.data / LISTS_FOLDER)
     clock = await TrustedClock.open(machine, boot, software_date(), journal, memory)
     recorder = Recorder(journal, clock, boot)
-    drivers = Drivers(config, clock, stack)
-    announcer = Announcer(await drivers.open_displays(), await drivers.open_signals(), clock)
     history, holdings = History(), GateHoldings()
     hinting = Hinting(vault.gate, recorder, history, holdings, clock)
     claiming = Claiming(ExpressQueue(), clock, config.claim_s_max)
@@ -159,22 +228,24 @@ async def _open_parts(
     parts = _Parts(
         config=config,
         vault=vault,
-        software=software,
+        software=house.software,
         stack=stack,
         clock=clock,
         boot=boot,
         recorder=recorder,
+        database=database,
+        card=DataCard(database, journal, config.journal.reserve_mb * _MB),
         memory=memory,
-        trusted=SqliteTrust(connection),
-        commands=SqliteCommands(connection),
-        announcer=announcer,
-        drivers=drivers,
+        trusted=SqliteTrust(database),
+        commands=SqliteCommands(database),
+        announcer=house.announcer,
+        drivers=house.drivers.for_one_start(stack),
         history=history,
         holdings=holdings,
         hinting=hinting,
         claiming=claiming,
     )
-    await note_start(recorder, vault.gate, software)
+    await note_start(recorder, vault.gate, house.software)
     await close_open_grants(recorder, await journal.open_grants())
     await remember(parts.history, journal, memory, await journal.all_facts())
     return parts
@@ -305,8 +376,29 @@ def _uplink(
         forked=succession.ask,
     )
     health.situation = uplink.situation
+    health.others = uplink.faults
+    uplink.device_faults = lambda: health.faults
     health.changed()
     return uplink
+
+
+def _card_keeper(parts: _Parts, health: Health, lane: LaneKeeper) -> CardKeeper:
+    config = parts.config.journal
+    parts.database.on_trouble = health.broken
+    return CardKeeper(
+        card=parts.card,
+        times=parts.recorder.times,
+        health=health,
+        announcer=parts.announcer,
+        clock=parts.clock,
+        limits=CardLimits(
+            config.slow_commit_ms,
+            config.commit_s_max,
+            SlowCardPolicy(config.slow_card_policy),
+            config.free_mb_min,
+        ),
+        mended=lane.retry,
+    )
 
 
 def _lane(parts: _Parts, health: Health, turnstile: Turnstile) -> LaneKeeper:
@@ -319,6 +411,7 @@ def _lane(parts: _Parts, health: Health, turnstile: Turnstile) -> LaneKeeper:
         hinting=parts.hinting,
         clock=parts.clock,
         passage_timeout_s=parts.config.turnstile.passage_timeout_s,
+        commit_s_max=parts.config.journal.commit_s_max,
     )
 
 
@@ -382,10 +475,19 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _run_until(stop: asyncio.Event, tasks: list[Task]) -> None:
-    """Run all tasks until told to stop; one that fails ends them all and is told."""
+async def _run_until(
+    stop: asyncio.Event, tasks: list[Task], ended: asyncio.Event | None = None
+) -> None:
+    """Run all tasks until told to stop or to end; one that fails ends them all and is told."""
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(task) for task in tasks]
-        await stop.wait()
-        for task in running:
+        over = asyncio.Event()
+        marks = [group.create_task(_mark(event, over)) for event in (stop, ended) if event]
+        await over.wait()
+        for task in (*running, *marks):
             task.cancel()
+
+
+async def _mark(event: asyncio.Event, over: asyncio.Event) -> None:
+    await event.wait()
+    over.set()

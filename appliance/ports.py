@@ -269,7 +269,18 @@ class Journal(Protocol):
         Raises:
             StorageError: if they could not be written; then none was.
 
+        An append that failed may be on the disk all the same; the same drafts given again are then
+        not written twice.
+
         Cancel: the records may or may not have been written; the journal knows at the next call.
+        """
+        ...
+
+    async def found(self) -> list[Record]:
+        """Give the records that are on the disk though their append failed; each once.
+
+        Raises:
+            StorageError: if the disk cannot be read.
         """
         ...
 

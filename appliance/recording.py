@@ -13,6 +13,7 @@ from admission.sync.gate_side import Row
 from admission.ticket import TicketClass
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Answer, Verdict
+from appliance.commit_times import CommitTimes
 from appliance.ports import Journal
 from appliance.trusted_clock import TrustedClock
 
@@ -25,6 +26,7 @@ class Recorder:
         grew: set whenever the journal has grown; the uplink clears and awaits it.
         followers: set likewise, each for somebody else who clears and awaits it.
         circumstances: flags that hold for the gate as a whole now; set by the gate.
+        times: how long commits take.
     """
 
     def __init__(self, store: Journal, clock: TrustedClock, boot_id: bytes) -> None:
@@ -39,16 +41,25 @@ class Recorder:
         self.grew = asyncio.Event()
         self.followers: list[asyncio.Event] = []
         self.circumstances = Flag(0)
+        self.times = CommitTimes(clock.monotonic_ns)
         self._clock = clock
         self._boot_id = boot_id
 
-    async def write(self, *drafts: Record) -> tuple[Record, ...]:
+    async def write(self, *drafts: Record, is_awaited: bool = False) -> tuple[Record, ...]:
         """Write records in one commit.
 
+        Args:
+            drafts: what is written.
+            is_awaited: whether somebody stands at the gate and waits for it.
+
         Raises:
-            StorageError: if they could not be written; then none was.
+            StorageError: if they could not be written.
         """
-        records = await self.journal.append(*drafts)
+        commit = self.times.begin(is_awaited=is_awaited)
+        try:
+            records = await self.journal.append(*drafts)
+        finally:
+            self.times.end(commit)
         self.grew.set()
         for follower in self.followers:
             follower.set()

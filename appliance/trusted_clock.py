@@ -14,6 +14,7 @@ from admission.errors import JournalError
 from admission.trust import trusted_time
 from admission.trust.trusted_time import Reading, TimeQuality, TrustedInstant, TrustedTime
 from appliance.errors import StorageError
+from appliance.fault_codes import JOURNAL_FAULT
 from appliance.ports import Clock, Journal, Memory
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ class TrustedClock:
         try:
             records = [journal.decode(row.blob) for row in rows]
         except JournalError as exc:
-            raise StorageError(f"journal is damaged: {exc}; keep it, and begin a new one") from exc
+            raise StorageError(
+                f"journal is damaged: {exc}; keep it, and begin a new one", JOURNAL_FAULT
+            ) from exc
         stored = await memory.signed_time()
         if stored is not None and stored.sequence > store.head:  # of the journal before this one
             stored = replace(stored, sequence=0)

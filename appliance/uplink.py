@@ -6,7 +6,7 @@ its cause; the next one comes after a jittered wait. Nothing here can hold a per
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Final, Protocol
 
 from admission.errors import AdmissionError
@@ -24,6 +24,7 @@ from admission.sync.messages import (
     Subscribe,
 )
 from appliance.alarm import wait_set
+from appliance.card_ports import CardReport
 from appliance.claiming import Claiming
 from appliance.commanding import Commanding, Source
 from appliance.errors import LinkError, LinkRefusedError, StorageError
@@ -72,6 +73,8 @@ class Uplink:
     Attributes:
         live: whether the gate learns of others' passages now.
         around: the gates of the local network; None where there is none.
+        device_faults: gives the codes of what is wrong with the gate itself.
+        card: gives what the server is told of the gate's card.
     """
 
     def __init__(
@@ -120,6 +123,8 @@ class Uplink:
         """
         self.live = False
         self.around: Around | None = None
+        self.device_faults: Callable[[], Collection[str]] = lambda: ()
+        self.card: Callable[[], CardReport] = CardReport
         self._link = link
         self._keeper = keeper
         self._identity = identity
@@ -273,12 +278,9 @@ class Uplink:
         """Give how the gate is, as the server is told."""
         causes = causes_of(self.situation())
         instant = self._clock.look()
-        faults = [FORK_FAULT] if self._handing.is_forked else []
-        faults += [TRUST_FAULT] if self._keeper.is_trust_refused else []
-        faults += [LIST_FAULT] if self._keeper.damaged else []
-        faults += [LOCK_CODE] if self._commanding.is_locked else []
-        faults += [CLOCK_FAULT] if instant.is_suspect else []
-        faults += [] if self.around is None else self.around.faults
+        faults = self.faults()
+        faults += [code for code in self.device_faults() if code not in faults]
+        card = self.card()
         return Status(
             mode=mode_of(causes).value,
             causes=[cause.value for cause in causes],
@@ -291,7 +293,19 @@ class Uplink:
             keys=self._keeper.keys_kept,
             pins=[pin.hex() for pin in self._identity.pins],
             peers=0 if self.around is None else self.around.heard,
+            commit_ms=card.commit_ms,
+            free_mb=card.free_mb,
         )
+
+    def faults(self) -> list[str]:
+        """Give the codes of what is wrong between the gate, its server and the time."""
+        faults = [FORK_FAULT] if self._handing.is_forked else []
+        faults += [TRUST_FAULT] if self._keeper.is_trust_refused else []
+        faults += [LIST_FAULT] if self._keeper.damaged else []
+        faults += [LOCK_CODE] if self._commanding.is_locked else []
+        faults += [CLOCK_FAULT] if self._clock.look().is_suspect else []
+        faults += [] if self.around is None else self.around.faults
+        return faults
 
     def situation(self) -> Situation:
         """Give what decides the operating mode now."""

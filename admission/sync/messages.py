@@ -305,6 +305,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         keys: what it does with each list key, by performance: `file`, `sealed_otp`,
             `sealed_file_beside` or `memory`.
         peers: how many gates of its local network it hears.
+        commit_ms: 99th percentile of the time that its card took to keep what was written.
+        free_mb: room on its card in mebibytes, -1 where it is not known.
     """
 
     mode: Text
@@ -318,6 +320,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     clock: Text = ""
     keys: Annotated[dict[Text, Text], msgspec.Meta(max_length=1000)] = {}
     peers: int = 0
+    commit_ms: int = 0
+    free_mb: int = -1
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

@@ -3,18 +3,16 @@
 import sqlite3
 from typing import Any
 
-import aiosqlite
-
 from appliance.errors import StorageError
-from appliance.storage.faults import storage_error
+from appliance.storage.database import Database
 
 
 class SqliteCommands:
     """Implements `trust_ports.CommandMemory`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        """Take a connection from `open_database`."""
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        """Take what `open_database` gave."""
+        self._database = database
 
     async def counters(self) -> dict[str, int]:
         """Give the greatest counter obeyed, by key id."""
@@ -37,8 +35,6 @@ class SqliteCommands:
 
     async def _run(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         try:
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+            return await self._database.run("commands cannot be used", sql, values)
         except sqlite3.IntegrityError as exc:
             raise StorageError(f"this command was obeyed before: {exc}") from exc
-        except sqlite3.Error as exc:
-            raise storage_error("commands cannot be used", exc) from exc

@@ -4,19 +4,24 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, Self
-
-import aiosqlite
 
 from admission import journal
 from admission.errors import JournalError
 from admission.journal import Kind, Record
 from admission.sync.gate_side import Row
 from appliance.errors import StorageError
-from appliance.storage.faults import storage_error
+from appliance.fault_codes import JOURNAL_FAULT
+from appliance.storage.database import Database, Execute
 from appliance.storage.written_journal import StoredJournal
 
+CHECKED_RECORDS: Final = 2_000  # of the end; what is older was checked when it was the end
 _PLACE_MAX: Final = (1 << 63) - 1
+_TAIL: Final = (
+    "SELECT sequence - ?1, chain, blob FROM journal WHERE sequence > ?1 "
+    "ORDER BY sequence DESC LIMIT ?2"
+)
 _INSERT: Final = "INSERT INTO journal (sequence, kind, refers_to, chain, blob) VALUES "
 
 
@@ -32,37 +37,39 @@ class SqliteJournal:
         former: the journals before this one, the first first.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, journal_id: str) -> None:
+    def __init__(self, database: Database, journal_id: str) -> None:
         """Use `open` instead; this leaves the head unread."""
         self.former: list[StoredJournal] = []
-        self._connection = connection
-        self._current = StoredJournal(connection.execute_fetchall, journal_id, 0)
+        self._database = database
+        self._current = StoredJournal(database, journal_id, 0)
         self._writing = asyncio.Lock()
         self._head = Row(0, journal.genesis(journal_id), b"")
         self._hlc = 0
         self._in_doubt = True
         self._is_open = False
+        self._tried: tuple[tuple[Record, ...], Row] | None = None
+        self._found: list[tuple[Record, ...]] = []
 
     @classmethod
-    async def open(cls, connection: aiosqlite.Connection, new_id: str) -> Self:
+    async def open(cls, database: Database, new_id: str) -> Self:
         """Open the journal of a database, or begin one.
 
         Args:
-            connection: from `open_database`.
+            database: from `open_database`.
             new_id: for a journal that is begun now.
 
         Raises:
             StorageError: if the journal cannot be read.
         """
+        store = cls(database, new_id)
         try:
-            await connection.execute_fetchall(
+            await database.execute_fetchall(
                 "INSERT INTO identity (one, journal) VALUES (1, ?) ON CONFLICT DO NOTHING",
                 (new_id,),
             )
-            store = cls(connection, new_id)
             await store._read_head()
         except sqlite3.Error as exc:
-            raise storage_error("journal cannot be opened", exc) from exc
+            raise database.error("journal cannot be opened", exc) from exc
         return store
 
     @property
@@ -95,10 +102,13 @@ class SqliteJournal:
             try:
                 if self._in_doubt:
                     await self._read_head()
+                if (found := self._claimed(drafts)) is not None:
+                    return found
                 records, rows = self._place(drafts)
                 base = self._current.base
                 self._in_doubt = True  # until we know: an error or a cancel may come either way
-                await self._connection.execute_fetchall(
+                self._tried = records, rows[-1]
+                await self._database.execute_fetchall(
                     _insert(len(rows)),
                     [
                         value
@@ -113,9 +123,21 @@ class SqliteJournal:
                     ],
                 )
             except sqlite3.Error as exc:
-                raise storage_error("journal cannot be written", exc) from exc
+                raise self._database.error("journal cannot be written", exc) from exc
             self._head, self._hlc, self._in_doubt = rows[-1], records[-1].hlc, False
+            self._tried = None
             return records
+
+    async def found(self) -> list[Record]:
+        """Give what appends left on the disk that failed, once; see `ports.Journal.found`."""
+        async with self._writing:
+            if self._in_doubt:
+                try:
+                    await self._read_head()
+                except sqlite3.Error as exc:
+                    raise self._database.error("journal cannot be read", exc) from exc
+            found, self._found = self._found, []
+            return [record for records in found for record in records]
 
     async def begin_anew(self, new_id: str, why: str, opening: Callable[[Row], Record]) -> Record:
         """Begin another journal, in one statement; see `ports.Journal.begin_anew`."""
@@ -128,13 +150,13 @@ class SqliteJournal:
                 blob = journal.encode(record)
                 chain = journal.chain(journal.genesis(new_id), blob)
                 self._in_doubt = True  # until we know, as in `append`
-                await self._connection.execute_fetchall(
+                await self._database.execute_fetchall(
                     "INSERT INTO beginnings (journal, chain, blob, why) VALUES (?, ?, ?, ?)",
                     (new_id, chain, blob, why),
                 )
                 await self._read_head()
             except sqlite3.Error as exc:
-                raise storage_error("no journal can be begun", exc) from exc
+                raise self._database.error("no journal can be begun", exc) from exc
             return record
 
     async def rows(self, after: int, count_max: int) -> list[Row]:
@@ -179,6 +201,43 @@ class SqliteJournal:
         )
         return [_decoded(row[0]) for row in found]
 
+    async def check(self, execute: Execute | None = None) -> None:
+        """Check the end of what is on the disk: no gap, each link of the chain, and no step back.
+
+        Args:
+            execute: reads the file; by default the database that is in use.
+
+        Raises:
+            StorageError: if it is not what this journal has acknowledged.
+            sqlite3.Error: if it cannot be read.
+        """
+        read = execute or self._database.execute_fetchall
+        ((own_id, base),) = await read("SELECT journal, base FROM identity", ())
+        rows = [Row(*row) for row in await read(_TAIL, (base, CHECKED_RECORDS))][::-1]
+        head = rows[-1].sequence if rows else 0
+        if own_id == self.id and head < self._head.sequence:
+            raise _damaged(f"it ends at {head}, {self._head.sequence} was acknowledged")
+        if rows and rows[0].sequence == 1:
+            rows.insert(0, Row(0, journal.genesis(own_id), b""))
+        for before, row in pairwise(rows):
+            if row.sequence != before.sequence + 1:
+                raise _damaged(f"record {before.sequence + 1} is missing")
+            if row.chain != journal.chain(before.chain, row.blob):
+                raise _damaged(f"record {row.sequence} was altered")
+        self._in_doubt = True
+
+    def _claimed(self, drafts: tuple[Record, ...]) -> tuple[Record, ...] | None:
+        """Give the records of an append that failed and is on the disk all the same, if so."""
+        for records in self._found:
+            first = records[0].sequence
+            if len(records) == len(drafts) and all(
+                journal.placed(draft, first + place, record.hlc) == record
+                for place, (draft, record) in enumerate(zip(drafts, records, strict=True))
+            ):
+                self._found.remove(records)
+                return records
+        return None
+
     def _place(self, drafts: tuple[Record, ...]) -> tuple[tuple[Record, ...], list[Row]]:
         sequence, chain, _ = self._head
         hlc = self._hlc
@@ -195,7 +254,7 @@ class SqliteJournal:
 
     async def _read_head(self) -> None:
         """Find out which journal is written, and how far; the disk alone knows after a doubt."""
-        fetch = self._connection.execute_fetchall
+        fetch = self._database.execute_fetchall
         ((own_id, base),) = await fetch("SELECT journal, base FROM identity")
         if own_id != self.id or base != self._current.base or not self._is_open:
             await self._read_journals(own_id, base)
@@ -209,37 +268,40 @@ class SqliteJournal:
         self._head = Row(*found[0]) if found else Row(0, journal.genesis(own_id), b"")
         if found:
             self._hlc = _decoded(self._head.blob).hlc
-        self._in_doubt, self._is_open = False, True
+        if self._tried is not None and self._tried[1] == self._head:
+            self._found.append(self._tried[0])
+        self._tried, self._in_doubt, self._is_open = None, False, True
 
     async def _read_journals(self, own_id: str, base: int) -> None:
-        fetch = self._connection.execute_fetchall
+        fetch = self._database.execute_fetchall
         acked = [
             Row(sequence, chain, b"")
             for sequence, chain in await fetch("SELECT sequence, chain FROM acknowledged")
         ]
         before = {one.id: one for one in (*self.former, self._current)}
-        self._current = StoredJournal(fetch, own_id, base, *acked)
+        self._current = StoredJournal(self._database, own_id, base, *acked)
         former = await fetch(
             "SELECT journal, base, head, acknowledged, acknowledged_chain, why "
             "FROM former_journals ORDER BY base"
         )
         self.former = []
         for name, begun, head, sequence, chain, why in former:
-            one = before.get(name) or StoredJournal(fetch, name, begun)
+            one = before.get(name) or StoredJournal(self._database, name, begun)
             one.base, one.head, one.why = begun, head, why
             if sequence:
                 one.acknowledged = Row(sequence, chain, b"")
             self.former.append(one)
 
     async def _select(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        try:
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
-        except sqlite3.Error as exc:
-            raise storage_error("journal cannot be used", exc) from exc
+        return await self._database.run("journal cannot be used", sql, values)
 
 
 def _decoded(blob: bytes) -> Record:
     try:
         return journal.decode(blob)
     except JournalError as exc:
-        raise StorageError(f"journal is damaged: {exc}; keep it, and begin a new one") from exc
+        raise _damaged(str(exc)) from exc
+
+
+def _damaged(what: str) -> StorageError:
+    return StorageError(f"journal is damaged: {what}; keep it, and begin a new one", JOURNAL_FAULT)

@@ -5,26 +5,23 @@ write-ahead log, which still holds the page as it was, is emptied at once. What 
 memory card keeps of overwritten blocks is beyond any program.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-import aiosqlite
-
 from appliance.errors import StorageError
 from appliance.ports import KeyBox
-from appliance.storage.faults import storage_error
+from appliance.storage.database import Database
 
 
 class SqliteKeyShelf:
     """The table `list_keys`.
 
     Args:
-        connection: from `open_database`.
+        database: from `open_database`.
     """
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def box(self, performance: str) -> KeyBox | None:
         """Give what is kept of a performance's key, None for nothing."""
@@ -48,8 +45,4 @@ class SqliteKeyShelf:
             raise StorageError("a list key is not wiped yet: the database's log is in use")
 
     async def _run(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        try:
-            rows = await self._connection.execute_fetchall(sql, values)
-        except sqlite3.Error as exc:
-            raise storage_error("list keys cannot be written or read", exc) from exc
-        return [tuple(row) for row in rows]
+        return await self._database.run("list keys cannot be written or read", sql, values)

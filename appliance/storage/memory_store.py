@@ -1,18 +1,17 @@
 """Lists, assignment and feed on disk; the lists themselves are files (see `list_files`)."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import aiosqlite
 import msgspec
 
 from admission.sync.messages import FeedItem
 from admission.trust.trusted_time import SignedTime, StoredTime
 from appliance.errors import StorageError
+from appliance.fault_codes import JOURNAL_FAULT
 from appliance.ports import FeedCursors, StoredList
-from appliance.storage.faults import storage_error
+from appliance.storage.database import Database
 from appliance.storage.key_shelf import SqliteKeyShelf
 from appliance.storage.list_files import ListFolder
 
@@ -38,19 +37,19 @@ _decoder: Final = msgspec.msgpack.Decoder(FeedItem)
 class SqliteMemory:
     """Implements `ports.Memory` over the database and a folder beside it."""
 
-    def __init__(self, connection: aiosqlite.Connection, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path) -> None:
         """Open the folder; downloads that were broken off are removed.
 
         Args:
-            connection: from `open_database`.
+            database: from `open_database`.
             folder: for the packed lists; made if missing.
 
         Raises:
             StorageError: if the folder cannot be used.
         """
-        self._connection = connection
+        self._database = database
         self._files = ListFolder(folder)
-        self._keys = SqliteKeyShelf(connection)
+        self._keys = SqliteKeyShelf(database)
         self._places: dict[tuple[str, str], int] = {}  # stream, numbering: its place on the disk
         self._newest: dict[str, int] = {}  # greatest such place by stream
         self._unnamed: set[tuple[str, int]] = set()
@@ -147,7 +146,7 @@ class SqliteMemory:
         try:
             return [_decoder.decode(row[0]) for row in rows]
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-            raise StorageError(f"feed {stream} is damaged: {exc}") from exc
+            raise StorageError(f"feed {stream} is damaged: {exc}", JOURNAL_FAULT) from exc
 
     async def feed_cursors(self) -> FeedCursors:
         """Give the greatest number applied, by numbering and stream."""
@@ -203,8 +202,4 @@ class SqliteMemory:
         self._newest[stream] = max(place, self._newest.get(stream, -1))
 
     async def _run(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        try:
-            rows = await self._connection.execute_fetchall(sql, values)
-        except sqlite3.Error as exc:
-            raise storage_error("lists and feed cannot be written or read", exc) from exc
-        return [tuple(row) for row in rows]
+        return await self._database.run("lists and feed cannot be written or read", sql, values)

@@ -3,18 +3,16 @@
 import sqlite3
 from typing import Any
 
-import aiosqlite
-
 from appliance.errors import StorageError
-from appliance.storage.faults import storage_error
+from appliance.storage.database import Database
 
 
 class SqliteTrust:
     """Implements `trust_ports.TrustMemory`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        """Take a connection from `open_database`."""
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        """Take what `open_database` gave."""
+        self._database = database
 
     async def roots(self, after: int) -> list[bytes]:
         """Give the envelopes of the roots that follow a version, in order."""
@@ -48,8 +46,6 @@ class SqliteTrust:
 
     async def _run(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         try:
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+            return await self._database.run("what the gate trusts cannot be used", sql, values)
         except sqlite3.IntegrityError as exc:
             raise StorageError(f"root or status is there already: {exc}") from exc
-        except sqlite3.Error as exc:
-            raise storage_error("what the gate trusts cannot be used", exc) from exc

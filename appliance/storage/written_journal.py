@@ -4,15 +4,12 @@ All of them lie in one table, one after another, so that a journal that is begun
 nothing: a record's place there is its sequence and its journal's `base` together.
 """
 
-import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from admission import journal
 from admission.sync.gate_side import Row
-from appliance.storage.faults import storage_error
-
-Fetch = Callable[[str, Sequence[object]], Awaitable[Iterable[Sequence[Any]]]]
+from appliance.storage.database import Database
 
 # each up to where a journal reaches, should another one have followed meanwhile
 _ROWS: Final = (
@@ -47,7 +44,7 @@ class StoredJournal:
 
     def __init__(
         self,
-        fetch: Fetch,
+        database: Database,
         journal_id: str,
         base: int,
         acknowledged: Row | None = None,
@@ -60,7 +57,7 @@ class StoredJournal:
         self.head = head
         self.why = why
         self.acknowledged = acknowledged or Row(0, journal.genesis(journal_id), b"")
-        self._fetch = fetch
+        self._database = database
 
     async def rows(self, after: int, count_max: int) -> list[Row]:
         """Give the records that follow a sequence, in order."""
@@ -71,7 +68,7 @@ class StoredJournal:
         """Give the chain value after a record; at 0 the genesis."""
         if sequence == 0:
             return journal.genesis(self.id)
-        found = list(await self._run(_CHAIN, (self.id, self.base, sequence)))
+        found = await self._run(_CHAIN, (self.id, self.base, sequence))
         return found[0][0] if found else None
 
     async def acknowledge(self, sequence: int, chain: bytes) -> None:
@@ -82,8 +79,5 @@ class StoredJournal:
         await self._run(_ACKNOWLEDGE_FORMER, values)
         self.acknowledged = Row(sequence, chain, b"")
 
-    async def _run(self, sql: str, values: Sequence[object]) -> Iterable[Sequence[Any]]:
-        try:
-            return await self._fetch(sql, values)
-        except sqlite3.Error as exc:
-            raise storage_error("journal cannot be used", exc) from exc
+    async def _run(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return await self._database.run("journal cannot be used", sql, values)

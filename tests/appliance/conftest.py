@@ -2,14 +2,14 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import pytest
 from aiohttp import web
 
@@ -21,9 +21,10 @@ from admission.scan import Direction
 from admission.trust.root import Role, root_digest
 from admission.trust.sealing import agreement_public_key
 from appliance.announcer import Announcer
+from appliance.card_keeper import CardKeeper, CardLimits
 from appliance.claiming import Claiming
 from appliance.commanding import Commanding
-from appliance.errors import DisplayLostError, StorageError
+from appliance.errors import DisplayLostError
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.hinting import ExpressQueue, Hinting
@@ -43,7 +44,7 @@ from appliance.simulator.virtual_clock import VirtualClock, settle
 from appliance.simulator.virtual_turnstile import Person, VirtualTurnstile
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.command_store import SqliteCommands
-from appliance.storage.database import open_database
+from appliance.storage.database import Database, open_database
 from appliance.storage.identity_file import Identity
 from appliance.storage.identity_vault import FileVault
 from appliance.storage.journal_store import SqliteJournal
@@ -53,6 +54,7 @@ from appliance.succession import Succession
 from appliance.transport.client import HttpLink, open_link
 from appliance.trusted_clock import TrustedClock
 from gate_trust import DeafClock, trust_in
+from imagined_card import ImaginedCard, WatchedCard
 from signed_server import GATE, KEY, SIGNER, Server
 
 BOOT = bytes(range(16))
@@ -60,6 +62,7 @@ AGREEMENT_KEY = b"a" * 32
 SHOW = "show"
 EVENING = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
+NO_LOOKS = CardLimits(look_s=1e6)  # a look each ten seconds makes a long night long
 HOPS = 8  # more than the journal takes for any one thing that happens
 
 
@@ -85,27 +88,35 @@ class ShownScreens:
 
 
 class Disk:
-    """A gate's database, that can be filled up and emptied again: SQLite's own SQLITE_FULL."""
+    """What the gate's database lies on: it fills up, empties and fails as it is told."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self.connection = connection
+    def __init__(self, database: Database, card: ImaginedCard, watched: WatchedCard) -> None:
+        self.database = database
+        self.card = card
+        self.watched = watched
 
-    async def fill(self, recorder: Recorder) -> None:
-        """Let no page be added, and use up what is left of the last one."""
-        ((pages,),) = await self.connection.execute_fetchall("PRAGMA page_count")
-        await self.connection.execute_fetchall(f"PRAGMA max_page_count = {pages}")
-        while True:
-            try:
-                await recorder.note(Kind.CLOCK_STEP)
-            except StorageError:
-                return
+    def fill(self) -> None:
+        """Let nothing more be written."""
+        self.card.fail(sqlite3.SQLITE_FULL)
 
-    async def make_room(self) -> None:
-        await self.connection.execute_fetchall("PRAGMA max_page_count = 1073741823")
+    def make_room(self) -> None:
+        self.card.work()
+
+    async def blobs(self, after: int) -> list[bytes]:
+        """Give what the journal's file holds after a sequence, also while the gate may not read."""
+        sql = "SELECT blob FROM journal WHERE sequence > ? ORDER BY sequence"
+        if self.database._connection is not None:
+            rows = await self.database._connection.execute_fetchall(sql, (after,))
+        else:
+            with closing(sqlite3.connect(self.database.path)) as reading:
+                rows = reading.execute(sql, (after,)).fetchall()
+        return [row[0] for row in rows]
 
     async def flush(self) -> None:
         """Wait until everything that was asked of the database's thread is done."""
-        await self.connection.execute_fetchall("SELECT 1")
+        await self.watched.idle.wait()
+        if self.database._connection is not None:
+            await self.database._connection.execute_fetchall("SELECT 1")
 
 
 class Bench:
@@ -129,6 +140,7 @@ class Bench:
     lane: LaneKeeper
     hinting: Hinting
     claiming: Claiming
+    card: CardKeeper
     commanding: Commanding
     succession: Succession
     gate: Gate
@@ -171,12 +183,17 @@ class Bench:
 
     async def records(self) -> list[Record]:
         """Give what was written since the gate serves."""
-        rows = await self.journal.rows(self.begun, 10_000)
-        return [journal.decode(row.blob) for row in rows]
+        return [journal.decode(blob) for blob in await self.disk.blobs(self.begun)]
 
     async def kinds(self) -> list[str]:
-        """Give the kinds of what was written since the gate serves."""
-        return [Kind(record.kind).name for record in await self.records()]
+        """Give the kinds of what was written since the gate serves, faults left out."""
+        records = await self.records()
+        return [Kind(record.kind).name for record in records if "state" not in record.detail]
+
+    async def faults_written(self) -> list[tuple[str, str]]:
+        """Give what was written of faults: code and state."""
+        faults = [one.detail for one in await self.records() if "state" in one.detail]
+        return [(detail["code"], detail["state"]) for detail in faults]
 
     @property
     def inside(self) -> int:
@@ -215,16 +232,20 @@ async def open_bench(
     passage_timeout_s: float = 6.0,
     is_offline: bool = False,
     hears_time: bool = True,
+    card_limits: CardLimits = NO_LOOKS,
+    reserve_bytes: int = 0,
     **of_the_list: Any,
 ) -> AsyncIterator[Bench]:
     """Run a gate until the context ends, as abruptly as a power cut."""
     bench, office = Bench(), BoxOffice()
     async with AsyncExitStack() as stack:
         bench.clock = clock = clock or VirtualClock(now)
-        connection = await stack.enter_async_context(open_database(folder / "journal.sqlite"))
-        bench.disk = Disk(connection)
-        bench.journal = await SqliteJournal.open(connection, "journal-a")
-        bench.memory = SqliteMemory(connection, folder / "lists")
+        card = ImaginedCard()
+        opening = open_database(folder / "journal.sqlite", card.connect)
+        database = await stack.enter_async_context(opening)
+        bench.journal = await SqliteJournal.open(database, "journal-a")
+        bench.disk = Disk(database, card, WatchedCard(database, bench.journal, reserve_bytes))
+        bench.memory = SqliteMemory(database, folder / "lists")
         bench.time = await TrustedClock.open(clock, boot, BUILT, bench.journal, bench.memory)
         bench.recorder = Recorder(bench.journal, bench.time, boot)
         bench.history, bench.holdings = History(), GateHoldings()
@@ -245,7 +266,7 @@ async def open_bench(
         told = bench.time if hears_time else DeafClock(bench.time)
         bench.keeper = ListKeeper(
             gate=GATE,
-            trust=trust_in(office, told, SqliteTrust(connection)),
+            trust=trust_in(office, told, SqliteTrust(database)),
             cabinet=KeyCabinet(
                 shelf=bench.memory.keys,
                 secrets=[ImaginedSecret(b"c" * 32)],
@@ -296,11 +317,22 @@ async def open_bench(
             hinting=bench.hinting,
             clock=bench.clock,
             passage_timeout_s=passage_timeout_s,
+            commit_s_max=card_limits.commit_s_max,
         )
+        bench.card = CardKeeper(
+            card=bench.disk.watched,
+            times=bench.recorder.times,
+            health=bench.health,
+            announcer=bench.announcer,
+            clock=bench.clock,
+            limits=card_limits,
+            mended=bench.lane.retry,
+        )
+        database.on_trouble = bench.health.broken
         bench.commanding = Commanding(
             gate=GATE,
             signers=lambda: office.signers(Role.OPERATOR),
-            memory=SqliteCommands(connection),
+            memory=SqliteCommands(database),
             recorder=bench.recorder,
             holdings=bench.holdings,
             health=bench.health,
@@ -337,6 +369,9 @@ async def open_bench(
             tasks = [
                 group.create_task(bench.gate.run([bench.entry, bench.exit])),
                 group.create_task(bench.announcer.run()),
+                group.create_task(bench.card.run()),
+                group.create_task(bench.card.watch()),
+                group.create_task(bench.health.fault_log.run()),
             ]
             await bench.settle()
             yield bench

@@ -108,13 +108,13 @@ async def test_whoever_turns_back_at_an_exit_is_told_so_at_the_exit(open_gate):
 
 async def test_without_a_sensor_the_passage_is_written_with_the_grant_in_one_commit(open_gate):
     async with open_gate(has_sensor=False) as gate:
-        changes = gate.disk.connection.total_changes
+        changes = gate.disk.database.connection.total_changes
         assert answers(await gate.scan("T1")) == GREEN
         granted, passed = await gate.records()
         assert (granted.kind, passed.kind) == (Kind.GRANTED, Kind.PASSED)
         assert passed.refers_to == granted.sequence
         assert passed.flags & Flag.NO_SENSOR
-        assert gate.disk.connection.total_changes - changes == 2
+        assert gate.disk.database.connection.total_changes - changes == 2
         assert gate.inside == 1
         await gate.later(30)
         assert len(await gate.records()) == 2

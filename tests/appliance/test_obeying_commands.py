@@ -100,7 +100,7 @@ async def test_nobody_went_through_and_nothing_is_used_up(open_gate):
 
 async def test_the_grant_of_a_command_is_on_the_disk_before_the_arm_moves(open_gate):
     async with open_gate() as gate:
-        await gate.disk.fill(gate.recorder)
+        gate.disk.fill()
         before = len(await gate.records())
         await gate.scan(code(Action.OPEN, 1))
         assert released(gate) == 0

@@ -47,7 +47,7 @@ async def opened(file: Path, new_id: str = "journal-a"):
 
 
 async def pragma(store: SqliteJournal, text: str) -> int:
-    rows = await store._connection.execute_fetchall(f"PRAGMA {text}")
+    rows = await store._database.execute_fetchall(f"PRAGMA {text}")
     return rows[0][0]
 
 
@@ -93,10 +93,10 @@ async def test_the_chain_is_known_wherever_the_journal_reaches(file: Path):
 async def test_several_records_are_one_commit(file: Path):
     async with opened(file) as store:
         statements = []
-        await store._connection.set_trace_callback(statements.append)
+        await store._database.connection.set_trace_callback(statements.append)
         await store.append(grant(), draft(Kind.PASSED, refers_to=PREVIOUS))
         assert len([text for text in statements if text.startswith("INSERT")]) == 1
-        assert not store._connection.in_transaction
+        assert not store._database.connection.in_transaction
 
 
 async def test_a_record_may_refer_to_the_one_before_it_in_its_commit(file: Path):
@@ -223,6 +223,7 @@ async def test_on_a_full_disk_nothing_is_lost_and_all_before_is_readable(file: P
         assert said.startswith("journal cannot be written: ")
         assert said.endswith("full: the disk is full; make room")
         assert len(written) > 3
+        await store._database.reopen(store.check)
         assert [journal.decode(row.blob) for row in await store.rows(0, 100)] == written
         assert store.head == len(written)
     async with opened(file) as store:
@@ -235,6 +236,7 @@ async def test_a_commit_of_several_that_does_not_fit_leaves_none_of_them(file: P
         large = draft(detail={"text": "x" * 1_500})
         with pytest.raises(StorageError, match="full"):
             await store.append(large, large, large, large, large, large)
+        await store._database.reopen(store.check)
         assert await store.rows(0, 10) == []
         assert store.head == 0
 
@@ -242,9 +244,9 @@ async def test_a_commit_of_several_that_does_not_fit_leaves_none_of_them(file: P
 async def test_as_soon_as_there_is_room_the_journal_goes_on_without_a_gap(file: Path):
     async with opened(file) as store:
         written, _ = await fill(store)
-        with pytest.raises(StorageError, match="full"):
+        with pytest.raises(StorageError, match=r"not used before it is checked \(GT-FUL\)"):
             await store.append(draft(detail={"text": "x" * 500}))
-        await pragma(store, "max_page_count = 1073741823")
+        await store._database.reopen(store.check)
         (next_one,) = await store.append(draft(detail={"text": "x" * 500}))
         assert next_one.sequence == len(written) + 1
         value = journal.genesis("journal-a")
@@ -319,7 +321,7 @@ async def test_a_damaged_page_is_told_and_not_gone_on_with(file: Path):
 async def test_a_record_that_cannot_be_read_any_more_is_told(file: Path):
     async with opened(file) as store:
         await store.append(grant())
-        await store._connection.execute_fetchall("UPDATE journal SET blob = x'ff00'")
+        await store._database.execute_fetchall("UPDATE journal SET blob = x'ff00'")
         with pytest.raises(StorageError, match="journal is damaged: not a journal record"):
             await store.open_grants()
 
@@ -345,7 +347,7 @@ async def test_a_start_that_was_broken_off_leaves_a_file_that_can_be_opened(
 
 async def test_nothing_of_the_databases_thread_is_left_behind(file: Path):
     async with opened(file) as store:
-        thread = store._connection._thread
+        thread = store._database.connection._thread
         await settle()
     thread.join(1)
     assert not thread.is_alive()

@@ -173,14 +173,14 @@ async def test_a_page_that_the_disk_did_not_take_is_applied_when_there_is_room(o
     many = [f"T{n}" for n in range(60)]  # more than fit into the last page of the file
     async with linked(open_gate, many) as gate:
         await live(gate)
-        await gate.disk.fill(gate.recorder)
+        gate.disk.fill()
         other = OtherGate(gate)
         for number in many:
             other.pass_through(number)
             await gate.settle()
         assert not gate.uplink.live
         assert sum(known_to(gate, number) for number in many) < 60
-        await gate.disk.make_room()
+        gate.disk.make_room()
         await gate.later(RETRY_S_MAX)
         assert [known_to(gate, number) for number in many] == [1] * 60
         assert (await gate.memory.feed_cursors()).by_numbering == {"imagined": {"show": 60}}

@@ -42,3 +42,9 @@ BEGIN
     INSERT INTO journal (sequence, kind, refers_to, chain, blob)
         SELECT base + 1, 1, 0, new.chain, new.blob FROM identity;
 END;
+
+-- a commit that says nothing, to try whether the card keeps what is written
+CREATE TABLE probe (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    count INTEGER NOT NULL
+) STRICT;

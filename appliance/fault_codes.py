@@ -1,0 +1,15 @@
+"""The codes of what can be wrong with the gate's card, as displays, journal and server show them.
+
+What each means to people and what to do stands in docs/operations/faults.md. Codes of other faults
+stand beside what finds them.
+"""
+
+from typing import Final
+
+DISK_FAULT: Final = "GT-DSK"  # it does not read or write
+FULL_FAULT: Final = "GT-FUL"  # there is too little room left to let people in
+READ_ONLY_FAULT: Final = "GT-RO"  # it may only be read
+SLOW_FAULT: Final = "GT-SLW"  # it takes too long to keep what is written
+JOURNAL_FAULT: Final = "GT-JRN"  # the journal is damaged
+CARD_FAULTS: Final = frozenset({DISK_FAULT, FULL_FAULT, READ_ONLY_FAULT, JOURNAL_FAULT})
+STOPPING_FAULTS: Final = CARD_FAULTS | {SLOW_FAULT}  # nobody enters while one of them lasts
