@@ -219,6 +219,17 @@ class Lane:
         """Whether a grant given now would be pulsed."""
         return self.state in (LaneState.IDLE, LaneState.SETTLING)
 
+    def renumbered(self) -> "Lane":
+        """Give the lane, at rest, whose grants count from the beginning: of another journal.
+
+        Raises:
+            LocalProtocolError: if a grant is pending: it ends in the journal it was given in.
+        """
+        if self.is_busy:
+            raise LocalProtocolError(f"grant {self.pending} is pending, its journal goes on")
+        state = LaneState.IDLE if self.state is LaneState.SETTLING else self.state
+        return replace(self, state=state, current=None, last=0)
+
     def step(self, event: LaneInput) -> tuple["Lane", tuple[LaneOutput, ...]]:
         """Take in an event; return the lane after it and what is to be done, in order.
 

@@ -105,6 +105,7 @@ class LaneKeeper:
         self._is_late = False
         self._is_in_doubt = False
         self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
+        self._journal_id = recorder.journal.id
         self._sensed: deque[Passed] = deque()
         self._deadlines: list[tuple[int, TimedOut | Settled]] = []
         self._owed: deque[_Owed] = deque()
@@ -176,6 +177,8 @@ class LaneKeeper:
         """
         begun_ns = self._clock.monotonic_ns()
         await self._pay()  # what is owed comes first, also in the journal
+        if self._recorder.journal.id != self._journal_id:
+            self._begin_anew()
         if not self._lane.takes_grants:  # the relay failed before: try it anew
             await self._feed(Repaired())
             await self._feed(Unlock())
@@ -198,6 +201,12 @@ class LaneKeeper:
             return False
         self._hinting.granted(granted)
         return True
+
+    def _begin_anew(self) -> None:
+        """Count grants as another journal does: from its beginning; late times are of the old."""
+        self._journal_id = self._recorder.journal.id
+        self._deadlines.clear()
+        self._lane = self._lane.renumbered()
 
     def rest(self) -> None:
         """Bring the arm to rest, now.

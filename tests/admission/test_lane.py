@@ -324,3 +324,18 @@ def test_over_any_course_of_events_no_more_passages_are_attributed_than_grants_w
     assert sorted([*ended, *([lane.pending] if lane.is_busy else [])]) == list(
         range(1, given_out + 1)
     )
+
+
+def test_in_another_journal_grants_count_from_the_beginning_and_nothing_else_changes():
+    lane, _ = play(idle(), Granted(13), Passed())
+    with pytest.raises(LocalProtocolError, match="count upwards"):
+        lane.step(Granted(3))
+    lane, outputs = play(lane.renumbered(), Settled(13), Granted(3))
+    assert (lane.state, outputs) == (LaneState.GRANTED, [LaneOutput(PULSE, 3)])
+    assert play(idle(), Lock())[0].renumbered().state is LaneState.LOCKED
+
+
+def test_a_pending_grant_ends_in_its_own_journal():
+    lane, _ = play(idle(), Granted(13))
+    with pytest.raises(LocalProtocolError, match="is pending"):
+        lane.renumbered()

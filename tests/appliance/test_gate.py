@@ -302,3 +302,19 @@ async def test_the_exit_policy_opens_no_entry(open_gate):
     async with open_gate(assignment={"exit_policy": "any"}) as gate:
         assert answers(await gate.scan("nobody's")) == red(Answer.UNKNOWN_TICKET)
         assert gate.turnstile.count(Motion.RELEASED) == 0
+
+
+async def test_whoever_comes_after_another_journal_was_begun_is_let_through_like_everybody(
+    open_gate,
+):
+    async with open_gate(people=[Person(passes_after_s=0.5), Person(passes_after_s=2.0)]) as gate:
+        assert (await gate.scan("T1")).look is Look.GRANTED
+        await gate.later(0.5)
+        gate.succession.ask(gate.journal.head)
+        await gate.later(0.1)
+        assert gate.journal.head == 2  # its beginning and why; a grant's number is low again
+        assert (await gate.scan("T2")).look is Look.GRANTED
+        await gate.later(2.0)
+        # the first grant's time runs out meanwhile, and is not taken for the second one's
+        kinds = [journal.decode(row.blob).kind for row in await gate.journal.rows(2, 9)]
+        assert kinds == [Kind.GRANTED, Kind.PASSED]

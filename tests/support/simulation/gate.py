@@ -34,6 +34,7 @@ from appliance.recording import Recorder
 from appliance.simulator.box_office import SignedList
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.journal_store import SqliteJournal
+from appliance.succession import Succession
 from appliance.trusted_clock import TrustedClock
 from appliance.uplink import Uplink, retry_s
 from simulation.machine import Arm, Card, MachineClock, Power, memory_on
@@ -195,8 +196,7 @@ class SimulatedGate:
             self._later(WATCH_MS, self._watch_clock)
 
     async def _start(self) -> None:
-        self.journals_begun += 1
-        fresh = f"journal-{self.place}-{self.journals_begun}"
+        fresh = self._new_journal()
         self.journal = await SqliteJournal.open(self.card, fresh)  # type: ignore[arg-type]
         self.memory = memory_on(self.card)
         boot_id = self.machine.boot_id
@@ -211,7 +211,7 @@ class SimulatedGate:
         silent: Any = _Silent()
         await note_start(self.recorder, self.name, "simulated")
         await close_open_grants(self.recorder, await self.journal.open_grants())
-        self.log.append(("boot", self.journal.head, self.journal.id))
+        self.log.append(("boot", self._head(), self.journal.id))
         self.history.learnt = self._learnt
         facts = await self.journal.all_facts()
         await remember(self.history, self.journal, self.memory, facts)
@@ -238,6 +238,12 @@ class SimulatedGate:
             clock=self.clock,
             passage_timeout_s=5.0,
         )
+        self.succession = Succession(
+            gate=self.name,
+            recorder=self.recorder,
+            new_id=self._new_journal,
+            stir=lambda: self._later(1, self.turn),
+        )
         self.gate = Gate(
             holdings=self.holdings,
             history=self.history,
@@ -250,6 +256,7 @@ class SimulatedGate:
             claiming=claiming,
             clock=self.clock,
             new_id=lambda: "scan",
+            at_rest=self.succession.settle,
         )
         self.uplink = Uplink(
             link=self,  # type: ignore[arg-type]
@@ -267,10 +274,16 @@ class SimulatedGate:
             jitter=self.chance.random,
             changed=self.health.changed,
             software="simulated",
+            gate=self.name,
+            forked=self.succession.ask,
         )
         self.uplink._offered = Bell(self.scheduler)  # type: ignore[assignment]
         self.health.situation = self.uplink.situation
         self.health.changed()
+
+    def _new_journal(self) -> str:
+        self.journals_begun += 1
+        return f"journal-{self.place}-{self.journals_begun}"
 
     def cut_off(self, for_ms: int, *, power: bool) -> None:
         """Kill the daemon, or take the machine's power; it comes back by itself."""
@@ -302,6 +315,15 @@ class SimulatedGate:
         except Cut:
             is_power = self.chance.random() < 0.5
             self.cut_off(self.chance.randint(500, 20_000), power=is_power)
+
+    def _head(self) -> int:
+        """Give how many records its card holds, former journals' included."""
+        return self.journal.current.base + self.journal.head
+
+    def journal_at(self, place: int) -> tuple[str, int]:
+        """Give the journal of a record of the card, and the place before its first."""
+        journals = (*self.journal.former, self.journal.current)
+        return max((one.base, one.id) for one in journals if one.base < place)[::-1]
 
     # --- the lane ----------------------------------------------------------------------------
 
@@ -374,6 +396,8 @@ class SimulatedGate:
 
     async def _turn(self) -> None:
         await self.lane.settle()
+        if self.lane.is_settled:
+            await self.gate._at_rest()
         while self.gate._waiting and not self.lane.is_busy:
             self.presenting = int(self.gate._waiting[0].symbology)
             await self.gate._next()
@@ -390,7 +414,7 @@ class SimulatedGate:
         self.watching.pulsed(self, direction)
 
     def _learnt(self, fact: Fact, variant: int) -> None:
-        self.log.append(("fact", self.journal.head, (fact, variant)))
+        self.log.append(("fact", self._head(), (fact, variant)))
         self.watching.learnt(self, fact)
 
     def _watch_clock(self) -> None:
@@ -508,7 +532,7 @@ class SimulatedGate:
             StoredList(name, manifest.version, manifest.chain, signed.envelope), {}
         )
         if installed is None or manifest.version != installed.version:
-            self.log.append(("list", self.journal.head, held))
+            self.log.append(("list", self._head(), held))
             self.holdings.install(held)
             self.watching.installed(self, name, manifest.version)
             await self.recorder.note(
@@ -517,7 +541,7 @@ class SimulatedGate:
 
     def _hold(self, signed: SignedList) -> None:
         held = open_list(signed.manifest, signed.snapshot, signed.list_key, signed.segments)
-        self.log.append(("list", self.journal.head, held))
+        self.log.append(("list", self._head(), held))
         self.holdings.install(held)
 
 

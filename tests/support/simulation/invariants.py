@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from admission import journal
 from admission.journal import Flag, Kind, Record
@@ -28,25 +28,39 @@ LAG_MS: Final = 3_000  # two messages of a live connection, a read, and the way 
 RECORDS_PER_PAYLOAD: Final = 3  # its answer, its end, a turn of the arm
 
 
+class Seen(NamedTuple):
+    """A record that was seen on a card.
+
+    Attributes:
+        journal: id of the journal that it stands in.
+        row: as it is stored, with its sequence in that journal.
+        record: what it says.
+    """
+
+    journal: str
+    row: Row
+    record: Record
+
+
+Grant = tuple[str, int]  # a journal, and the grant's sequence there
+
+
 @dataclass(slots=True)
 class Watched:
     """What is known of a gate's card, from looking over the gate's shoulder.
 
     Attributes:
-        rows: every record seen on it, in order.
-        pulsed: grants that opened the arm: sequence and digest of the record.
+        rows: every record seen on it, in order, whatever journal it stands in.
+        pulsed: grants that opened the arm.
         versions: greatest list version seen in use, by performance.
-        payloads: how many codes were held before its readers since its machine was made.
     """
 
-    journal_id: str = ""
-    rows: list[tuple[Row, Record]] = field(default_factory=list)
-    pulsed: dict[int, bytes] = field(default_factory=dict)
+    rows: list[Seen] = field(default_factory=list)
+    pulsed: set[Grant] = field(default_factory=set)
     versions: dict[str, int] = field(default_factory=dict)
     now_ms: int = 0
     greatest_ms: int = 0
     heard_time: bool = False
-    payloads: int = 0
 
     @property
     def head(self) -> int:
@@ -68,40 +82,45 @@ def require(holds: bool, number: str, text: str) -> None:
 def i1_durable_before_open(gate: SimulatedGate, watched: Watched) -> Record:
     """Each pulse has its grant in the journal, and each grant one pulse at the most."""
     rows = gate.card.rows(
-        "SELECT sequence, blob FROM journal WHERE kind = ? ORDER BY sequence DESC LIMIT 1",
-        int(Kind.GRANTED),
+        "SELECT blob FROM journal WHERE kind = ? ORDER BY sequence DESC LIMIT 1", int(Kind.GRANTED)
     )
     require(bool(rows), "I1", f"{gate.name} opens and has no grant on its card")
-    sequence, blob = rows[0]
-    require(sequence not in watched.pulsed, "I1", f"{gate.name} opens again on grant {sequence}")
-    watched.pulsed[sequence] = digest(blob)
-    return journal.decode(blob)
+    record = journal.decode(rows[0][0])
+    grant = (gate.journal.id, record.sequence)
+    require(grant not in watched.pulsed, "I1", f"{gate.name} opens again on grant {grant}")
+    watched.pulsed.add(grant)
+    return record
 
 
 def i1_nothing_written_is_lost(gate: SimulatedGate, watched: Watched) -> None:
     """What was on the card before a cut is there after it."""
     if not watched.rows:
         return
-    last = watched.rows[-1][0]
-    found = gate.card.rows("SELECT chain FROM journal WHERE sequence = ?", last.sequence)
+    found = gate.card.rows("SELECT chain FROM journal WHERE sequence = ?", watched.head)
     require(
-        found == [(last.chain,)],
+        found == [(watched.rows[-1].row.chain,)],
         "I1",
-        f"{gate.name} has lost what it had written up to {last.sequence}",
+        f"{gate.name} has lost what it had written up to {watched.head}",
     )
 
 
-def i2_gap_free(gate: SimulatedGate, watched: Watched, row: Row) -> None:
+def i2_gap_free(gate: SimulatedGate, watched: Watched, seen: Seen) -> None:
     """A journal is 1 to n without a gap, each record chained to the one before."""
-    previous = watched.rows[-1][0].chain if watched.rows else journal.genesis(watched.journal_id)
-    require(row.sequence == watched.head + 1, "I2", f"{gate.name}: gap before {row.sequence}")
+    last = watched.rows[-1] if watched.rows else None
+    before = Row(0, journal.genesis(seen.journal), b"")
+    if last is not None and last.journal == seen.journal:
+        before = last.row
+    row, previous = seen.row, before.chain
+    says = seen.record.sequence
+    is_next = row.sequence == says == before.sequence + 1
+    require(is_next, "I2", f"{gate.name}: {row.sequence} follows {before.sequence}")
     chained = hashlib.sha256(previous + row.blob).digest()
     require(row.chain == chained, "I2", f"{gate.name}: chain broken at {row.sequence}")
 
 
 def i3_clock_rises(gate: SimulatedGate, watched: Watched, record: Record) -> None:
     """The hybrid clock rises strictly, and takes nothing over from others' facts."""
-    before = watched.rows[-1][1].hlc if watched.rows else 0
+    before = watched.rows[-1].record.hlc if watched.rows else 0
     require(record.hlc > before, "I3", f"{gate.name}: HLC did not rise at {record.sequence}")
     own = max(before + 1, record.wall_ms << 16)
     require(
@@ -128,11 +147,11 @@ def i4_nothing_lost(world: Any) -> None:
     held = world.held_records()
     for gate in world.gates:
         watched = world.watched[gate.place]
-        for row, _ in watched.rows:
+        for seen in watched.rows:
             require(
-                digest(row.blob) in held.get((watched.journal_id, row.sequence), ()),
+                digest(seen.row.blob) in held.get((seen.journal, seen.row.sequence), ()),
                 "I4",
-                f"{gate.name}: record {row.sequence} of {watched.journal_id} is not at the server",
+                f"{gate.name}: {seen.row.sequence} of {seen.journal} is not at the server",
             )
 
 
@@ -218,7 +237,9 @@ def i8_exact_report(world: Any) -> None:
 
 def i9_copies_are_noticed(world: Any) -> None:
     """Where two cards wrote one journal, the server says so."""
-    for journal_id in world.diverged():
+    for journal_id in sorted(
+        {name for (name, _), found in world.held_records().items() if len(found) > 1}
+    ):
         forked = world.server.database.rows("SELECT forked FROM journals WHERE id = ?", journal_id)
         require(forked == [(1,)], "I9", f"nobody noticed that {journal_id} was written twice")
 
@@ -232,15 +253,27 @@ def i10_feed_is_complete(world: Any, gate: SimulatedGate) -> None:
     for stream, cursor in applied.by_numbering.get(numbering, {}).items():
         rows = world.server.database.rows(
             "SELECT journal_id, sequence, variant FROM facts "
-            "WHERE feed_stream = ? AND feed_number <= ? AND journal_id <> ?",
+            "WHERE feed_stream = ? AND feed_number <= ?",
             stream,
             cursor,
-            gate.journal.id,
         )
-        missing = [one for one in rows if one not in gate.history._known]
+        missing = [
+            (name, sequence)
+            for name, sequence, variant in rows
+            if not _is_known(gate, name, sequence, variant)
+        ]
         require(
             not missing, "I10", f"{gate.name} is at {cursor} of {stream}, without {missing[:3]}"
         )
+
+
+def _is_known(gate: SimulatedGate, name: str, sequence: int, variant: int) -> bool:
+    """Tell whether a fact is known; another card's in our own journal has a variant of its own."""
+    known = gate.history._known
+    return (name, sequence, variant) in known or (
+        gate.journal.is_own(name)
+        and ((name, sequence, -1 - variant) in known or (name, sequence, 0) in known)
+    )
 
 
 def i11_lists_never_go_back(gate: SimulatedGate, watched: Watched) -> None:
@@ -254,8 +287,14 @@ def i11_lists_never_go_back(gate: SimulatedGate, watched: Watched) -> None:
 def i11_time_survives_a_start(gate: SimulatedGate, watched: Watched) -> None:
     """A start knows that it is later than all that was written or signed before it."""
     stored = finish(gate.memory.signed_time())
-    sequence = 0 if stored is None else stored.sequence
-    later = [record for _, record in watched.rows[sequence:] if not _was_set_right(record, stored)]
+    sequence = 0 if stored is None or stored.sequence > gate.journal.head else stored.sequence
+    later = [
+        seen.record
+        for seen in watched.rows
+        if seen.journal == gate.journal.id
+        and seen.row.sequence > sequence
+        and not _was_set_right(seen.record, stored)
+    ]
     watched.now_ms = max((record.trusted_ms for record in later), default=0)
     watched.heard_time = False
     i11_time_never_goes_back(gate, watched)
@@ -323,13 +362,20 @@ def i16_bounded(gate: SimulatedGate, watched: Watched) -> None:
 def audit_of_a_card(world: Any, gate: SimulatedGate) -> None:
     """What the arm let through stands in the journal, each once, and nothing else does."""
     watched = world.watched[gate.place]
-    ends: dict[int, list[Record]] = {}
-    for _, record in watched.rows:
+    ends: dict[Grant, list[Record]] = {}
+    for seen in watched.rows:
+        record = seen.record
         if record.refers_to and record.kind in (Kind.PASSED, Kind.NOT_PASSED):
-            ends.setdefault(record.refers_to, []).append(record)
-    grants = {record.sequence for _, record in watched.rows if record.kind == Kind.GRANTED}
+            ends.setdefault((seen.journal, record.refers_to), []).append(record)
+    grants = {
+        (seen.journal, seen.row.sequence)
+        for seen in watched.rows
+        if seen.record.kind == Kind.GRANTED
+    }
     crossed = {one.grant for one in world.crossings if one.place == gate.place}
-    pending = gate.lane.is_busy and gate.lane._grant is not None and gate.lane._grant.sequence
+    pending = None
+    if gate.lane.is_busy and gate.lane._grant is not None:
+        pending = (gate.journal.id, gate.lane._grant.sequence)
     for grant in sorted(grants):
         own = ends.get(grant, [])
         if not own and grant == pending:
@@ -341,7 +387,7 @@ def audit_of_a_card(world: Any, gate: SimulatedGate) -> None:
             require(is_passage, "audit", f"{gate.name}: somebody passed on {grant}, unrecorded")
         elif not unknown and grant in watched.pulsed:
             require(not is_passage, "audit", f"{gate.name}: nobody passed on {grant}, recorded")
-    missing = crossed - grants - {0}
+    missing = crossed - grants
     require(
         not missing, "audit", f"{gate.name}: people passed on {sorted(missing)}, without a grant"
     )
@@ -357,9 +403,9 @@ def audit_of_the_record(world: Any) -> None:
     for gate in world.gates:
         watched = world.watched[gate.place]
         on_cards |= {
-            (watched.journal_id, record.sequence)
-            for _, record in watched.rows
-            if record.kind == Kind.PASSED
+            (seen.journal, seen.row.sequence)
+            for seen in watched.rows
+            if seen.record.kind == Kind.PASSED
         }
     missing = on_cards - recorded
     require(not missing, "audit", f"the record lacks {sorted(missing)[:3]}")

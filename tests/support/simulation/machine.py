@@ -48,6 +48,14 @@ def _empty_card() -> bytes:
     return content
 
 
+def put_in_place(content: bytes, connection: sqlite3.Connection) -> None:
+    """Put a database's content in the place of another's; connections to that one stay good."""
+    copy = sqlite3.connect(":memory:")
+    copy.deserialize(content)
+    copy.backup(connection)
+    copy.close()
+
+
 @dataclass(slots=True)
 class Power:
     """What cuts a machine off in the middle of something.
@@ -89,7 +97,7 @@ class Card:
         self.lists: dict[str, Any] = {}
         self._chance = chance
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection.deserialize(_empty_card() if content is None else content)
+        self.restore(_empty_card() if content is None else content)
         self._durable: bytes | None = None
 
     def image(self) -> bytes:
@@ -98,7 +106,7 @@ class Card:
 
     def restore(self, content: bytes) -> None:
         """Put an image in the place of all that is on it."""
-        self._connection.deserialize(content)
+        put_in_place(content, self._connection)
 
     def flush(self) -> None:
         """Have everything on the card that was not yet."""
@@ -107,7 +115,7 @@ class Card:
     def lose_power(self) -> None:
         """Keep only what was synced."""
         if self._durable is not None:
-            self._connection.deserialize(self._durable)
+            self.restore(self._durable)
             self._durable = None
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:

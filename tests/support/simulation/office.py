@@ -16,6 +16,7 @@ from admission.ticket import TicketClass, TicketState
 from admission.ticketlist.identifiers import identify
 from admission.ticketlist.manifest import ClassRow
 from appliance.simulator.box_office import BoxOffice, ListedNumber, SignedList
+from simulation.machine import put_in_place
 from simulation.plan import CHECKPOINTS, SHOWS, Plan
 from simulation.scheduler import Cut, finish
 from sync_server.entities import Checkpoint, Event, Gate, Organization, Performance, Venue
@@ -78,7 +79,7 @@ class Database:
 
     def restore(self, content: bytes) -> None:
         """Put a copy in its place."""
-        _raw(self._engine).deserialize(content)
+        put_in_place(content, _raw(self._engine))
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Look at it, past the server."""

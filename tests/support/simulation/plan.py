@@ -47,7 +47,7 @@ LASTING: Final = frozenset(
     | {Trouble.RELAY, Trouble.SERVER_DOWN, Trouble.KILL, Trouble.POWER}
 )
 CARDS: Final = (Trouble.CLONE, Trouble.CARD_BACK)
-NOT_YET: Final = (*CARDS, Trouble.SYNC)
+NOT_YET: Final = (*CARDS, Trouble.SYNC)  # cards are copied in worlds of their own
 COMMON: Final = tuple(trouble for trouble in Trouble if trouble not in NOT_YET)
 
 
@@ -269,4 +269,6 @@ def drawn(seed: int | str) -> Plan:
     if kind < 0.25:
         plan = draw(seed, faults=24)
         return replace(plan, weather=Weather(loss=0.1, twice=0.1, slow=0.1))
+    if kind < 0.4:
+        return draw(seed, certain=(chance.choice(CARDS),), troubles=(*COMMON, *CARDS))
     return draw(seed)

@@ -8,11 +8,11 @@ from admission.journal import Flag, Kind, Record, pending_of
 from admission.passage import History, Passage
 from admission.rules import GateConditions, judge
 from admission.sync.assignment import checkpoint_of
-from admission.sync.gate_side import Row
 from admission.ticket import Performance, Presented, Ticket
 from admission.verdict import Answer
 from appliance.holdings import HeldList
 from simulation.gate import SimulatedGate
+from simulation.invariants import Seen
 from simulation.scheduler import BrokenError
 
 
@@ -42,19 +42,18 @@ class _ByIdentifier:
         return None
 
 
-def i15_replays(gate: SimulatedGate, rows: Sequence[tuple[Row, Record]]) -> int:
+def i15_replays(gate: SimulatedGate, rows: Sequence[Seen]) -> int:
     """Judge every scan of a gate's journal again, by what it knew then; give how many."""
     log = list(gate.log)
     holdings = _ByIdentifier({})
     history = History()
     pending: dict[int, Passage] = {}
-    name = log[0][2] if log else ""
     judged = 0
-    for place, (_, record) in enumerate(rows):
-        while log and log[0][1] < record.sequence:
+    for place, (name, _, record) in enumerate(rows):
+        while log and log[0][1] <= place:
             what, _, value = log.pop(0)
             if what == "boot":
-                history, pending, name = _memory_of(value, rows[:place]), {}, value
+                history, pending = _memory_of(rows[:place]), {}
                 holdings = _ByIdentifier({})
             elif what == "list":
                 holdings.lists[value.manifest.performance] = value
@@ -66,9 +65,9 @@ def i15_replays(gate: SimulatedGate, rows: Sequence[tuple[Row, Record]]) -> int:
     return judged
 
 
-def _memory_of(name: str, rows: Sequence[tuple[Row, Record]]) -> History:
+def _memory_of(rows: Sequence[Seen]) -> History:
     history = History()
-    for _, record in rows:
+    for name, _, record in rows:
         fact = journal.fact_of(name, record)
         if fact is not None:
             history.add(fact)

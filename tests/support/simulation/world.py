@@ -19,7 +19,7 @@ from admission.ticket import Performance, TicketState
 from appliance.simulator.box_office import SignedList
 from simulation import invariants
 from simulation.gate import SimulatedGate
-from simulation.invariants import Watched
+from simulation.invariants import Grant, Seen, Watched
 from simulation.network import Road
 from simulation.office import identifier_of
 from simulation.plan import CHECKPOINTS, SHOWS, Desk, Fault, Plan, Trouble, Visit
@@ -47,12 +47,12 @@ class Crossing:
 
     Attributes:
         place: of the gate.
-        grant: sequence of the grant that opened it.
+        grant: the grant that opened it.
     """
 
     at_ms: int
     place: int
-    grant: int
+    grant: Grant
     visit: int
 
 
@@ -89,7 +89,6 @@ class World:
         self.figures: dict[str, int] = {"visits": 0, "crossings": 0}
         self._chance = self.scheduler.chance("world")
         self._states: dict[tuple[str, int], dict[str, TicketState]] = {}
-        self._writers: dict[str, set[int]] = {}
         for place in range(plan.gates):
             self._add_gate(place)
 
@@ -224,7 +223,8 @@ class World:
         """The arm is about to open."""
         watched = self.watched[gate.place]
         grant = invariants.i1_durable_before_open(gate, watched)
-        self.scheduler.note("opens", gate.place, grant.sequence)
+        opened = (gate.journal.id, grant.sequence)
+        self.scheduler.note("opens", gate.place, *opened)
         place = gate.presenting
         if not 0 <= place < len(self.plan.visits):
             raise BrokenError("I1", f"{gate.name} opens for nobody")
@@ -237,11 +237,11 @@ class World:
             f"{gate.name} opens for {ticket.number}, and wrote another down",
         )
         if visit.goes_after_ms is not None:
-            self.scheduler.at(visit.goes_after_ms, self._cross, gate, place, grant.sequence)
+            self.scheduler.at(visit.goes_after_ms, self._cross, gate, place, opened)
 
-    def _cross(self, gate: SimulatedGate, place: int, grant: int) -> None:
+    def _cross(self, gate: SimulatedGate, place: int, grant: Grant) -> None:
         if gate.arm.lets_through():
-            self.scheduler.note("through", gate.place, grant)
+            self.scheduler.note("through", gate.place, *grant)
             self.crossings.append(Crossing(self.scheduler.now_ms, gate.place, grant, place))
             if gate.arm.has_sensor:
                 gate.sensed()
@@ -325,12 +325,29 @@ class World:
         if fault.trouble is Trouble.CLONE:
             clone = self._add_gate(gate.works_as, gate.card.image())
             clone.card.lists = dict(gate.card.lists)
-            source = self.watched[gate.place]
             own = self.watched[clone.place]
-            own.journal_id, own.rows = source.journal_id, list(source.rows)
-            own.pulsed = dict(source.pulsed)
+            own.rows = list(self.watched[gate.place].rows)
             clone.log = list(gate.log)
             clone.boot()
+        else:
+            watched = self.watched[gate.place]
+            then = (list(watched.rows), list(gate.log), set(watched.pulsed))
+            there = [one for one in self.crossings if one.place == gate.place]
+            image = gate.card.image()
+            self.scheduler.at(fault.lasts_ms, self._put_back, gate, image, then, there)
+
+    def _put_back(self, gate: SimulatedGate, image: bytes, then: Any, there: Any) -> None:
+        """Put a card back to its image: what it wrote since is where it was sent to, or nowhere."""
+        if not gate.is_up:
+            return
+        self.scheduler.note("card put back", gate.place)
+        gate.cut_off(1_000, power=True)
+        gate.card.restore(image)
+        watched = self.watched[gate.place]
+        watched.rows, gate.log, watched.pulsed = (then[0][:], then[1][:], set(then[2]))
+        watched.versions.clear()
+        watched.greatest_ms = 0
+        self.crossings = [one for one in self.crossings if one.place != gate.place] + there
 
     def _cut(self, gates: Sequence[SimulatedGate], for_ms: int) -> None:
         for gate in gates:
@@ -356,9 +373,6 @@ class World:
     def booted(self, gate: SimulatedGate) -> None:
         """A daemon has started."""
         watched = self.watched[gate.place]
-        if watched.journal_id != gate.journal.id:
-            watched.journal_id = gate.journal.id
-        self._writers.setdefault(gate.journal.id, set()).add(gate.place)
         invariants.i1_nothing_written_is_lost(gate, watched)
         self.wrote(gate)
         invariants.i11_time_survives_a_start(gate, watched)
@@ -371,12 +385,13 @@ class World:
             "SELECT sequence, chain, blob FROM journal WHERE sequence > ? ORDER BY sequence",
             watched.head,
         )
-        for sequence, chain, blob in rows:
-            row, record = Row(sequence, chain, blob), journal.decode(blob)
-            invariants.i2_gap_free(gate, watched, row)
-            invariants.i3_clock_rises(gate, watched, record)
-            watched.rows.append((row, record))
-            self.scheduler.note("wrote", gate.place, Kind(record.kind).name, chain.hex()[:8])
+        for place, chain, blob in rows:
+            name, base = gate.journal_at(place)
+            seen = Seen(name, Row(place - base, chain, blob), journal.decode(blob))
+            invariants.i2_gap_free(gate, watched, seen)
+            invariants.i3_clock_rises(gate, watched, seen.record)
+            watched.rows.append(seen)
+            self.scheduler.note("wrote", gate.place, Kind(seen.record.kind).name, chain.hex()[:8])
         if gate.is_up:
             invariants.i16_bounded(gate, watched)
 
@@ -476,15 +491,6 @@ class World:
     def states_of(self, name: str, version: int) -> dict[str, TicketState]:
         """Give the states of some tickets in a version, as they were signed."""
         return self.server.lists.signed_states[name, version]
-
-    def diverged(self) -> list[str]:
-        """Give the journals that two cards have written differently."""
-        contents: dict[tuple[str, int], set[bytes]] = {}
-        for watched in self.watched.values():
-            for row, _ in watched.rows:
-                key = (watched.journal_id, row.sequence)
-                contents.setdefault(key, set()).add(invariants.digest(row.blob))
-        return sorted({name for (name, _), found in contents.items() if len(found) > 1})
 
 
 def _with_a_bit_turned(signed: SignedList, at: int) -> SignedList:
