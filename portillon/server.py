@@ -1,4 +1,4 @@
-"""`portillon server init|run|add-user|renumber|renew-tls`: sets a sync server up and runs it."""
+"""`portillon server init|join|run|add-user|renumber|renew-tls`: sets a server up and runs it."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from portillon import log_lines
+from portillon import __version__, log_lines
 from sync_server.account_ports import Role
 from sync_server.config import ServerConfig, Tls, check, load_config
 from sync_server.errors import ServerError
@@ -19,6 +19,7 @@ from sync_server.main import (
     run_server,
     switch_tls,
 )
+from sync_server.site_main import has_joined, join_site, run_site
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     renumber_parser = actions.add_parser(
         "renumber", help="after a backup was put back: have gates read all feeds anew"
     )
-    for sub in (init_parser, run_parser, user_parser, tls_parser, renumber_parser):
+    join_parser = actions.add_parser(
+        "join", help="make this machine a site server, which carries for a venue's gates"
+    )
+    join_parser.add_argument("--upstream", required=True, metavar="LINK", help="of the site's page")
+    join_parser.add_argument(
+        "--tls", choices=[mode.value for mode in Tls], help="who protects what travels"
+    )
+    for sub in (init_parser, join_parser, run_parser, user_parser, tls_parser, renumber_parser):
         sub.add_argument("--config", type=Path, help="TOML file; without one, defaults")
         sub.add_argument("--data", type=Path, help="folder of database, keys and lists")
         sub.add_argument("--log", choices=("text", "json"), default="text")
@@ -61,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.action == "init":
             made = asyncio.run(init_server(config.data, arguments.login, config.names))
             _tell(config, arguments.login, made)
+        elif arguments.action == "join":
+            _join(config, arguments.upstream)
         elif arguments.action == "renew-tls":
             _renew_tls(config, arguments.switch, arguments.leave_behind)
         elif arguments.action == "renumber":
@@ -70,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
             role = Role(arguments.role)
             password = asyncio.run(add_user(config.data, arguments.login, role))
             _show_password(arguments.login, password)
+        elif has_joined(config.data):
+            asyncio.run(run_site(config, __version__))
         else:
             asyncio.run(run_server(config))
     except ServerError as exc:
@@ -87,6 +99,15 @@ def _config(arguments: argparse.Namespace) -> ServerConfig:
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     check(config, "command line")
     return config
+
+
+def _join(config: ServerConfig, link: str) -> None:
+    """Join the central server, and say what is to be compared and done then."""
+    welcome = asyncio.run(join_site(config, link))
+    who = welcome.identity
+    print(f"This is now site server {who.name!r} of {who.venue!r}, below {who.upstream}")
+    print(f"Check string: {welcome.check}")
+    print("The central server's page must show the same digits: compare them, then run it.")
 
 
 def _renew_tls(config: ServerConfig, switch: bool, leave_behind: bool) -> None:

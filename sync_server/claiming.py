@@ -5,7 +5,7 @@ connected strict gates, is one process's. Nothing here is written down: journals
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from admission import journal
@@ -15,7 +15,7 @@ from admission.rules import leaves_inside, refusal_by_state, refusal_by_use
 from admission.scan import Direction
 from admission.sync.claims import ClaimTable, key_of_claim
 from admission.sync.messages import Batch, Claim, Claimed, Hint
-from admission.ticket import Multi, PassRule
+from admission.ticket import Multi, PassRule, Performance
 from admission.verdict import Answer
 from sync_server.entities import Standing
 from sync_server.errors import NotFoundError
@@ -29,13 +29,20 @@ _FREE: Final = Answer.GRANTED.value
 class Claiming:
     """Answers claims."""
 
-    def __init__(self, store: Store, monotonic_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        monotonic_ms: Callable[[], int],
+        showing: Callable[[Transaction, str], Awaitable[Performance | None]] | None = None,
+    ) -> None:
         """Take the facts and a clock.
 
         Args:
             store: the database; only read.
             monotonic_ms: milliseconds on a clock that never steps.
+            showing: gives a performance as it is judged by, where none is set up here: on a site.
         """
+        self._showing = showing or _set_up_here
         self._store = store
         self._monotonic_ms = monotonic_ms
         self._table = ClaimTable()
@@ -61,10 +68,15 @@ class Claiming:
                 raise NotFoundError("gate")
             if gate.checkpoint_id != claim.checkpoint:
                 return None  # it was moved, and does not know yet
-            answer = await _answer(transaction, claim, others)
+            performance = await self._showing(transaction, claim.performance)
+            answer = await _answer(transaction, claim, others, performance)
         if answer is not None and answer != _FREE:
             self._table.release(gate_id, claim)
         return None if answer is None else Claimed(claim.number, answer)
+
+    def give_back(self, gate_id: str, claim: Claim) -> None:
+        """Hold nothing for a claim any more: it was refused elsewhere."""
+        self._table.release(gate_id, claim)
 
     def hear(self, hint: Hint) -> None:
         """Take in what a gate says that it has granted, or takes back."""
@@ -86,18 +98,24 @@ class Claiming:
         self._table.settle(gate_id, records)
 
 
+async def _set_up_here(transaction: Transaction, performance_id: str) -> Performance | None:
+    found = await transaction.performances.performances_by_id([performance_id])
+    return found[performance_id].judged() if performance_id in found else None
+
+
 async def _answer(
-    transaction: Transaction, claim: Claim, others: tuple[Passage, ...]
+    transaction: Transaction,
+    claim: Claim,
+    others: tuple[Passage, ...],
+    performance: Performance | None,
 ) -> str | None:
     key = key_of_claim(claim)
     at, direction = journal.instant(claim.at_ms), journal.direction_of(claim.direction)
-    found = await transaction.performances.performances_by_id([claim.performance])
     listed = await transaction.tickets.known(claim.performance, [claim.identifier])
     ticket = listed.get(claim.identifier)
     rule = _rule_of_claim(claim) if ticket is None else ticket.rule
-    if rule is None or claim.performance not in found:
+    if rule is None or performance is None:
         return None
-    performance = found[claim.performance].judged()
     held = [one for one in others if isinstance(rule, Multi) or one.direction is Direction.ENTRY]
     facts = await transaction.facts.facts_of([key])
     use = use_of(sorted([*facts[key], *held], key=fold_key), performance)

@@ -100,3 +100,20 @@ class StorageError(ServerError):
 
     def __init__(self, message: str) -> None:
         super().__init__("storage", message)
+
+
+class UpstreamError(ServerError):
+    """A site server's upstream was not reached, or did not give what was asked for.
+
+    Attributes:
+        status: of its answer, by HTTP; 0 if there was none.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__("upstream", message)
+        self.status = status
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether upstream has heard and said no: asking again at once would not help."""
+        return 400 <= self.status < 500 and self.status not in (401, 408, 429)

@@ -340,6 +340,10 @@ class Facts(Protocol):
         """Add to what is kept of facts without a ticket, each of which folds alone."""
         ...
 
+    async def variants(self, journal_id: str, sequence: int) -> list[tuple[KeptFact, Fact]]:
+        """Give every content that is known of one fact, as it is kept."""
+        ...
+
     async def boots(self, journal_id: str) -> set[bytes]:
         """Give the starts of its machine that a journal's facts name."""
         ...

@@ -276,6 +276,7 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
     _require_server(config.data)
     ledger = Ledger(SystemClock(), os.urandom)
     room, sites = LiveRoom(), SiteRoom()
+    room.onward = sites.hint
     news = Bulletin(room, sites)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.data / DATABASE))

@@ -12,7 +12,7 @@ from admission.trust.command import Action
 from sync_server.account_ports import User
 from sync_server.branches import find_gate, find_performance
 from sync_server.commanding import Issued, Order
-from sync_server.entities import Gate, ListVersion
+from sync_server.entities import Gate, ListVersion, Site, Venue
 from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine
 from sync_server.planning import CheckpointChange, KeyStorageChoice
@@ -37,6 +37,7 @@ class OperatorDesk:
         self._issuing = services.issuing
         self._publishing = services.publishing
         self._quarantine = services.quarantine
+        self._siting = services.siting
         self._stewarding = services.stewarding
         self._reporting = services.reporting
 
@@ -112,6 +113,28 @@ class OperatorDesk:
         )
         link = self._enrollment.link(made.code, reached_by)
         return NewCode(made.code, made.expires_ms, link)
+
+    async def sites(self, user: User, venue: Venue) -> list[Site]:
+        """Give the site servers of a venue, by name."""
+        return await self._siting.sites(user, [venue])
+
+    async def add_site(self, user: User, venue_id: str, name: str) -> str:
+        """Make a site server of a venue; give its id."""
+        return await self._siting.add_site(user, venue_id, name)
+
+    async def new_site_code(self, user: User, site_id: str, reached_by: str) -> NewCode:
+        """Make the code with which a machine becomes a site server; earlier ones are void."""
+        made = await self._siting.new_code(user, site_id)
+        link = self._enrollment.link(made.code, reached_by)
+        return NewCode(made.code, made.expires_ms, link)
+
+    async def revoke_site(self, user: User, site_id: str) -> None:
+        """Have a site server's key mean nothing any more."""
+        await self._siting.revoke(user, site_id)
+
+    def site_check_string(self, site: Site) -> str:
+        """Give the digits that a site server has shown too, "" before it has joined."""
+        return self._siting.check_string(site)
 
     async def confirm_gate(self, user: User, gate_id: str) -> None:
         """Take a machine that waits in: its digits were compared."""

@@ -135,3 +135,11 @@ class Freight(Protocol):
     async def keep_cursor(self, stream: str, cursor: int, numbering: str) -> None:
         """Keep how far a feed was taken in."""
         ...
+
+    async def know_journal(self, journal_id: str) -> None:
+        """Have a place for facts of a journal whose records are not here."""
+        ...
+
+    async def adopt(self, journal_id: str, gate_id: str) -> None:
+        """Say whose a journal is, of which only facts were here until now."""
+        ...

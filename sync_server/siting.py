@@ -78,7 +78,7 @@ class Siting:
         self._trust = trust
         self._publishing = publishing
         self._reconciling = reconciling
-        self._pin = pins[0] if pins else b""
+        self._pins = tuple(pins)
         self._throttle = Throttle()
 
     async def add_site(self, user: User, venue_id: str, name: str) -> str:
@@ -193,7 +193,7 @@ class Siting:
             site.public_key,
             [bytes.fromhex(pin) for pin in site.pins],
             bytes.fromhex(self._trust.digest),
-            self._pin,
+            self._pins[0] if self._pins else b"",
         )
 
     async def caller(self, site_id: str) -> Site | None:
@@ -249,10 +249,14 @@ class Siting:
             gates=[await self._line(gate) for gate in gates],
             checkpoints=checkpoints,
             root=self._trust.root.version,
+            pins=list(self._pins),
         )
 
     async def _line(self, gate: Gate) -> RosterGate:
         in_force = gate.standing is Standing.IN_FORCE
+        async with self._store.read() as transaction:
+            keys = await transaction.gates.keys(gate.id)
+        former = [key for key, is_good in keys.items() if is_good and key != gate.public_key]
         lists = await self._publishing.lists(gate.id) if in_force else Lists({}, 0)
         streams = await self._publishing.streams(gate.id) if in_force else frozenset()
         return RosterGate(
@@ -263,6 +267,7 @@ class Siting:
             standing=gate.standing.value,
             public_key=gate.public_key or b"",
             agreement_key=gate.agreement_key or b"",
+            former_keys=former,
             streams=sorted(streams),
             lists=lists.versions,
             assignment=lists.assignment,
@@ -272,6 +277,10 @@ class Siting:
         """Give the feeds that a site may follow: those of its venue's gates."""
         roster = await self.roster(site_id)
         return frozenset(stream for gate in roster.gates for stream in gate.streams)
+
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        return await self._reconciling.numbering()
 
     async def feed(self, site_id: str, stream: str, after: int) -> Feed:
         """Read a stream after a cursor.

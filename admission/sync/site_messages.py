@@ -116,6 +116,7 @@ class Roster(msgspec.Struct, frozen=True, tag="roster"):
         gates: of the venue.
         checkpoints: of the venue.
         root: version of the newest root.
+        pins: SHA-256 of the certificates by which upstream is known.
     """
 
     site: Text
@@ -126,6 +127,7 @@ class Roster(msgspec.Struct, frozen=True, tag="roster"):
     gates: Annotated[list[RosterGate], msgspec.Meta(max_length=GATES_MAX)]
     checkpoints: Annotated[list[RosterCheckpoint], msgspec.Meta(max_length=CHECKPOINTS_MAX)]
     root: int
+    pins: Pins = []
 
 
 class SiteTold(msgspec.Struct, frozen=True, tag="site_told"):

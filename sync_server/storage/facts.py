@@ -192,6 +192,13 @@ class SqlFacts:
         )
         return set(rows.scalars())
 
+    async def variants(self, journal_id: str, sequence: int) -> list[tuple[KeptFact, Fact]]:
+        """Give every content that is known of one fact, as it is kept."""
+        rows = await self._connection.execute(
+            select(facts).where(facts.c.journal_id == journal_id, facts.c.sequence == sequence)
+        )
+        return [(_kept(row), _fact(row)) for row in rows]
+
     async def of_boots(self, journal_id: str, boots: Iterable[bytes]) -> list[KeptFact]:
         """Give the facts of some starts of a journal's machine."""
         rows = await self._connection.execute(

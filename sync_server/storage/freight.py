@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from admission import journal
 from sync_server.site_ports import Document, Load
 from sync_server.storage.site_tables import site_batches, site_cursors, site_documents
+from sync_server.storage.tables import journals
 
 
 class SqlFreight:
@@ -126,4 +128,27 @@ class SqlFreight:
         await self._connection.execute(delete(site_cursors).where(site_cursors.c.stream == stream))
         await self._connection.execute(
             insert(site_cursors).values(stream=stream, cursor=cursor, numbering=numbering)
+        )
+
+    async def know_journal(self, journal_id: str) -> None:
+        """Have a place for facts of a journal whose records are not here."""
+        known = await self._connection.scalar(
+            select(journals.c.id).where(journals.c.id == journal_id)
+        )
+        if known is None:
+            genesis = journal.genesis(journal_id)
+            await self._connection.execute(
+                insert(journals).values(id=journal_id, head_sequence=0, head_chain=genesis)
+            )
+
+    async def adopt(self, journal_id: str, gate_id: str) -> None:
+        """Say whose a journal is, of which only facts were here until now."""
+        await self._connection.execute(
+            update(journals)
+            .where(
+                journals.c.id == journal_id,
+                journals.c.gate_id.is_(None),
+                journals.c.head_sequence == 0,
+            )
+            .values(gate_id=gate_id)
         )

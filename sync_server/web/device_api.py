@@ -36,7 +36,13 @@ from admission.sync.request_signing import (
 )
 from admission.trust.status import NONCE_CHARACTERS_MAX
 from sync_server.entities import Gate, Standing
-from sync_server.errors import ConflictError, EnrolmentError, LockedOutError, NotFoundError
+from sync_server.errors import (
+    ConflictError,
+    EnrolmentError,
+    LockedOutError,
+    NotFoundError,
+    UpstreamError,
+)
 from sync_server.web.live_polls import PollRoom
 from sync_server.web.live_room import LiveDesk, LiveRoom, SocketChannel, serve_live
 
@@ -68,8 +74,14 @@ class DeviceDesk(LiveDesk, Protocol):
         """Sign what is the newest now, for a gate that asks with a nonce."""
         ...
 
-    async def renew(self, gate: str, request: Renew) -> Renewed:
-        """Certify a gate's keys anew."""
+    async def renew(self, gate: str, request: Renew, word: str = "") -> Renewed:
+        """Certify a gate's keys anew.
+
+        Args:
+            gate: whose.
+            request: which.
+            word: the header by which the gate has signed this request, for who passes it on.
+        """
         ...
 
     async def assignment(self, gate: str) -> bytes:
@@ -171,6 +183,8 @@ def _signed(
             raise web.HTTPNotFound(text=exc.message) from None
         except ProtocolError as exc:
             raise web.HTTPBadRequest(text=str(exc)) from None
+        except UpstreamError as exc:  # of a site server
+            raise web.HTTPServiceUnavailable(text=exc.message) from None
 
     return handle
 
@@ -224,7 +238,7 @@ async def _enrol(request: web.Request) -> web.StreamResponse:
         answer = await request.app[DESK].enrol(message, request.remote or "")
     except ProtocolError as exc:
         raise web.HTTPBadRequest(text=str(exc)) from None
-    except EnrolmentError as exc:
+    except (EnrolmentError, UpstreamError) as exc:
         raise web.HTTPForbidden(text=exc.message) from None
     except LockedOutError as exc:
         headers = {"Retry-After": str(exc.retry_s)}
@@ -252,7 +266,8 @@ async def _status(request: web.Request, gate: str) -> web.StreamResponse:
 
 async def _certificate(request: web.Request, gate: str) -> web.StreamResponse:
     wanted = codec.decode(await request.read(), Renew)
-    return _message(codec.encode(await request.app[DESK].renew(gate, wanted)))
+    word = request.headers.get("Authorization", "")
+    return _message(codec.encode(await request.app[DESK].renew(gate, wanted, word)))
 
 
 async def _assignment(request: web.Request, gate: str) -> web.StreamResponse:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -151,11 +151,13 @@ class LiveRoom:
 
     Attributes:
         hints: how many were handed on.
+        onward: given every hint of a gate here, for those that are connected elsewhere.
     """
 
     def __init__(self) -> None:
         """Begin with nobody there."""
         self.hints = 0
+        self.onward: Callable[[Hint], None] = lambda _: None
         self._connections: dict[Connection, None] = {}  # told in the order they came
 
     def streams_grew(self, streams: Iterable[str]) -> None:
@@ -169,10 +171,17 @@ class LiveRoom:
         for connection in self._connections:
             connection.look()
 
-    def hint(self, hint: Hint) -> None:
-        """Hand a hint on to every other gate that may follow its performance; never waits."""
+    def hint(self, hint: Hint, *, onward: bool = True) -> None:
+        """Hand a hint on to every other gate that may follow its performance; never waits.
+
+        Args:
+            hint: as it came.
+            onward: whether it is of a gate that is connected here.
+        """
         raw = codec.encode(hint)  # once for all
         self.hints += 1
+        if onward:
+            self.onward(hint)
         for connection in self._connections:
             if connection.gate != hint.gate and connection.side.may_hear(hint.performance):
                 connection.say(raw)

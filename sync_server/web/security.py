@@ -76,7 +76,7 @@ async def believe_own_proxy(request: web.Request, handler: Handler) -> web.Strea
     one itself. Without this, one guesser behind the proxy would slow everybody's login down.
     """
     said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    if _is_loopback(request.remote or "") and _is_address(said):
+    if is_loopback(request.remote or "") and _is_address(said):
         request = request.clone(remote=said)
     return await handler(request)
 
@@ -89,7 +89,8 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _is_loopback(text: str) -> bool:
+def is_loopback(text: str) -> bool:
+    """Tell whether a text is an address of this machine, which no network leads to."""
     return _is_address(text) and ip_address(text).is_loopback
 
 

@@ -1,7 +1,7 @@
 """The one web application, for gates, programs and people, and its listening socket."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -10,15 +10,17 @@ from aiohttp import web
 from admission.limits import MESSAGE_BYTES_MAX
 from sync_server.accounts import Accounts
 from sync_server.errors import ConfigError
+from sync_server.site_state import SiteState
 from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.back_office.routes import add_back_office
 from sync_server.web.command_api import add_command_api
-from sync_server.web.device_api import add_device_api
+from sync_server.web.device_api import DeviceDesk, add_device_api
 from sync_server.web.live_room import LiveRoom
 from sync_server.web.proving_api import add_proving_api
 from sync_server.web.public_api import Services, add_public_api
 from sync_server.web.site_api import GateDesk, add_site_api
+from sync_server.web.site_page import add_site_page
 from sync_server.web.site_room import SiteRoom
 from sync_server.web.site_set_up_api import add_site_set_up_api
 
@@ -62,6 +64,23 @@ def make_application(
     add_device_api(app, gates, room, nonce)
     add_site_api(app, services.siting, gates, sites)
     return app, board
+
+
+def make_site_application(
+    gates: DeviceDesk, room: LiveRoom, state: Callable[[], Awaitable[SiteState]], nonce: str
+) -> web.Application:
+    """Put a site server's page and the device API into one application.
+
+    Args:
+        gates: serves gates.
+        room: the gates' live connections.
+        state: gathers what the page shows.
+        nonce: of this start, for signed requests.
+    """
+    app = web.Application(client_max_size=MESSAGE_BYTES_MAX)
+    add_site_page(app, state)
+    add_device_api(app, gates, room, nonce)
+    return app
 
 
 @asynccontextmanager

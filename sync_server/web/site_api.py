@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from aiohttp import WSMsgType, web
@@ -18,7 +18,18 @@ from aiohttp import WSMsgType, web
 from admission.errors import ProtocolError, SignatureError
 from admission.limits import MESSAGE_BYTES_MAX
 from admission.sync import codec
-from admission.sync.messages import Beat, Feed, Ordered, Renew, Status, Subscribe
+from admission.sync.hint_guard import HintGuard
+from admission.sync.messages import (
+    Beat,
+    Carried,
+    Claim,
+    Feed,
+    Hint,
+    Ordered,
+    Renew,
+    Status,
+    Subscribe,
+)
 from admission.sync.request_signing import (
     COUNTER_HEADER,
     NONCE_HEADER,
@@ -48,7 +59,7 @@ from sync_server.errors import (
     LockedOutError,
     NotFoundError,
 )
-from sync_server.web.device_api import NONCES, DeviceDesk
+from sync_server.web.device_api import NONCES, ROOM, DeviceDesk
 from sync_server.web.live_room import BEAT_S, LIVE_S_MAX
 from sync_server.web.site_room import SiteConnection, SiteRoom
 
@@ -89,6 +100,10 @@ class SiteOffice(Protocol):
         """Give the feeds that a site may follow."""
         ...
 
+    async def numbering(self) -> str:
+        """Give the name of the feeds' numbers."""
+        ...
+
     async def feed(self, site_id: str, stream: str, after: int) -> Feed:
         """Read a stream after a cursor; NotFoundError if it is none of the site's."""
         ...
@@ -123,6 +138,8 @@ def add_site_api(app: web.Application, office: SiteOffice, gates: GateDesk, room
     app.router.add_get("/sync/v1/site/live", _signed(_live))
     app.router.add_get(_GATE + "/status", _signed(_status))
     app.router.add_get(_GATE + "/assignment", _signed(_assignment))
+    app.router.add_post("/sync/v1/site/carried/{journal}", _signed(_carried))
+    app.router.add_post(_GATE + "/claims", _signed(_claim))
     app.router.add_post(_GATE + "/certificate", _signed(_certificate))
     app.router.add_get(_PERFORMANCE + "/manifest", _signed(_manifest))
     app.router.add_get(_PERFORMANCE + "/key", _signed(_key))
@@ -262,6 +279,28 @@ async def _list_file(request: web.Request, site: Site) -> web.StreamResponse:
     return web.FileResponse(path, headers={"Cache-Control": _FOREVER})
 
 
+async def _carried(request: web.Request, site: Site) -> web.StreamResponse:
+    """Take a gate's records, which the gate has sealed; a site speaks for its venue's gates."""
+    carried = codec.decode(await request.read(), Carried)
+    if carried.batch.journal != request.match_info["journal"]:
+        raise web.HTTPBadRequest(text="the batch is of another journal than the address says")
+    await request.app[OFFICE].gate_of(site.id, carried.gate)
+    ack = await request.app[GATES].carry(site.id, carried)
+    return web.Response(
+        body=codec.encode(ack),
+        status=409 if ack.conflict else 200,
+        content_type=codec.CONTENT_TYPE,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def _claim(request: web.Request, site: Site) -> web.StreamResponse:
+    """Say whether a ticket is free; an empty answer leaves that to the site and its gate."""
+    gate = await _gate_in_force(request, site)
+    claimed = await request.app[GATES].claim(gate, codec.decode(await request.read(), Claim))
+    return _message(b"" if claimed is None else codec.encode(claimed))
+
+
 async def _certificate(request: web.Request, site: Site) -> web.StreamResponse:
     """Certify a gate's keys anew, at the gate's own word.
 
@@ -300,6 +339,8 @@ class _Wire:
     office: SiteOffice
     connection: SiteConnection
     site: Site
+    hear: Callable[[Hint], None]
+    guards: dict[str, HintGuard] = field(default_factory=dict)
 
     async def send(self, message: SiteLive) -> None:
         await self.socket.send_bytes(codec.encode(message))
@@ -309,9 +350,16 @@ async def _live(request: web.Request, site: Site) -> web.StreamResponse:
     socket = web.WebSocketResponse(max_msg_size=MESSAGE_BYTES_MAX, timeout=1.0)
     await socket.prepare(request)
     desk, room, office = request.app[GATES], request.app[SITES], request.app[OFFICE]
-    connection = SiteConnection(site.id)
-    side = LiveSide(await office.streams(site.id), await desk.numbering())
-    wire = _Wire(socket, side, desk, office, connection, site)
+    streams = await office.streams(site.id)
+    connection = SiteConnection(site.id, streams=streams)
+    side = LiveSide(streams, await office.numbering())
+
+    def hear(hint: Hint) -> None:
+        desk.hinted(hint)
+        request.app[ROOM].hint(hint, onward=False)
+        room.hint(hint, but=connection)
+
+    wire = _Wire(socket, side, desk, office, connection, site, hear)
     try:
         async with room.join(connection), asyncio.TaskGroup() as tasks:
             sender = tasks.create_task(_send_news(wire))
@@ -340,6 +388,8 @@ async def _receive(wire: _Wire) -> None:
         match codec.decode_site_live(message.data):
             case GateTold() as told:
                 await _note_gate(wire, told)
+            case Hint() as hint:
+                await _note_hint(wire, hint)
             case SiteTold() as told:
                 await wire.office.note(wire.site.id, told)
             case Subscribe() | Beat() as said:
@@ -347,6 +397,24 @@ async def _receive(wire: _Wire) -> None:
             case other:
                 raise InvalidError("message", f"a site does not send {type(other).__name__}")
         connection.due.set()
+
+
+async def _note_hint(wire: _Wire, hint: Hint) -> None:
+    """Hand a hint on that a site brings, as if its gate had brought it; a site may invent some.
+
+    Like a gate's own it makes others stricter for a minute at the most, and is counted.
+    """
+    if hint.gate not in wire.connection.behind or hint.performance not in wire.connection.streams:
+        return
+    now_ms = time.monotonic_ns() // 1_000_000
+    guard = wire.guards.get(hint.gate)
+    if guard is None:
+        guard = HintGuard(hint.gate, await wire.desk.journals(hint.gate))
+        wire.guards[hint.gate] = guard
+    if guard.passes(hint, now_ms):
+        wire.hear(hint)
+    elif guard.wants_journals(now_ms):
+        guard.know(await wire.desk.journals(hint.gate))
 
 
 async def _note_gate(wire: _Wire, told: GateTold) -> None:
@@ -380,6 +448,8 @@ async def _send_news(wire: _Wire) -> None:
             await wire.send(Beat(time.time_ns() // 1_000_000))
             continue
         connection.due.clear()
+        while connection.hints and side.is_subscribed:
+            await wire.send(connection.hints.popleft())
         while connection.orders and side.is_subscribed:
             gate, envelope = connection.orders.popleft()
             await wire.send(GateOrder(gate, envelope))
@@ -389,7 +459,7 @@ async def _send_news(wire: _Wire) -> None:
             caller = await wire.office.caller(wire.site.id)
             if caller is None or not caller.is_in_force:
                 break
-            side.allowed = await wire.office.streams(wire.site.id)
+            side.allowed = connection.streams = await wire.office.streams(wire.site.id)
             await wire.send(RosterNews())
         await _carry_out(wire, side.wake(sorted(grown)))
     await wire.socket.close()

@@ -5,6 +5,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
+
+from admission.sync.messages import Hint
+
+HINTS_MAX: Final = 128
 
 
 @dataclass(eq=False, slots=True)
@@ -16,6 +21,8 @@ class SiteConnection:
         behind: ids of the gates that are connected to it now.
         grown: feeds that have grown.
         orders: commands that go out next, each with its gate.
+        streams: feeds that it may follow; hints of these performances are for it.
+        hints: those that go out first; where too many wait, the oldest are void anyway.
         roster_due: whether roster, lists or roots may be others now.
         ended: whether the connection is to end.
         due: set where something is to be done.
@@ -25,6 +32,8 @@ class SiteConnection:
     behind: set[str] = field(default_factory=set)
     grown: set[str] = field(default_factory=set)
     orders: deque[tuple[str, bytes]] = field(default_factory=deque)
+    streams: frozenset[str] = frozenset()
+    hints: deque[Hint] = field(default_factory=lambda: deque(maxlen=HINTS_MAX))
     roster_due: bool = True
     ended: bool = False
     due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -37,6 +46,11 @@ class SiteConnection:
     def order(self, gate: str, envelope: bytes) -> None:
         """Have a command go out to a gate."""
         self.orders.append((gate, envelope))
+        self.due.set()
+
+    def hint(self, hint: Hint) -> None:
+        """Have a hint go out ahead of all else."""
+        self.hints.append(hint)
         self.due.set()
 
     def look(self) -> None:
@@ -76,6 +90,12 @@ class SiteRoom:
                 connection.order(gate, envelope)
                 reached.add(gate)
         return len(reached)
+
+    def hint(self, hint: Hint, but: SiteConnection | None = None) -> None:
+        """Hand a hint on to every site that may follow its performance, but for its own."""
+        for connection in self._connections:
+            if connection is not but and hint.performance in connection.streams:
+                connection.hint(hint)
 
     def close(self) -> None:
         """End every connection: the server stops."""

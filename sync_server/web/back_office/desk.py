@@ -23,6 +23,7 @@ from sync_server.entities import (
     ImportMode,
     ListVersion,
     Performance,
+    Site,
     Venue,
 )
 from sync_server.issuing import Blocked, ProvingSetUp
@@ -157,6 +158,26 @@ class BackOfficeDesk(LiveReports, Protocol):
         reached_by: str,
     ) -> NewCode:
         """Make a code with which several machines become gates that wait to be confirmed."""
+        ...
+
+    async def sites(self, user: User, venue: Venue) -> list[Site]:
+        """Give the site servers of a venue, by name."""
+        ...
+
+    async def add_site(self, user: User, venue_id: str, name: str) -> str:
+        """Make a site server of a venue; give its id."""
+        ...
+
+    async def new_site_code(self, user: User, site_id: str, reached_by: str) -> NewCode:
+        """Make the code with which a machine becomes a site server; earlier ones are void."""
+        ...
+
+    async def revoke_site(self, user: User, site_id: str) -> None:
+        """Have a site server's key mean nothing any more."""
+        ...
+
+    def site_check_string(self, site: Site) -> str:
+        """Give the digits that a site server has shown too, "" before it has joined."""
         ...
 
     async def confirm_gate(self, user: User, gate_id: str) -> None:

@@ -169,6 +169,7 @@ async def _show_code(
         "title": title,
         "code": code,
         "is_single": is_single,
+        "is_site": False,
         "qr": qr_svg(code.link, words("Enrolment link as a QR code")),
         "zone": ZoneInfo(venue.timezone),
     }

@@ -11,6 +11,7 @@ from sync_server.web.back_office import (
     proving_pages,
     set_up,
     sign_in,
+    site_pages,
 )
 from sync_server.web.back_office.desk import BackOfficeDesk
 from sync_server.web.back_office.faults import tell_people
@@ -67,5 +68,6 @@ def add_back_office(
     imports.add_routes(app)
     set_up.add_routes(app)
     gate_pages.add_routes(app)
+    site_pages.add_routes(app)
     proving_pages.add_routes(app)
     return board

@@ -232,6 +232,8 @@ async def show_venue(
             "performances": [one for one in catalogue.performances if one.event_id in ids],
             "checkpoints": [one for one in catalogue.checkpoints if one.venue_id == venue.id],
             "gates": [gate for gate in catalogue.gates if gate.venue_id == venue.id],
+            "sites": await request.config_dict[DESK].sites(current.user, venue),
+            "site_check_string": request.config_dict[DESK].site_check_string,
             "quarantine": {line.gate_id: line for line in held},
             "check_string": request.config_dict[DESK].check_string,
             "draft": draft,
@@ -258,6 +260,10 @@ def _done(words: Words, what: str) -> str:
             return words("The gate was confirmed: it fetches its lists now.")
         case "revoked":
             return words("The gate was revoked: it gets nothing any more.")
+        case "site":
+            return words("The site server was created. Make a joining code for it.")
+        case "parted":
+            return words("The site server was revoked: it gets nothing any more.")
         case "released":
             return words("What the gate handed in counts now.")
         case _:

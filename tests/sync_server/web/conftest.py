@@ -11,6 +11,7 @@ from admission.proof.rotation import Rotation
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
+from fake_sites import FakeSites
 from sync_server.account_ports import Role, Session, SessionEnd, User
 from sync_server.accounts import Accounts
 from sync_server.commanding import Issued
@@ -195,7 +196,7 @@ class FakeReports:
         return self.zone_names
 
 
-class FakeDesk(FakeReports):
+class FakeDesk(FakeReports, FakeSites):
     """`BackOfficeDesk` in lists, with one venue and what was asked of it."""
 
     def __init__(self, report: LiveReport) -> None:
@@ -262,9 +263,8 @@ class FakeDesk(FakeReports):
 
     async def new_code(self, user: User, gate_id: str, reached_by: str) -> NewCode:
         self._ask("code", gate_id)
-        code = "K7QM-2XVD-94BT-HW3F"
-        link = f"portillon:enrol?v=1&server={reached_by}&code={code}"
-        return NewCode(code, START_MS + 900_000, link)
+        link = f"portillon:enrol?v=1&server={reached_by}&code=K7QM-2XVD-94BT-HW3F"
+        return NewCode("K7QM-2XVD-94BT-HW3F", START_MS + 900_000, link)
 
     async def new_group_code(
         self,
