@@ -14,6 +14,7 @@ SMALL = {
     "list_update.py": ["20000"],
     "self_proving.py": [],
     "hostile_payloads.py": [],
+    "refusal_over_the_lan.py": ["--grants", "10"],
 }
 
 
