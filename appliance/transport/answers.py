@@ -10,14 +10,14 @@ import aiohttp
 
 from admission.errors import ProtocolError
 from admission.sync import codec
-from admission.sync.messages import Ack, Enrolled, Feed, Heads, Renewed
+from admission.sync.messages import Ack, Enrolled, Feed, Heads, Polled, Renewed
 from appliance.errors import LinkAnswerError, LinkError, LinkRefusedError, StorageError
 
 LIBRARY_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 _CHUNK_BYTES: Final = 64 * 1024
 _COMPLAINT_BYTES_MAX: Final = 200  # of what a server says beside an error
 
-M = TypeVar("M", Ack, Feed, Heads, Enrolled, Renewed)
+M = TypeVar("M", Ack, Feed, Heads, Enrolled, Polled, Renewed)
 
 
 async def read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:

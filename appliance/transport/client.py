@@ -5,8 +5,9 @@ black-holed, slow, a name that does not resolve, a 5xx, a page of HTML from a ca
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -26,12 +27,15 @@ from admission.sync.messages import (
     Feed,
     Heads,
     Live,
+    Poll,
+    Polled,
     Renew,
     Renewed,
 )
 from admission.sync.request_signing import COUNTER_HEADER, NONCE_HEADER, authorization
 from appliance.errors import LinkError
 from appliance.identity_ports import Signer
+from appliance.link_ports import LiveConnection
 from appliance.transport.answers import (
     LIBRARY_ERRORS,
     answer_error,
@@ -40,6 +44,8 @@ from appliance.transport.answers import (
     words_of,
     write_to,
 )
+from appliance.transport.live_choice import LiveChoice
+from appliance.transport.live_poll import PollConnection
 from appliance.transport.pinning import PinnedContext, pinned_context
 
 CONNECT_S_MAX: Final = 2.0
@@ -49,6 +55,8 @@ DOWNLOAD_BYTES_PER_S_MIN: Final = 10_000  # nor slower than this
 LIVE_SILENCE_S_MAX: Final = 6.0  # the server beats every 2 s
 CLOSE_S_MAX: Final = 1.0  # a good-bye that nobody answers
 _KEY_BYTES_MAX: Final = 1024
+_SESSION_BYTES: Final = 16
+_POLL: Final = "/sync/v1/live/poll"
 _TRIES: Final = 2  # the first answer may be a new nonce
 _ASSIGNMENT: Final = "/sync/v1/assignment"
 
@@ -81,6 +89,7 @@ class HttpLink:
         self._nonce = ""
         self._counter = 0
         self._etags: dict[str, str] = {}
+        self._choice = LiveChoice(self._live_by_socket, self._live_by_polls)
 
     async def enrol(self, request: Enrol) -> Enrolled:
         """Enrol with a one-time code."""
@@ -167,9 +176,25 @@ class HttpLink:
         target = f"/sync/v1/feed/{_part(stream)}?{urlencode({'after': after})}"
         return decoded(await self._fetch("GET", target), Feed)
 
+    def live(self) -> AbstractAsyncContextManager[LiveConnection]:
+        """Open the live connection, the way that works."""
+        return self._choice.open()
+
     @asynccontextmanager
-    async def live(self) -> AsyncIterator["LiveSocket"]:
-        """Open the live connection."""
+    async def _live_by_polls(self) -> AsyncIterator[PollConnection]:
+        polling = PollConnection(self._exchange, secrets.token_hex(_SESSION_BYTES))
+        await polling.open()
+        yield polling
+
+    async def _exchange(self, poll: Poll) -> Polled:
+        timeout = aiohttp.ClientTimeout(
+            total=REQUEST_S_MAX + poll.wait_ms / 1000, sock_connect=CONNECT_S_MAX
+        )
+        async with self._request("POST", _POLL, codec.encode(poll), timeout=timeout) as response:
+            return decoded(await read(response, MESSAGE_BYTES_MAX), Polled)
+
+    @asynccontextmanager
+    async def _live_by_socket(self) -> AsyncIterator["LiveSocket"]:
         socket = await self._connect("/sync/v1/live")
         try:
             yield LiveSocket(socket)

@@ -24,6 +24,7 @@ from admission.trust.sealing import agreement_public_key, unseal
 from admission.trust.status import ServerStatus
 from appliance.errors import LinkAnswerError, LinkError, LinkRefusedError
 from appliance.storage.stored_signer import StoredSigner
+from live_house import network
 from trial_gates import AGREEMENT, TrialGate, furnish
 
 BOOT = b"b" * 16
@@ -139,6 +140,29 @@ async def test_a_gate_that_knows_anothers_numbers_is_given_all_from_the_first(ho
             assert feed.numbering == numbering
 
 
+async def test_a_gate_behind_a_proxy_that_refuses_web_sockets_misses_nothing(house):
+    first, second = house.gates
+    async with network(second.address) as between, asyncio.timeout(20):
+        between.sockets = "refuse"
+        second.address = between.url
+        async with second.link() as link, link.live() as live:
+            await live.send(Subscribe({house.performance: 0}))
+            assert (await _next(live, Lists)).versions == {house.performance: 1}
+            between.answers_lost = 1
+            async with first.link() as uploading:
+                await uploading.upload(_batch("journal-a", _passage(house, b"i" * 16)))
+            sent = Moment(1_780_000_000_000, 1000, BOOT)
+            await live.send(Status("connected", [], 3, {house.performance: 1}, sent))
+            feed = await _next(live, Feed)
+            while not feed.items:
+                feed = await _next(live, Feed)
+            assert [item.identifier for item in feed.items] == [b"i" * 16]
+            assert "online" in [line["state"] for line in await _gate_lines(house)]
+            await house.call("POST", f"gates/{second.id}/revoke")
+            with pytest.raises(LinkError):
+                await _next(live, type(None))
+
+
 async def test_a_new_list_is_announced_and_a_gate_shows_as_there_while_it_speaks(house):
     gate = house.gates[0]
     async with gate.link() as link, asyncio.timeout(20):
@@ -160,8 +184,12 @@ async def test_a_new_list_is_announced_and_a_gate_shows_as_there_while_it_speaks
 
 
 async def _gate_line(house):
+    return (await _gate_lines(house))[0]
+
+
+async def _gate_lines(house):
     _, live, _ = await house.call("GET", "live")
-    return live["gates"][0]
+    return live["gates"]
 
 
 async def _next(live, kind):
