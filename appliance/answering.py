@@ -13,6 +13,7 @@ from admission.sync.gate_side import Row
 from admission.sync.messages import Seal
 from admission.sync.peer import Circle, piece_of
 from admission.sync.peer_messages import (
+    JOURNALS_MAX,
     PIECE_RECORDS_MAX,
     Heads,
     Hello,
@@ -32,8 +33,8 @@ from appliance.ports import Clock
 
 log = logging.getLogger(__name__)
 
-ASKED_A_SECOND: Final = 30.0  # by one machine; a gate asks some five times
-ASKED_A_SECOND_BY_ALL: Final = 150.0  # a signature or two each: a tenth of a small machine
+ASKED_A_SECOND: Final = 20.0  # by one machine; a gate asks twice, and more where it has to catch up
+ASKED_A_SECOND_BY_ALL: Final = 60.0  # three signatures each: a tenth of a small machine
 BURST_S: Final = 4.0  # a gate that comes back has much to ask at once
 MACHINES_MAX: Final = 256
 _NS: Final = 1_000_000_000
@@ -107,6 +108,7 @@ class Answering:
         self.port = port
         self._all = Allowance(ASKED_A_SECOND_BY_ALL)
         self._machines: dict[str, Allowance] = {}
+        self._chains: dict[str, tuple[int, bytes]] = {}
 
     async def answer(self, host: str, raw: bytes) -> bytes | None:
         """Answer a question.
@@ -144,11 +146,22 @@ class Answering:
         ]
         for own in self._journals():
             self._circle.own(own.id)  # a journal that was begun anew is one of ours, too
-            chain = await own.chain_at(own.head) if own.head else None
-            if own.head and chain is not None:
-                mine = (own.id, self._own.gate, own.head, chain, own.acknowledged.sequence)
+            head = own.head
+            chain = None if head is None else await self._chain_at(own, head)
+            if head is not None and chain is not None:
+                mine = (own.id, self._own.gate, head, chain, own.acknowledged.sequence)
                 heads.insert(0, JournalHead(*mine))
-        return Heads(heads, self.port)
+        return Heads(heads[:JOURNALS_MAX], self.port)
+
+    async def _chain_at(self, own: OwnJournal, head: int) -> bytes | None:
+        """Give the chain value at a head, read once: grants wait for the same thread."""
+        known = self._chains.get(own.id)
+        if known is not None and known[0] == head:
+            return known[1]
+        chain = await own.chain_at(head) if head else None
+        if chain is not None:
+            self._chains[own.id] = (head, chain)
+        return chain
 
     async def _reply(self, host: str, said: Said) -> bytes:
         question = self._door.question(said)

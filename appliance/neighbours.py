@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from admission.errors import AdmissionError, RemoteProtocolError
+from admission.errors import AdmissionError, RemoteProtocolError, SignatureError
 from admission.sync.peer import Circle, ForkProven, Taken, UnprovenError, check_piece
 from admission.sync.peer_messages import Grown, Heads, Piece, Told, Wanted
 from admission.sync.peer_proof import (
@@ -56,6 +56,7 @@ class _Neighbour:
     gate: str = ""
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
     misses: int = 0
+    is_doubted: bool = False
     heard_ns: int | None = None
     is_over: bool = False
 
@@ -227,7 +228,7 @@ class Neighbours:
             return RETRY_S_MAX
         except AdmissionError as exc:
             return await self._lied(one, exc)
-        one.misses = 0
+        one.misses, one.is_doubted = 0, False
         return self._poll_s * (0.75 + 0.5 * self._jitter())
 
     def _missed(self, one: _Neighbour, exc: LinkError) -> float:
@@ -295,6 +296,11 @@ class Neighbours:
         except StrangerError as exc:
             one.gate = ""
             raise LinkError(f"{one.address} was started anew") from exc
+        except SignatureError as exc:
+            if one.is_doubted:
+                raise
+            one.gate, one.is_doubted = "", True  # it may have another key since it was greeted
+            raise LinkError(f"{one.address} speaks with another voice") from exc
 
     async def _pull(self, one: _Neighbour, wanted: Wanted) -> None:
         piece = await self._ask(one, wanted)

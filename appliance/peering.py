@@ -179,4 +179,5 @@ async def _network(
 
 
 def _self(vault: FileVault) -> Self:
-    return Self(vault.gate, lambda: vault.certificate, vault.sign)
+    """Give what the gate shows; it signs with the key of its certificate, whatever it tries."""
+    return Self(vault.gate, lambda: vault.certificate, vault.sign_certified)

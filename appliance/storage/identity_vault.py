@@ -83,6 +83,10 @@ class FileVault:
         own = self.identity
         return PublicKeys(StoredSigner(own.private_key), agreement_public_key(own.agreement_key))
 
+    def sign_certified(self, message: bytes) -> bytes:
+        """Sign with the key of the certificate, whichever signs requests now."""
+        return StoredSigner(self.identity.private_key).sign(message)
+
     def following(self) -> PublicKeys | None:
         """Give the next keys, None where there are none."""
         own = self.identity

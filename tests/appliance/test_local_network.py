@@ -1,13 +1,18 @@
 """Gates of one local network, server or none: what one lets in, the others know."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from admission import journal
 from admission.journal import Kind
+from admission.sync.feed_items import item_of
 from admission.sync.messages import Hint
 from admission.sync.peer_messages import Grown, Hello, Piece, Stranger, decode_spoken, encode
 from admission.sync.peer_proof import shout
 from appliance.answering import ASKED_A_SECOND, BURST_S, Allowance
+from appliance.feed_keeper import take_told
 from appliance.neighbours import FORK_FAULT, LIE_FAULT, MISSES_MAX, NEIGHBOURS_MAX, TWIN_FAULT
 from appliance.simulator.box_office import BoxOffice
 from local_gates import LocalGate, a_town
@@ -210,6 +215,51 @@ async def test_a_gate_that_lies_is_put_aside_noted_once_and_stops_nothing(town):
     town.network.alter = lambda _, raw: raw
     await town.later(60)
     assert b.used("T2") == 1
+
+
+async def test_a_gate_that_was_given_another_key_is_greeted_anew_and_is_no_liar(town):
+    a, b = await town.of("a", "b")
+    await a.let_through("T1")
+    await town.later(5)
+    a.certify(serial=2)
+    await a.let_through("T2")
+    await town.later(20)
+    assert b.used("T2") == 1
+    assert not a.noted
+    assert not b.noted
+    await a.grant("T3")
+    await town.settle()
+    assert b.hinted("T3")
+
+
+async def test_a_gate_with_a_new_card_gets_back_what_it_wrote_on_the_old_one(town):
+    a, b = await town.of("a", "b")
+    await a.let_through("T1")
+    await town.later(5)
+    await a.close()
+    a.folder = town.folder / "new card"
+    a.folder.mkdir()
+    await a.open(journal_id="another journal of a")
+    a.meet(b)
+    await town.later(5)
+    assert a.used("T1") == 1
+    await a.let_through("T2")
+    await town.later(10)
+    assert b.used("T2") == 1
+    assert not b.noted
+
+
+async def test_what_the_server_tells_takes_the_place_of_what_the_neighbours_told(town):
+    a, b = await town.of("a", "b")
+    await a.let_through("T1")
+    await town.later(5)
+    (told,) = [fact for fact in b.history if fact.identifier == b"T1"]
+    right = replace(told, at=told.at - timedelta(days=400))
+    for _ in range(2):
+        record = (await a.journal.facts())[0]
+        take_told(b.history, "own".__eq__, item_of(1, a.journal.id, record, right.at))
+        assert [fact for fact in b.history if fact.identifier == b"T1"] == [right]
+        await b.network.neighbours.learn()
 
 
 async def test_who_promises_much_and_gives_nothing_is_asked_no_more_for_a_while(town):

@@ -49,13 +49,13 @@ class LocalGate:
         self.starts = 0
         self.is_open = False
 
-    async def open(self, *, free_bytes_min=0):
+    async def open(self, *, free_bytes_min=0, journal_id=""):
         """Start it, over what is on its disk."""
         self.stack = AsyncExitStack()
         self.starts += 1
         enter = self.stack.enter_async_context
         connection = await enter(open_database(self.folder / "journal.sqlite"))
-        self.journal = await SqliteJournal.open(connection, f"journal-of-{self.name}")
+        self.journal = await SqliteJournal.open(connection, journal_id or f"journal-of-{self.name}")
         self.carried = await enter(
             open_carried(self.folder / "carried.sqlite", free_bytes_min=free_bytes_min)
         )
@@ -98,6 +98,13 @@ class LocalGate:
         await asyncio.gather(self.task, return_exceptions=True)
         await self.stack.aclose()
         self.is_open = False
+
+    def certify(self, serial):
+        """Give it another key, and a certificate of it."""
+        self.key = hashlib.sha256(f"key {serial} of {self.name}".encode()).digest()
+        self.certificate = self.town.office.certify(
+            self.name, public_key(self.key), bytes(32), serial=serial
+        )
 
     def meet(self, *others):
         for other in others:
