@@ -16,9 +16,10 @@ from admission.sync.messages import Enrol, Enrolled
 from admission.trust.keys import check_string
 from admission.trust.root import Role, first_root, root_digest, signers
 from admission.trust.sealing import agreement_public_key
+from admission.trust.status import accept_status
 from appliance.config import Config, is_in_clear
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
-from appliance.identity_keeper import check_certificate
+from appliance.identity_keeper import announced_pins, check_certificate
 from appliance.identity_ports import PublicKeys
 from appliance.storage.device_secrets import device_secrets
 from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
@@ -27,6 +28,7 @@ from appliance.storage.stored_signer import StoredSigner
 from appliance.transport.client import open_link
 
 _KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 16
 _NAME_CHARACTERS_MAX: Final = 50
 
 
@@ -117,7 +119,7 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
         agreement_key=agreement_key,
         root=answer.root,
         root_digest=digest,
-        pins=link.pins,
+        pins=await _announced(server, link, answer, signer),
         certificate=answer.certificate,
     )
     await make_vault(path, identity, device_secrets(config.data, config.device_secret))
@@ -128,6 +130,35 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
         link.pins[0] if link.pins else b"",
     )
     return Welcome(identity, check, answer.pending)
+
+
+async def _announced(
+    server: str, link: EnrolmentLink, answer: Enrolled, signer: StoredSigner
+) -> tuple[bytes, ...]:
+    """Give the pins that the server signs for its gates: a site server's are among them.
+
+    A link has the central server's alone: whoever else a code is shown to could become the gate.
+    A gate that is led to its venue's site server, or starts on a machine from which it reaches no
+    other, finds its way there from the first moment on.
+    """
+    if not link.pins or answer.pending:
+        return link.pins
+    nonce, root = secrets.token_urlsafe(_NONCE_BYTES), first_root(answer.root, None)
+    try:
+        async with open_link(server, answer.gate, signer, link.pins) as opened:
+            raw = await opened.status(nonce)
+        said = accept_status(
+            raw,
+            trusted=signers(root, Role.STATUS),
+            nonce=nonce,
+            version_installed=0,
+            root_version=root.version,
+            now=None,
+        )
+    except (LinkError, ListError):
+        return link.pins  # the gate asks again once it runs
+    pins = announced_pins(said.tls_pins)
+    return pins if set(pins) & set(link.pins) else link.pins
 
 
 def _check_answer(server: str, link: EnrolmentLink, answer: Enrolled, keys: PublicKeys) -> str:

@@ -21,7 +21,7 @@ from admission.trust.root import (
     require_in_force,
     signers,
 )
-from admission.trust.status import ServerStatus, accept_status
+from admission.trust.status import ServerStatus, accept_status, answers_nobody
 from appliance.link_ports import ServerLink
 from appliance.trust_ports import SignedClock, TrustMemory
 
@@ -147,7 +147,8 @@ class TrustKeeper:
         Args:
             link: to the server, or what was carried here in its name.
             carried: whether it was carried: then it answers no nonce, says nothing of the time,
-                and stands beside the versions of what the server answers itself.
+                and stands beside the versions of what the server answers itself. What comes over
+                a link may be so, too: a site server hands it out while its upstream is away.
 
         Raises:
             ListError: if what came is not to be believed; what was believed before stays.
@@ -156,11 +157,14 @@ class TrustKeeper:
         """
         await self._follow_roots(link)
         if carried:
-            await self._take_carried(link)
+            self._take_carried(await link.status(""))
             return
         nonce, asked_ms = self._fresh_nonce(), self._time.boot_ms()
         raw = await link.status(nonce)
         answered_ms = self._time.boot_ms()
+        if answers_nobody(raw):
+            self._take_from_stock(raw)
+            return
         status = accept_status(
             raw,
             trusted=self.signers(Role.STATUS),
@@ -181,7 +185,21 @@ class TrustKeeper:
         self._status_version, self.status = status.version, status
         self.confirmed(status)
 
-    async def _take_carried(self, link: ServerLink) -> None:
+    def _take_from_stock(self, raw: bytes) -> None:
+        """Take what a site server has in stock, while its upstream is away.
+
+        It says no more than a stick's. One that is older than what was taken already is no news,
+        and no fault either: the gate asked upstream itself, as long as it was there.
+        """
+        before = self.status
+        try:
+            self._take_carried(raw)
+        except RollbackError:
+            if before is None:
+                raise
+            log.info("the server in between has nothing newer than we")
+
+    def _take_carried(self, raw: bytes) -> None:
         """Take a status that nobody asked for: good until it is over, and no older than the last.
 
         Its version is not remembered. The server that runs counts on from its own start; what
@@ -189,7 +207,7 @@ class TrustKeeper:
         """
         require_in_force(self.root, self._time.now())
         status = accept_status(
-            await link.status(""),
+            raw,
             trusted=self.signers(Role.STATUS),
             nonce="",
             version_installed=0,

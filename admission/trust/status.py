@@ -10,8 +10,14 @@ from typing import Annotated, Final
 
 import msgspec
 
-from admission.errors import ForeignListError, ListExpiredError, ListFormatError, RollbackError
-from admission.trust.envelope import STATUS_TYPE, open_envelope
+from admission.errors import (
+    ForeignListError,
+    ListError,
+    ListExpiredError,
+    ListFormatError,
+    RollbackError,
+)
+from admission.trust.envelope import STATUS_TYPE, open_envelope, unverified_body
 from admission.trust.reading import Digest, Name, Text, Version, read_document
 from admission.trust.root import Signers
 
@@ -61,6 +67,15 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
 def encode_status(status: ServerStatus) -> bytes:
     """Write a status as JSON."""
     return msgspec.json.encode(status)
+
+
+def answers_nobody(raw: bytes) -> bool:
+    """Tell whether a status was signed to be carried: it repeats no nonce. Nothing is believed."""
+    try:
+        body = unverified_body(raw, STATUS_TYPE)
+        return read_document("status", body, ServerStatus).nonce == ""
+    except ListError:
+        return False
 
 
 def accept_status(
