@@ -242,7 +242,10 @@ class ImaginedLink:
     async def upload(self, batch: Batch) -> Ack:
         """Hand records over."""
         self._ask(f"upload {batch.first}")
-        ack = self._server.take(batch)
+        try:
+            ack = self._server.take(batch)
+        except RemoteProtocolError as exc:
+            raise LinkAnswerError(f"the server answers 400: {exc}") from exc
         if self.answers_lost:
             self.answers_lost -= 1
             raise LinkError("the answer was lost")
