@@ -33,8 +33,8 @@ def opening(last: Row) -> Record:
 
 @asynccontextmanager
 async def opened(folder: Path):
-    async with open_database(folder / "journal.sqlite") as connection:
-        yield await SqliteJournal.open(connection, "first")
+    async with open_database(folder / "journal.sqlite") as database:
+        yield await SqliteJournal.open(database, "first")
 
 
 async def everything(store: SqliteJournal):
@@ -137,10 +137,10 @@ async def test_at_whatever_step_the_disk_fails_nothing_has_changed(tmp_path: Pat
         await store.append(draft(), draft())
         await store.acknowledge(1, await store.chain_at(1))
         fail = f"CREATE TEMP TRIGGER fails {step} BEGIN SELECT RAISE(ABORT, 'full'); END"
-        await store._connection.execute_fetchall(fail)
+        await store._database.execute_fetchall(fail)
         with pytest.raises(StorageError, match="no journal can be begun"):
             await store.begin_anew("second", "fork", opening)
-        await store._connection.execute_fetchall("DROP TRIGGER fails")
+        await store._database.execute_fetchall("DROP TRIGGER fails")
         await store.append(draft())
         assert (store.id, store.head, store.former) == ("first", 3, [])
         assert store.acknowledged.sequence == 1
