@@ -10,74 +10,47 @@ from typing import Any, Final
 
 import msgspec
 
-from admission import journal
-from admission.errors import AdmissionError, ListError
 from admission.journal import Kind
 from admission.lane import Passed
 from admission.passage import Fact, History
 from admission.scan import Direction
-from admission.sync import codec
 from admission.sync.assignment import Assignment, CheckpointRow
-from admission.sync.messages import Ack, Batch, Feed, Subscribe
-from admission.ticketlist.acceptance import Installed, accept_manifest, check_snapshot
-from admission.trust.root import Role
+from appliance.card_keeper import CardKeeper, CardLimits
 from appliance.claiming import Claiming
 from appliance.clock_watch import ClockWatch
-from appliance.errors import LinkError, StorageError
+from appliance.errors import StorageError
+from appliance.fault_codes import FULL_FAULT
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.hinting import ExpressQueue, Hinting
-from appliance.holdings import GateHoldings, open_list
+from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
-from appliance.ports import Payload, StoredList
+from appliance.ports import Payload
 from appliance.recording import Recorder
-from appliance.simulator.box_office import SignedList
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.journal_store import SqliteJournal
 from appliance.succession import Succession
 from appliance.trusted_clock import TrustedClock
-from appliance.uplink import Uplink, retry_s
-from simulation.machine import Arm, Card, MachineClock, Power, memory_on
+from appliance.uplink import Uplink
+from simulation.linking import Linked
+from simulation.machine import (
+    Arm,
+    Card,
+    CardDatabase,
+    KeptCard,
+    MachineClock,
+    Power,
+    memory_on,
+)
 from simulation.network import LiveConnection, Road
-from simulation.office import box_office, checkpoint_of, gate_name
+from simulation.office import checkpoint_of, gate_name
 from simulation.plan import CHECKPOINTS, Plan
-from simulation.scheduler import Cut, Scheduler, Task, finish, wait_for
+from simulation.scheduler import Bell, Cut, Scheduler, Task, finish
 from simulation.server import Server
 
 BUILT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 BOOT_AGAIN_MS: Final = 5_000  # systemd starts a daemon again that could not use its disk
 WATCH_MS: Final = 60_000
-REFRESH_MS: Final = 300_000
-_FAILURES: Final = (LinkError, StorageError, AdmissionError)
-
-
-class Bell:
-    """An event that whoever waits for it is woken by, on the heap."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._is_set = False
-        self._waiting: list[tuple[Task, int]] = []
-
-    def set(self) -> None:
-        """Ring."""
-        self._is_set = True
-        waiting, self._waiting = self._waiting, []
-        for task, ticket in waiting:
-            self._scheduler.at(0, task.resume, ticket)
-
-    def clear(self) -> None:
-        """Be silent again."""
-        self._is_set = False
-
-    def is_set(self) -> bool:
-        """Tell whether it has rung."""
-        return self._is_set
-
-    async def wait(self) -> None:
-        """Wait until it rings."""
-        if not self._is_set:
-            await wait_for(lambda task: self._waiting.append((task, task.ticket)))
 
 
 class KnownHistory(History):
@@ -117,7 +90,7 @@ class _Silent:
         return lambda *_arguments, **_named: None
 
 
-class SimulatedGate:
+class SimulatedGate(Linked):
     """A gate and its machine.
 
     Attributes:
@@ -168,6 +141,7 @@ class SimulatedGate:
         self.log: list[tuple[str, int, Any]] = []
         self.image: bytes | None = None
         self._tasks: list[Task] = []
+        self._services: list[Task] = []
         self._machine_is_off = False
 
     # --- starting and stopping ---------------------------------------------------------------
@@ -193,12 +167,15 @@ class SimulatedGate:
             self.scheduler.note("boot", self.place, self.journal.id, self.journal.head)
             self.watching.booted(self)
             self._later(self.chance.randint(0, 1_000), self._contact)
+            self._serve(self._keep_card())
+            self._serve(self.health.fault_log.run())
             self._later(WATCH_MS, self._watch_clock)
 
     async def _start(self) -> None:
         fresh = self._new_journal()
-        self.journal = await SqliteJournal.open(self.card, fresh)  # type: ignore[arg-type]
-        self.memory = memory_on(self.card)
+        self.database = CardDatabase(self.card)
+        self.journal = await SqliteJournal.open(self.database, fresh)
+        self.memory = memory_on(self.database)
         boot_id = self.machine.boot_id
         self.clock = await TrustedClock.open(
             self.machine, boot_id, BUILT, self.journal, self.memory
@@ -227,7 +204,10 @@ class SimulatedGate:
             direction=Direction.ENTRY,
         )
         self.hinting = Hinting(self.name, self.recorder, self.history, self.holdings, self.clock)
-        claiming = Claiming(ExpressQueue(), self.clock)
+        express = ExpressQueue()
+        express._due = Bell(self.scheduler)  # type: ignore[assignment]
+        self.hinting.lanes.append(express)
+        claiming = Claiming(express, self.clock)
         self.lane = LaneKeeper(
             turnstile=self.arm,  # type: ignore[arg-type]
             recorder=self.recorder,
@@ -279,11 +259,54 @@ class SimulatedGate:
         )
         self.uplink._offered = Bell(self.scheduler)  # type: ignore[assignment]
         self.health.situation = self.uplink.situation
+        self.health.others = self.uplink.faults
+        self.uplink.device_faults = lambda: self.health.faults
         self.health.changed()
+        self.health.stirred = Bell(self.scheduler)  # type: ignore[assignment]
+        self.health.fault_log._stirred = Bell(self.scheduler)  # type: ignore[assignment]
+        self.database.on_trouble = self.health.broken
+        self.card_keeper = CardKeeper(
+            card=KeptCard(self.database, self.journal),
+            times=self.recorder.times,
+            health=self.health,
+            announcer=silent,
+            clock=self.clock,
+            limits=CardLimits(),
+            mended=self.lane.retry,
+        )
+        await self.card_keeper.self_test()
 
     def _new_journal(self) -> str:
         self.journals_begun += 1
         return f"journal-{self.place}-{self.journals_begun}"
+
+    def _serve(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run one of the daemon's services, for as long as it lives."""
+        task = Task(coroutine, self._service_ended)
+        self._services.append(task)
+        task.begin()
+
+    def _service_ended(self, _task: Task, error: BaseException | None) -> None:
+        if isinstance(error, Cut):
+            self.cut_off(self.chance.randint(500, 20_000), power=self.chance.random() < 0.5)
+        elif error is not None:
+            raise error
+
+    async def _keep_card(self) -> None:
+        """Do what the card keeper's task does."""
+        keeper = self.card_keeper
+        while True:
+            if self.database.fault or keeper._failing():
+                await keeper._mend()
+                if keeper.damaged.is_set():
+                    raise AssertionError("a journal that was never altered is called damaged")
+                self._later(0, self.turn)
+            await keeper._look_at_room()
+            if FULL_FAULT in self.health.faults:
+                await self.clock.sleep(CardLimits().look_s)
+            else:
+                await self.health.stirred.wait()
+                self.health.stirred.clear()
 
     def cut_off(self, for_ms: int, *, power: bool) -> None:
         """Kill the daemon, or take the machine's power; it comes back by itself."""
@@ -293,7 +316,11 @@ class SimulatedGate:
         self.is_up = False
         self.epoch += 1
         self.power.steps_left = None
-        self._end_contact()
+        if hasattr(self, "uplink"):
+            self._end_contact()
+        services, self._services = self._services, []
+        for task in services:
+            task.cancel()
         if power:
             self._machine_is_off = True
             self.card.lose_power()
@@ -405,7 +432,8 @@ class SimulatedGate:
 
     def _wake_when_due(self) -> None:
         times = [due for due, _ in self.lane._deadlines]
-        times += [self.lane._retry_ns] if self.lane._owed else []
+        is_due = self.lane._owed or self.lane._is_in_doubt
+        times += [self.lane._retry_ns] if is_due else []
         if times:
             left_ns = min(times) - self.machine.monotonic_ns()
             self._later(max(1, -(-left_ns // 1_000_000)), self.turn)
@@ -424,125 +452,6 @@ class SimulatedGate:
         if self.is_up:
             self.watching.wrote(self)
             self._later(WATCH_MS, self._watch_clock)
-
-    # --- the link ----------------------------------------------------------------------------
-
-    def _contact(self) -> None:
-        self._spawn(self._round())
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        task = Task(coroutine, self._task_ended)
-        self._tasks.append(task)
-        task.begin()
-
-    def _task_ended(self, task: Task, error: BaseException | None) -> None:
-        if task in self._tasks:
-            self._tasks.remove(task)
-        if error is None:
-            return
-        if isinstance(error, Cut):
-            self.cut_off(self.chance.randint(500, 20_000), power=self.chance.random() < 0.5)
-            return
-        if not isinstance(error, _FAILURES):
-            raise error
-        self.scheduler.note("link lost", self.place, type(error).__name__)
-        self.failures = 1 if self.uplink.live else self.failures + 1
-        self._end_contact()
-        self.uplink._set_live(False)
-        self._later(int(1000 * retry_s(self.failures, self.chance.random())), self._contact)
-
-    def _end_contact(self) -> None:
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        if self.connection is not None:
-            connection, self.connection = self.connection, None
-            connection.close()
-
-    async def _round(self) -> None:
-        uplink = self.uplink
-        uplink._handing.begin_contact()
-        await uplink._feeds.start_anew()
-        await self._refresh()
-        uplink._changed()
-        uplink._follow()
-        await uplink._upload_once()
-        opened = self.server.connect(self.road, self.assignment.performances)
-        connection = await wait_for(self.road.request(opened))
-        self.connection = connection
-        await connection.send(Subscribe(uplink._feeds.cursors, uplink._feeds.numbering))
-        self._spawn(uplink._receive(connection))
-        self._spawn(uplink._upload())
-        self._spawn(self._keep_lists())
-        self._later(REFRESH_MS, uplink._offered.set)
-
-    async def _keep_lists(self) -> None:
-        while True:
-            await self.uplink._offered.wait()
-            self.uplink._offered.clear()
-            await self._refresh()
-            self.uplink._changed()
-            self._later(REFRESH_MS, self.uplink._offered.set)
-
-    async def upload(self, batch: Batch) -> Ack:
-        """Send a batch; see `link_ports.ServerLink.upload`."""
-        raw = codec.encode(batch)
-        return await wait_for(self.road.request(self.server.upload(self.name, raw)))
-
-    async def feed(self, stream: str, after: int) -> Feed:
-        """Ask for a page; see `link_ports.ServerLink.feed`."""
-        self.is_fetching = True
-        try:
-            return await wait_for(self.road.request(self.server.feed(stream, after)))
-        finally:
-            self.is_fetching = False
-
-    async def _refresh(self) -> None:
-        asked_ms = self.machine.boot_ms()
-        server_ms, lists = await wait_for(self.road.request(self.server.news()))
-        signed_at = journal.instant(server_ms)
-        await self.clock.note_signed_time(signed_at, asked_ms, self.machine.boot_ms())
-        self.watching.heard_time(self, server_ms)
-        for name in self.assignment.performances:
-            await self._take_list(name, self.watching.handed_out(self, name, lists[name]))
-
-    async def _take_list(self, name: str, signed: SignedList) -> None:
-        stored = {one.performance: one for one in await self.memory.lists()}.get(name)
-        installed = None if stored is None else Installed(stored.version, stored.chain)
-        if stored is not None and stored.manifest == signed.envelope and not self.false_lists:
-            return
-        try:
-            manifest = accept_manifest(
-                signed.envelope,
-                performance=name,
-                trusted=box_office().signers(Role.LIST),
-                installed=installed,
-                now=self.clock.now(),
-            )
-            check_snapshot(manifest, signed.snapshot)
-            held = open_list(manifest, signed.snapshot, signed.list_key, signed.segments)
-        except ListError as exc:
-            self.refused_lists += 1
-            self.scheduler.note("list refused", self.place, type(exc).__name__)
-            detail = {"why": type(exc).__name__}
-            await self.recorder.note(Kind.LIST_REFUSED, performance=name, detail=detail)
-            return
-        self.card.lists[name, manifest.version] = signed
-        await self.memory.install(
-            StoredList(name, manifest.version, manifest.chain, signed.envelope), {}
-        )
-        if installed is None or manifest.version != installed.version:
-            self.log.append(("list", self._head(), held))
-            self.holdings.install(held)
-            self.watching.installed(self, name, manifest.version)
-            await self.recorder.note(
-                Kind.LIST_ACTIVATED, performance=name, list_version=manifest.version
-            )
-
-    def _hold(self, signed: SignedList) -> None:
-        held = open_list(signed.manifest, signed.snapshot, signed.list_key, signed.segments)
-        self.log.append(("list", self._head(), held))
-        self.holdings.install(held)
 
 
 def _assignment(place: int) -> Assignment:

@@ -16,6 +16,7 @@ from admission.journal import Flag, Kind, Record
 from admission.passage import Fact, FreeCrossing, canonical
 from admission.reconcile import reconcile
 from admission.sync.gate_side import Row
+from admission.sync.hints import HINTS_OF_A_GATE_MAX
 from admission.trust.trusted_time import StoredTime
 from appliance.commanding import WAITING_MAX as COMMANDS_MAX
 from appliance.gate import WAITING_MAX
@@ -355,6 +356,7 @@ def i16_bounded(gate: SimulatedGate, watched: Watched) -> None:
     require(len(gate.gate._waiting) <= WAITING_MAX, "I16", f"{gate.name}: codes pile up")
     require(len(gate.lane._owed) <= OWED_MAX, "I16", f"{gate.name}: what is owed piles up")
     require(len(gate.lane._deadlines) <= COMMANDS_MAX, "I16", f"{gate.name}: deadlines pile up")
+    require(len(gate.hinting.board) <= HINTS_OF_A_GATE_MAX * 12, "I16", "hints pile up")
     require(len(gate._tasks) <= 6, "I16", f"{gate.name}: {len(gate._tasks)} tasks on the link")
     require(len(gate.clock.steps) <= 2, "I16", f"{gate.name}: steps of the clock pile up")
 

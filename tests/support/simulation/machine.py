@@ -7,7 +7,7 @@ when a statement reaches the card, and when the power fails. The arm outlives th
 import random
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -19,8 +19,12 @@ from admission import journal
 from admission.scan import Direction
 from admission.trust.trusted_time import TimeQuality
 from appliance.errors import TurnstileFaultError
+from appliance.fault_codes import DISK_FAULT
+from appliance.storage.database import _PROBE, Database, Execute
+from appliance.storage.faults import card_fault, storage_error
+from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
-from simulation.scheduler import BEGIN_MS, Cut, Scheduler
+from simulation.scheduler import BEGIN_MS, Cut, Scheduler, wait_for
 
 OPEN_MS: Final = 5_000  # how long the arm stays free for one person
 _WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE")
@@ -99,6 +103,18 @@ class Card:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self.restore(_empty_card() if content is None else content)
         self._durable: bytes | None = None
+        self._before: bytes | None = None  # what it was before a write that nobody knows of
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something was written of which nobody knows whether it will be there."""
+        return self._before is not None
+
+    def forget_pages(self) -> None:
+        """Read from the medium again: what a sync failed for may be there, or not."""
+        before, self._before = self._before, None
+        if before is not None and self._chance.random() < 0.5:
+            self.restore(before)
 
     def image(self) -> bytes:
         """Copy the card."""
@@ -114,6 +130,7 @@ class Card:
 
     def lose_power(self) -> None:
         """Keep only what was synced."""
+        self.forget_pages()
         if self._durable is not None:
             self.restore(self._durable)
             self._durable = None
@@ -144,18 +161,12 @@ class Card:
         if self.syncs_that_fail:
             self.syncs_that_fail -= 1
             if is_there:
+                self._before = self._before or self.image()
                 self._connection.execute(sql, values)
             raise _error(sqlite3.SQLITE_IOERR)
         found = self._connection.execute(sql, values).fetchall()
         self.power.step()
         return found
-
-    async def executescript(self, script: str) -> None:
-        """Run several statements, as one commit."""
-        self.power.step()
-        if self.fault is not None:
-            raise _error(self.fault)
-        self._connection.executescript(script)
 
 
 def _error(code: int) -> sqlite3.OperationalError:
@@ -164,9 +175,64 @@ def _error(code: int) -> sqlite3.OperationalError:
     return error
 
 
-def memory_on(card: Card) -> SqliteMemory:
+class CardDatabase(Database):
+    """The gate's database, whose connection is a card's."""
+
+    def __init__(self, card: Card) -> None:
+        super().__init__(_nowhere() / "journal.sqlite")
+        self.card = card
+        self._connection = card  # type: ignore[assignment]
+
+    async def reopen(self, check: Callable[[Execute], Awaitable[None]]) -> None:
+        """Open the card anew, check it and write to it; see `Database.reopen`."""
+        self.fault = self.fault or DISK_FAULT
+        self.card.forget_pages()
+        try:
+            await check(self.card.execute_fetchall)  # type: ignore[arg-type]
+            await self.card.execute_fetchall(_PROBE)
+        except sqlite3.Error as exc:
+            fault = card_fault(exc, self.path.parent)
+            raise storage_error("still not good", exc, fault) from exc
+        self.fault = ""
+
+
+class KeptCard:
+    """The card as its keeper sees it: `card_ports.Card`; it has no reserve."""
+
+    has_reserve = True
+    reserve_bytes = 0
+
+    def __init__(self, database: CardDatabase, store: SqliteJournal) -> None:
+        self._database = database
+        self._journal = store
+
+    @property
+    def fault(self) -> str:
+        """What the database failed by."""
+        return self._database.fault
+
+    def free_bytes(self) -> int:
+        """Give the room that is left."""
+        return 0 if self._database.card.fault == sqlite3.SQLITE_FULL else 1 << 30
+
+    async def make_reserve(self) -> None:
+        """Do nothing: there is none."""
+
+    def free_reserve(self) -> None:
+        """Do nothing: there is none."""
+
+    async def probe(self) -> None:
+        """Commit something that says nothing."""
+        await self._database.probe()
+
+    async def mend(self) -> None:
+        """Open the database anew and check it."""
+        await self._database.reopen(self._journal.check)
+
+
+def memory_on(database: CardDatabase) -> SqliteMemory:
     """Give the gate's own memory store over a card."""
-    return SqliteMemory(card, _nowhere())  # type: ignore[arg-type]
+    return SqliteMemory(database, _nowhere())
 
 
 class MachineClock:
@@ -216,8 +282,9 @@ class MachineClock:
         return self.quality
 
     async def sleep(self, seconds: float) -> None:
-        """Never called: nothing waits here but for the network."""
-        raise AssertionError(f"something sleeps for {seconds} s")
+        """Wait, on the heap."""
+        wait_ms = max(1, round(seconds * 1000))
+        await wait_for(lambda task: self._scheduler.at(wait_ms, task.resume, task.ticket))
 
 
 @dataclass(slots=True)

@@ -38,6 +38,7 @@ class Trouble(StrEnum):
     OLD_LIST = "old_list"  # somebody hands out a list of before
     BAD_LIST = "bad_list"  # or one with a bit turned over
     FLOOD = "flood"  # junk before a reader
+    FALSE_HINTS = "false_hints"  # somebody of the venue lies about who has just gone in
     CLONE = "clone"  # the card is copied into another machine, and both work
     CARD_BACK = "card_back"  # the card is put back to an older image
 
@@ -47,8 +48,8 @@ LASTING: Final = frozenset(
     | {Trouble.RELAY, Trouble.SERVER_DOWN, Trouble.KILL, Trouble.POWER}
 )
 CARDS: Final = (Trouble.CLONE, Trouble.CARD_BACK)
-NOT_YET: Final = (*CARDS, Trouble.SYNC)  # cards are copied in worlds of their own
-COMMON: Final = tuple(trouble for trouble in Trouble if trouble not in NOT_YET)
+SELDOM: Final = CARDS  # cards are copied in worlds of their own
+COMMON: Final = tuple(trouble for trouble in Trouble if trouble not in SELDOM)
 
 
 @dataclass(frozen=True, slots=True)

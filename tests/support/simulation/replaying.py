@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from admission import journal
 from admission.journal import Flag, Kind, Record, pending_of
-from admission.passage import History, Passage
-from admission.rules import GateConditions, judge
+from admission.passage import History, Passage, TicketKey
+from admission.rules import GateConditions, judge, leaves_inside
 from admission.sync.assignment import checkpoint_of
 from admission.ticket import Performance, Presented, Ticket
-from admission.verdict import Answer
+from admission.verdict import Answer, Grant, Verdict
 from appliance.holdings import HeldList
 from simulation.gate import SimulatedGate
 from simulation.invariants import Seen
@@ -109,10 +109,29 @@ def _judge_again(
         history=history,
         conditions=conditions,
     )
+    if record.flags & Flag.HINTED:
+        return _i14_hints_only_tighten(gate, record, verdict, history)
     if verdict.answer.value != record.answer:
         raise BrokenError(
             "I15",
             f"{gate.name}: record {record.sequence} says {record.answer},"
             f" judged again it is {verdict.answer.value}",
         )
+    return 1
+
+
+def _i14_hints_only_tighten(
+    gate: SimulatedGate, record: Record, verdict: Verdict, history: History
+) -> int:
+    """A hint makes a refusal of a grant, never anything else, and holds nobody in."""
+    here = f"{gate.name}: record {record.sequence}"
+    if record.kind == Kind.GRANTED and not record.flags & Flag.EXIT_POLICY:
+        raise BrokenError("I14", f"{here} was granted by a hint")
+    if not isinstance(verdict, Grant):
+        raise BrokenError("I14", f"{here} was refused without the hint: {verdict.answer.value}")
+    key = TicketKey(record.checkpoint, record.performance, record.identifier)
+    rule = verdict.ticket.ticket_class.rule
+    direction = journal.direction_of(record.direction)
+    if leaves_inside(rule, history.use(key, None), direction):
+        raise BrokenError("I14", f"{here} held somebody in")
     return 1

@@ -139,3 +139,32 @@ class Scheduler:
     def digest(self) -> str:
         """Stands for the whole trace."""
         return self._digest.hexdigest()[:16]
+
+
+class Bell:
+    """An event that whoever waits for it is woken by, on the heap."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._is_set = False
+        self._waiting: list[tuple[Task, int]] = []
+
+    def set(self) -> None:
+        """Ring."""
+        self._is_set = True
+        waiting, self._waiting = self._waiting, []
+        for task, ticket in waiting:
+            self._scheduler.at(0, task.resume, ticket)
+
+    def clear(self) -> None:
+        """Be silent again."""
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        """Tell whether it has rung."""
+        return self._is_set
+
+    async def wait(self) -> None:
+        """Wait until it rings."""
+        if not self._is_set:
+            await wait_for(lambda task: self._waiting.append((task, task.ticket)))

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from admission import journal
 from admission.sync import codec
-from admission.sync.messages import Ack, Batch, Beat, Feed, Lists
-from admission.sync.server_side import LiveSide, NoteStatus, ReadFeed, Send
+from admission.sync.hint_guard import HintGuard
+from admission.sync.messages import Ack, Batch, Beat, Feed, Hint, Lists
+from admission.sync.server_side import ForwardHint, LiveSide, ReadFeed, Send
 from admission.ticket import TicketState
 from simulation.network import LiveConnection, Road
 from simulation.office import Database, identifier_of
@@ -41,6 +42,7 @@ class Server:
         self.fed: Callable[[Sequence[str]], None] = lambda _streams: None
         self._chance = scheduler.chance("server")
         self._live: dict[LiveConnection, LiveSide] = {}
+        self._guards: dict[LiveConnection, tuple[str, HintGuard]] = {}
         scheduler.at(BEAT_MS, self._beat)
 
     def now_us(self) -> int:
@@ -73,7 +75,7 @@ class Server:
         """Give the time and the newest lists, as a signed status does."""
         return self._if_up(lambda answer: answer((self.now_us() // 1000, dict(self.lists.now))))
 
-    def connect(self, road: Road, performances: Sequence[str]) -> Any:
+    def connect(self, gate: str, road: Road, performances: Sequence[str]) -> Any:
         """Give the call that opens a live connection."""
 
         def open_one(answer: Callable[[Any], None]) -> None:
@@ -82,9 +84,10 @@ class Server:
             connection = LiveConnection(
                 road,
                 lambda message: self._heard(connection, message),
-                lambda: self._live.pop(connection, None),
+                lambda: self._forget(connection),
             )
             self._live[connection] = side
+            self._guards[connection] = (gate, HintGuard(gate, self._journals_of(gate)))
             answer(connection)
 
         return self._if_up(open_one)
@@ -137,7 +140,6 @@ class Server:
         self.is_up = False
         for connection in list(self._live):
             connection.close()
-        self._live.clear()
         self.scheduler.at(for_ms, self.start)
 
     def start(self) -> None:
@@ -196,8 +198,28 @@ class Server:
                     self.scheduler.at(wait_ms, self._read, connection, side, stream, after)
                 case Send(message):
                     connection.push(message)
-                case NoteStatus():
-                    pass
+                case ForwardHint(hint):
+                    self._forward(connection, hint)
+                case _:
+                    pass  # nothing here notes a status, or claims
+
+    def _forward(self, connection: LiveConnection, hint: Hint) -> None:
+        """Hand a hint on, as the live room does."""
+        gate, guard = self._guards[connection]
+        if guard.passes(hint, self.scheduler.now_ms):
+            for other, side in list(self._live.items()):
+                if self._guards[other][0] != hint.gate and side.may_hear(hint.performance):
+                    other.push(hint)
+        if guard.wants_journals(self.scheduler.now_ms):
+            guard.know(self._journals_of(gate))
+
+    def _journals_of(self, gate: str) -> list[str]:
+        rows = self.database.rows("SELECT id FROM journals WHERE gate_id = ?", gate)
+        return [name for (name,) in rows]
+
+    def _forget(self, connection: LiveConnection) -> None:
+        self._live.pop(connection, None)
+        self._guards.pop(connection, None)
 
     def _read(self, connection: LiveConnection, side: LiveSide, stream: str, after: int) -> None:
         if self._live.get(connection) is not side or not self.is_up:

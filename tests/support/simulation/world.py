@@ -14,7 +14,7 @@ from admission.reconcile import ListedTicket
 from admission.scan import Direction
 from admission.sync.feed_items import fact_of_item
 from admission.sync.gate_side import Row
-from admission.sync.messages import Ack, Batch
+from admission.sync.messages import Ack, Batch, Hint
 from admission.ticket import Performance, TicketState
 from appliance.simulator.box_office import SignedList
 from simulation import invariants
@@ -24,7 +24,7 @@ from simulation.network import Road
 from simulation.office import identifier_of
 from simulation.plan import CHECKPOINTS, SHOWS, Desk, Fault, Plan, Trouble, Visit
 from simulation.replaying import i15_replays
-from simulation.scheduler import BrokenError, Scheduler, finish
+from simulation.scheduler import BEGIN_MS, BrokenError, Scheduler, finish
 from simulation.server import Server
 
 REST_MS: Final = 30_000
@@ -159,8 +159,10 @@ class World:
 
     def _unrest(self) -> str:
         return ", ".join(
-            f"{gate.place} {gate.is_up} {gate.journal.head}/-{gate.uplink._handing.backlog} "
-            f"{gate.uplink._feeds.cursors}"
+            f"gate {gate.place}: up {gate.is_up}, owes {gate.uplink._handing.backlog}, linked"
+            f" {gate.connection is not None}, settled {gate.lane.is_settled},"
+            f" waiting {len(gate.gate._waiting)}, faults {gate.health.faults}"
+            f" and {len(gate.health.fault_log._owed)}, at {gate.uplink._feeds.cursors}"
             for gate in self.gates
             if hasattr(gate, "uplink")
         )
@@ -170,9 +172,9 @@ class World:
             return False
         heads = dict(self.server.database.rows("SELECT stream, last_number FROM feed_counters"))
         for gate in self.gates:
-            if not gate.is_up or gate.connection is None or gate.lane._owed:
+            if not gate.is_up or gate.connection is None or not gate.lane.is_settled:
                 return False
-            if gate.lane.is_busy or gate.gate._waiting:
+            if gate.gate._waiting or gate.health.is_stopped or gate.health.fault_log._owed:
                 return False
             if gate.uplink._handing.backlog:
                 return False
@@ -299,6 +301,9 @@ class World:
             case Trouble.FLOOD:
                 for place in range(40):
                     later(20 * place, self._junk, gate, place)
+            case Trouble.FALSE_HINTS:
+                for place in range(30):
+                    later(500 * place, self._lie, gate)
             case Trouble.CLONE | Trouble.CARD_BACK:
                 self._copy_card(fault, gate)
             case _:
@@ -368,6 +373,26 @@ class World:
     def _junk(self, gate: SimulatedGate, place: int) -> None:
         gate.present(JUNK[place % len(JUNK)], Direction.ENTRY, -1)
 
+    def _lie(self, gate: SimulatedGate) -> None:
+        """Have a gate hear of something that never was."""
+        chance = self._chance
+        ticket = self.plan.tickets[chance.randrange(len(self.plan.tickets))]
+        row = ticket.row
+        hint = Hint(
+            gate="gate-11",
+            journal=chance.choice(("nobody's", *(f"journal-{n}-1" for n in range(3)))),
+            sequence=chance.randint(1, 60),
+            checkpoint=gate.assignment.checkpoint.id,
+            performance=ticket.show,
+            identifier=identifier_of(ticket.show, ticket.number),
+            direction=chance.choice((1, 1, 2)),
+            at_ms=BEGIN_MS + self.scheduler.now_ms + chance.choice((-5_000, 0, 1 << 40)),
+            ticket_class=(row.category, row.mode, row.total, row.per_day),
+            withdrawn=chance.random() < 0.3,
+        )
+        if gate.is_up:
+            gate.hinting.hear(hint)
+
     # --- what is looked at -------------------------------------------------------------------
 
     def booted(self, gate: SimulatedGate) -> None:
@@ -381,6 +406,8 @@ class World:
     def wrote(self, gate: SimulatedGate) -> None:
         """A gate may have written something."""
         watched = self.watched[gate.place]
+        if gate.card.is_in_doubt:
+            return  # nobody acts on what may not be there
         rows = gate.card.rows(
             "SELECT sequence, chain, blob FROM journal WHERE sequence > ? ORDER BY sequence",
             watched.head,
