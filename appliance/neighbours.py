@@ -34,7 +34,8 @@ NEIGHBOURS_MAX: Final = 128  # addresses tended to; a venue's gates
 POLL_S: Final = 2.0  # each is asked so often what it has,
 POLL_S_FOR_EACH: Final = 0.2  # or more seldom where they are many: five questions a second in all
 RETRY_S_MAX: Final = 30.0
-MISSES_MAX: Final = 20  # of one that nobody configured; then it is forgotten until found again
+MISSES_MAX: Final = 20  # of one that nobody configured; then it is forgotten until found again,
+MISSES_NEW_MAX: Final = 3  # and much sooner one that has never proven to be a gate
 FOREIGN_S: Final = 600.0  # a gate of another house is tried again after so long
 HEARD_S: Final = 10.0  # who answered within it counts as heard
 NOTES_S: Final = 60.0  # no more often is a fault written into the journal
@@ -235,7 +236,8 @@ class Neighbours:
         if one.misses == 0:
             log.info("neighbour lost", extra={"address": one.address, "reason": str(exc)})
         one.misses += 1
-        one.is_over = one.misses >= MISSES_MAX and not one.is_configured
+        misses_max = MISSES_MAX if one.heard_ns is not None else MISSES_NEW_MAX
+        one.is_over = one.misses >= misses_max and not one.is_configured
         one.gate = ""
         self._circle.lost(one.address)
         wait_s: float = min(RETRY_S_MAX, POLL_S * 2.0 ** min(one.misses - 1, 10))

@@ -22,7 +22,9 @@ SERVICE: Final = "_portillon._tcp.local."
 _ASKED_MS: Final = 3000
 _CLOSE_S_MAX: Final = 2.0
 _LOOK_AGAIN_S: Final = 15.0  # an address may come long after the machine has started
-_FOUND_AT_ONCE_MAX: Final = 16  # names that are asked for their addresses at one time
+_NAMES_MAX: Final = 256  # gates of one network
+_ASK_AGAIN_S: Final = 30.0
+_AT_ONCE: Final = 16
 
 Found = Callable[[str], None]
 
@@ -38,6 +40,7 @@ async def discover(gate: str, port: int, interfaces: Sequence[str], found: Found
         interfaces: addresses of those that are used; none is every one.
         found: told host and port of each gate, again whenever it is heard of again.
     """
+    logging.getLogger("zeroconf").setLevel(logging.ERROR)  # below: each network it cannot use
     is_told = False
     while True:
         around = _around(interfaces)
@@ -139,12 +142,16 @@ def addresses_of(info: AsyncServiceInfo) -> list[str]:
 
 
 class _Finder:
-    """Asks for the addresses of whatever is named."""
+    """Asks for the addresses of whatever is named, and again now and then.
+
+    A gate that was off for long is not named again by itself: its name was never taken back.
+    """
 
     def __init__(self, around: AsyncZeroconf, found: Found) -> None:
         self._around = around
         self._found = found
-        self._named: asyncio.Queue[str] = asyncio.Queue(_FOUND_AT_ONCE_MAX)
+        self._names: dict[str, None] = {}
+        self._named = asyncio.Event()
 
     def changed(
         self,
@@ -153,17 +160,31 @@ class _Finder:
         name: str,
         state_change: ServiceStateChange,
     ) -> None:
-        """Take a name; one too many at a time is named again soon enough."""
+        """Take a name, or forget one; the one named first makes room."""
         del zeroconf, service_type
+        self._names.pop(name, None)
         if state_change is not ServiceStateChange.Removed:
-            with suppress(asyncio.QueueFull):
-                self._named.put_nowait(name)
+            if len(self._names) >= _NAMES_MAX:
+                del self._names[next(iter(self._names))]
+            self._names[name] = None
+            self._named.set()
 
     async def run(self) -> None:
+        """Go on until cancelled."""
         while True:
-            name = await self._named.get()
-            info = AsyncServiceInfo(SERVICE, name)
-            with suppress(OSError, Error, ValueError):  # nonsense, or nobody: it is named again
-                if await info.async_request(self._around.zeroconf, _ASKED_MS):
-                    for address in addresses_of(info):
-                        self._found(address)
+            self._named.clear()
+            names = list(reversed(self._names))
+            for place in range(0, len(names), _AT_ONCE):
+                async with asyncio.TaskGroup() as group:
+                    for name in names[place : place + _AT_ONCE]:
+                        group.create_task(self._ask(name))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_AGAIN_S):
+                    await self._named.wait()
+
+    async def _ask(self, name: str) -> None:
+        info = AsyncServiceInfo(SERVICE, name)
+        with suppress(OSError, Error, ValueError):  # nonsense, or nobody: it is asked again
+            if await info.async_request(self._around.zeroconf, _ASKED_MS):
+                for address in addresses_of(info):
+                    self._found(address)

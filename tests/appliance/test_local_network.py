@@ -299,6 +299,19 @@ async def test_no_more_addresses_are_tended_to_than_a_venue_has_gates(town):
     assert len(a.network.neighbours._neighbours) == NEIGHBOURS_MAX
 
 
+async def test_addresses_where_nobody_is_make_room_for_gates(town):
+    a, b = await town.gate("a"), await town.gate("b")
+    for number in range(NEIGHBOURS_MAX):
+        a.network.neighbours.found(f"10.1.{number // 250}.{number % 250}:7678")
+    a.meet(b)
+    await town.later(1)
+    assert a.network.neighbours.heard == 0
+    await town.later(30)
+    a.meet(b)
+    await town.later(3)
+    assert a.network.neighbours.heard == 1
+
+
 async def test_a_disk_without_room_carries_nothing_but_hears_hints(town):
     a = await town.gate("a")
     b = await town.gate("b", free_bytes_min=1 << 60)
