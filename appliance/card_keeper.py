@@ -159,7 +159,7 @@ class CardKeeper:
 
     def _failing(self) -> set[str]:
         """Give the card's faults that are not for want of room, which may last while it works."""
-        return set(self._health.faults) & (CARD_FAULTS - {FULL_FAULT})
+        return set(self._health.broken_faults) & (CARD_FAULTS - {FULL_FAULT})
 
     # --- what it does not take --------------------------------------------------------------------
 

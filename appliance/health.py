@@ -120,6 +120,11 @@ class Health:
         return tuple(sorted(self._faults | self._noted))
 
     @property
+    def broken_faults(self) -> tuple[str, ...]:
+        """Codes of what takes the gate out of service now."""
+        return tuple(sorted(self._faults))
+
+    @property
     def is_stopped(self) -> bool:
         """Whether nobody enters because of the card; who is inside may leave."""
         return not self._faults.isdisjoint(STOPPING_FAULTS)

@@ -17,7 +17,6 @@ from typing import Final
 from admission.errors import ListError
 from admission.passage import History
 from admission.trust.root import Role
-from appliance.alarm import wait_set
 from appliance.announcer import Announcer
 from appliance.card_keeper import CardKeeper, CardLimits, SlowCardPolicy
 from appliance.claiming import Claiming
@@ -27,6 +26,7 @@ from appliance.commanding import Commanding
 from appliance.config import Config
 from appliance.drivers import Drivers
 from appliance.errors import ConfigError, StorageError
+from appliance.fault_codes import JOURNAL_FAULT
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.hinting import ExpressQueue, Hinting
@@ -39,8 +39,9 @@ from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
 from appliance.peering import Parts as PeeringParts
 from appliance.peering import open_peering
-from appliance.ports import Look, Screen, Task, Turnstile
+from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
+from appliance.restarts import House, serve_until
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.card import DataCard
 from appliance.storage.command_store import SqliteCommands
@@ -50,6 +51,7 @@ from appliance.storage.identity_file import IDENTITY_FILE
 from appliance.storage.identity_vault import FileVault, open_vault
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
+from appliance.storage.salvage import finish as finish_salvage
 from appliance.storage.trust_store import SqliteTrust
 from appliance.succession import Succession
 from appliance.transport.client import open_link
@@ -63,25 +65,7 @@ DATABASE_FILE: Final = "journal.sqlite"
 LISTS_FOLDER: Final = "lists"
 _NONCE_BYTES: Final = 16
 _MB: Final = 1 << 20
-START_RETRY_S_MIN: Final = 1.0
-START_RETRY_S_MAX: Final = 30.0
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 100)  # new objects; then rounds of the younger ones
-
-
-@dataclass(frozen=True, slots=True)
-class _House:
-    """What is there whatever the card does: it tells people what is wrong."""
-
-    config: Config
-    software: str
-    machine: SystemClock
-    drivers: Drivers
-    announcer: Announcer
-
-    def tell(self, fault: str) -> None:
-        """Show that nobody is served, and by what fault."""
-        direction = self.config.readers[0].direction
-        self.announcer.rest_on(Screen(Look.OUT_OF_SERVICE, direction, degraded=True, fault=fault))
 
 
 @dataclass(slots=True)
@@ -126,36 +110,12 @@ async def run_gate(config: Config, software: str) -> None:
         drivers = Drivers(config, machine, stack)
         displays, signals = await drivers.open_displays(), await drivers.open_signals()
         announcer = Announcer(displays, signals, machine)
-        house = _House(config, software, machine, drivers, announcer)
-        await _run_until(stop, [announcer.run(), _serve_until(stop, house)])
+        house = House(config, software, machine, drivers, announcer, config.data / DATABASE_FILE)
+        await _run_until(stop, [announcer.run(), serve_until(stop, house, _serve)])
     log.info("gate stopped")
 
 
-async def _serve_until(stop: asyncio.Event, house: _House) -> None:
-    """Serve the lane; start again where the card ends it, after a wait that grows."""
-    wait_s = START_RETRY_S_MIN
-    while not stop.is_set():
-        failures: list[StorageError] = []
-        try:
-            await _serve(stop, house)
-        except* StorageError as group:
-            failures += _leaves(group)
-        if failures:
-            fault = failures[0].fault
-            log.error("not served", extra={"fault": fault, "reason": str(failures[0])})
-            house.tell(fault)
-            await wait_set(stop, house.machine, wait_s)
-            wait_s = min(START_RETRY_S_MAX, wait_s * 2)
-
-
-def _leaves(group: BaseExceptionGroup[StorageError]) -> list[StorageError]:
-    found: list[StorageError] = []
-    for failure in group.exceptions:
-        found += _leaves(failure) if isinstance(failure, BaseExceptionGroup) else [failure]
-    return found
-
-
-async def _serve(stop: asyncio.Event, house: _House) -> None:
+async def _serve(stop: asyncio.Event, house: House) -> None:
     """Open everything in order and serve until told to stop, or until the journal is damaged.
 
     Raises:
@@ -202,11 +162,14 @@ async def _serve(stop: asyncio.Event, house: _House) -> None:
             card.watch(),
             health.fault_log.run(),
         ]
+        await house.tell_salvaged(parts.recorder, health)
         log.info("gate ready", extra={"gate": vault.identity.gate_name})
         await _run_until(stop, [*services, *parts.drivers.tasks], card.damaged)
+    if card.damaged.is_set():
+        raise StorageError("the journal is damaged", JOURNAL_FAULT)
 
 
-async def _open_parts(house: _House, vault: FileVault, stack: AsyncExitStack) -> _Parts:
+async def _open_parts(house: House, vault: FileVault, stack: AsyncExitStack) -> _Parts:
     config, machine = house.config, house.machine
     try:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -216,11 +179,14 @@ async def _open_parts(house: _House, vault: FileVault, stack: AsyncExitStack) ->
             "name a folder that this user may write to"
         ) from exc
     boot = boot_id()
-    database = await stack.enter_async_context(open_database(config.data / DATABASE_FILE))
-    journal = await SqliteJournal.open(database, fresh_id())
+    await asyncio.to_thread(finish_salvage, house.database)
+    database = await stack.enter_async_context(open_database(house.database))
+    await database.require_whole()
+    own = await SqliteJournal.open(database, fresh_id())
+    await own.check()
     memory = SqliteMemory(database, config.data / LISTS_FOLDER)
-    clock = await TrustedClock.open(machine, boot, software_date(), journal, memory)
-    recorder = Recorder(journal, clock, boot)
+    clock = await TrustedClock.open(machine, boot, software_date(), own, memory)
+    recorder = Recorder(own, clock, boot)
     history, holdings = History(), GateHoldings()
     hinting = Hinting(vault.gate, recorder, history, holdings, clock)
     claiming = Claiming(ExpressQueue(), clock, config.claim_s_max)
@@ -234,7 +200,7 @@ async def _open_parts(house: _House, vault: FileVault, stack: AsyncExitStack) ->
         boot=boot,
         recorder=recorder,
         database=database,
-        card=DataCard(database, journal, config.journal.reserve_mb * _MB),
+        card=DataCard(database, own, config.journal.reserve_mb * _MB),
         memory=memory,
         trusted=SqliteTrust(database),
         commands=SqliteCommands(database),
@@ -246,8 +212,8 @@ async def _open_parts(house: _House, vault: FileVault, stack: AsyncExitStack) ->
         claiming=claiming,
     )
     await note_start(recorder, vault.gate, house.software)
-    await close_open_grants(recorder, await journal.open_grants())
-    await remember(parts.history, journal, memory, await journal.all_facts())
+    await close_open_grants(recorder, await own.open_grants())
+    await remember(parts.history, own, memory, await own.all_facts())
     return parts
 
 

@@ -125,6 +125,18 @@ class Database:
         """Make the gate's error of one that `execute_fetchall` raised."""
         return storage_error(what, exc, self.fault)
 
+    async def require_whole(self) -> None:
+        """Have the database check its pages; a large one takes a second or so.
+
+        Raises:
+            StorageError: if it is damaged, or cannot be read.
+        """
+        try:
+            await _require_whole(self.connection, self.path)
+        except sqlite3.Error as exc:
+            self._note(exc)
+            raise self.error(f"{self.path.name}: cannot be checked", exc) from exc
+
     async def probe(self) -> None:
         """Commit something that says nothing.
 
@@ -267,7 +279,7 @@ async def _schema_installed(connection: aiosqlite.Connection, path: Path) -> int
     things = await _number(connection, "SELECT count(*) FROM sqlite_schema")
     if owner != APPLICATION_ID and (installed, owner, things) != (0, 0, 0):
         raise StorageError(f"{path}: is the database of another program; name another data folder")
-    newest = max(_scripts())
+    newest = max(scripts())
     if installed > newest:
         raise StorageError(
             f"{path}: has schema {installed}, this program knows up to {newest}; "
@@ -277,7 +289,7 @@ async def _schema_installed(connection: aiosqlite.Connection, path: Path) -> int
 
 
 async def _migrate(connection: aiosqlite.Connection, installed: int) -> None:
-    for number, script in sorted(_scripts().items()):
+    for number, script in sorted(scripts().items()):
         if number > installed:
             await connection.executescript(
                 f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
@@ -290,7 +302,8 @@ async def _number(connection: aiosqlite.Connection, sql: str) -> int:
     return number
 
 
-def _scripts() -> dict[int, str]:
+def scripts() -> dict[int, str]:
+    """Give the schema's scripts by number; each leads from the one before to its own."""
     folder = resources.files("appliance.storage") / "schema"
     found = ((_SCRIPT.fullmatch(entry.name), entry) for entry in folder.iterdir())
     return {int(match[1]): entry.read_text("utf-8") for match, entry in found if match}

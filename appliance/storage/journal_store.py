@@ -191,6 +191,8 @@ class SqliteJournal:
             for one in self.former
             for record in await self._facts(one.base, one.base + (one.head or 0))
         ]
+        strays = await self._select("SELECT journal, blob FROM stray_facts", ())
+        former += [(name, _decoded(blob)) for name, blob in strays]
         return [*former, *((self.id, record) for record in await self.facts())]
 
     async def _facts(self, after: int, last: int) -> list[Record]:

@@ -336,8 +336,8 @@ async def test_a_start_that_was_broken_off_leaves_a_file_that_can_be_opened(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as broken:
-        script = database._scripts()[1].replace("CREATE TABLE feed", "CREATE TABLE feed feed")
-        broken.setattr(database, "_scripts", lambda: {1: script})
+        script = database.scripts()[1].replace("CREATE TABLE feed", "CREATE TABLE feed feed")
+        broken.setattr(database, "scripts", lambda: {1: script})
         with pytest.raises(StorageError, match="syntax error"):
             async with open_database(file):
                 pass

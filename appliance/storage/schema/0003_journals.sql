@@ -48,3 +48,12 @@ CREATE TABLE probe (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     count INTEGER NOT NULL
 ) STRICT;
+
+-- facts of a damaged journal that stand behind a break of its chain: nobody can prove them, so they
+-- are judged by and never handed in
+CREATE TABLE stray_facts (
+    journal TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    blob BLOB NOT NULL,
+    PRIMARY KEY (journal, sequence)
+) STRICT, WITHOUT ROWID;
