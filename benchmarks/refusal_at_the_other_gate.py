@@ -6,9 +6,10 @@ live connection of their own, subscribed, saying every five seconds how they are
 their own. The peer, in the same run and interleaved scan by scan: a WebSocket's bare echo through
 the same server process, of a message of a hint's size. A claim's round trip (strict mode) beside.
 
-`known` is when B would refuse; `refused` is when B, shown the ticket then, has written its refusal.
+`known` is when B would refuse; `refused` is when B, shown the ticket then, has its refusal on the
+disk.
 
-Usage: python benchmarks/refusal_at_the_other_gate.py [--folder DIR] [--scans N] [--rate N] [GATES …]
+Usage: python benchmarks/refusal_at_the_other_gate.py [--folder DIR] [--scans N] [--rate N] [N …]
 """
 
 import argparse
@@ -157,12 +158,15 @@ class FedReader:
         self._given: asyncio.Queue[bytes] = asyncio.Queue()
 
     def present(self, number: str) -> None:
+        """Hold a ticket before it."""
         self._given.put_nowait(number.encode())
 
     def is_alive(self) -> bool:
+        """It is always there."""
         return True
 
     async def payloads(self) -> AsyncIterator[Payload]:
+        """Yield what it was given."""
         while True:
             data = await self._given.get()
             yield Payload(self.name, Direction.ENTRY, data, "QRCode", time.monotonic_ns())
@@ -182,8 +186,8 @@ class Instants:
     def _watch_writing(self) -> None:
         write = Recorder.write
 
-        async def watched(recorder: Recorder, *drafts: Record) -> tuple[Record, ...]:
-            records = await write(recorder, *drafts)
+        async def watched(recorder: Recorder, *drafts: Record, **how: Any) -> tuple[Record, ...]:
+            records = await write(recorder, *drafts, **how)
             at = time.monotonic_ns()
             for record in records:
                 if record.kind == Kind.GRANTED:
@@ -226,7 +230,10 @@ class Venue:
         self._csrf = ""
 
     async def set_up(self, session: aiohttp.ClientSession, password: str, tickets: int) -> None:
-        signed_in = await self._call(session, "login", json={"login": "bench", "password": password})
+        """Make a performance with a published list, and a checkpoint."""
+        signed_in = await self._call(
+            session, "login", json={"login": "bench", "password": password}
+        )
         self._csrf = signed_in["csrf"]
         made = self._make
         self.venue = await made(session, "venues", name="Hall", timezone="Europe/Paris")
@@ -261,17 +268,20 @@ class Venue:
         return config
 
     async def add_crowd(self, count: int) -> None:
-        async with open_database(self.folder / "server/portillon.db") as database:
-            async with database.write() as transaction:
-                for place in range(count):
-                    name = f"crowd-{place:04d}"
-                    key = public_key(secret(place))
-                    await transaction.gates.add_gate(
-                        Gate(
-                            name, self.venue, name, self.checkpoint, Direction.ENTRY, key,
-                            enrolled_ms=1,
-                        )  # fmt: skip
-                    )
+        """Put gates into the database as if they had been enrolled one by one."""
+        path = self.folder / "server/portillon.db"
+        async with open_database(path) as database, database.write() as transaction:
+            for place in range(count):
+                gate = Gate(
+                    id=f"crowd-{place:04d}",
+                    venue_id=self.venue,
+                    name=f"Crowd {place}",
+                    checkpoint_id=self.checkpoint,
+                    direction=Direction.ENTRY,
+                    public_key=public_key(secret(place)),
+                    enrolled_ms=1,
+                )
+                await transaction.gates.add_gate(gate)
 
     async def _make(self, session: aiohttp.ClientSession, kind: str, **fields: Any) -> str:
         return str((await self._call(session, kind, json=fields))["id"])
@@ -387,6 +397,7 @@ async def run(folder: Path, sizes: list[int], scans: int, rate: float) -> None:
                 shown = range(turn * scans, (turn + 1) * scans)
                 others = str(max(0, size - 2))
                 async with child("--crowd", venue.address, venue.performance, others):
+                    await asyncio.sleep(min(5.0, size / 100))  # all have said how they are
                     figures = await measure(venue, readers, instants, session, shown, rate)
                 print(json.dumps({"gates": size, "scans": scans, **figures}), flush=True)
             for daemon in daemons:

@@ -14,6 +14,7 @@ SMALL = {
     "list_update.py": ["20000"],
     "self_proving.py": [],
     "hostile_payloads.py": [],
+    "refusal_at_the_other_gate.py": ["--scans", "5", "3"],
     "refusal_over_the_lan.py": ["--grants", "10"],
 }
 

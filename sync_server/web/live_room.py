@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from aiohttp import WSMsgType, web
@@ -33,6 +34,7 @@ from admission.sync.server_side import (
     Send,
 )
 from sync_server.errors import NotFoundError
+from sync_server.web.shared_pages import SharedPages
 
 log = logging.getLogger(__name__)
 
@@ -151,12 +153,14 @@ class LiveRoom:
 
     Attributes:
         hints: how many were handed on.
+        pages: of feeds, read once for all who ask at once.
         onward: given every hint of a gate here, for those that are connected elsewhere.
     """
 
     def __init__(self) -> None:
         """Begin with nobody there."""
         self.hints = 0
+        self.pages = SharedPages()
         self.onward: Callable[[Hint], None] = lambda _: None
         self._connections: dict[Connection, None] = {}  # told in the order they came
 
@@ -303,7 +307,7 @@ async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom
                 connection.order(standing)
             beside = [
                 tasks.create_task(_send_express(channel, connection)),
-                tasks.create_task(_send_news(channel, desk, connection)),
+                tasks.create_task(_send_news(channel, desk, room, connection)),
                 tasks.create_task(_do_chores(desk, connection)),
             ]
             await _receive(channel, desk, room, connection, tasks)
@@ -391,7 +395,9 @@ async def _do_chores(desk: LiveDesk, connection: Connection) -> None:
             connection.guard.know(await desk.journals(connection.gate))
 
 
-async def _send_news(channel: Channel, desk: LiveDesk, connection: Connection) -> None:
+async def _send_news(
+    channel: Channel, desk: LiveDesk, room: LiveRoom, connection: Connection
+) -> None:
     """Send what is due, and a beat where nothing is for a while."""
     side = connection.side
     while not connection.ended:
@@ -406,18 +412,22 @@ async def _send_news(channel: Channel, desk: LiveDesk, connection: Connection) -
             await channel.send(Ordered(connection.orders.popleft()))
         grown, connection.grown = connection.grown, set()
         reads, connection.reads = connection.reads, []
-        await _carry_out(reads, channel, desk, connection)
+        await _carry_out(reads, channel, desk, room, connection)
         if connection.lists_due and side.is_subscribed:
             connection.lists_due = False
             side.allowed = await desk.streams(connection.gate)
             announced = side.announce(await desk.lists(connection.gate))
-            await _carry_out(announced, channel, desk, connection)
-        await _carry_out(side.wake(sorted(grown)), channel, desk, connection)
+            await _carry_out(announced, channel, desk, room, connection)
+        await _carry_out(side.wake(sorted(grown)), channel, desk, room, connection)
     await channel.close()
 
 
 async def _carry_out(
-    commands: Sequence[Command], channel: Channel, desk: LiveDesk, connection: Connection
+    commands: Sequence[Command],
+    channel: Channel,
+    desk: LiveDesk,
+    room: LiveRoom,
+    connection: Connection,
 ) -> None:
     todo = list(commands)
     while todo:
@@ -425,6 +435,8 @@ async def _carry_out(
             case Send(message):
                 await channel.send(message)
             case ReadFeed(stream, after):
-                todo += connection.side.page(await desk.feed(connection.gate, stream, after))
+                read = partial(desk.feed, connection.gate, stream, after)
+                page = await room.pages.read(stream, after, read)
+                todo += connection.side.page(page)
             case _:
                 pass  # what a gate says is dealt with where it is heard
