@@ -26,6 +26,7 @@ from sync_server.claiming import Claiming
 from sync_server.command_ports import Courier
 from sync_server.commanding import Commanding
 from sync_server.config import ServerConfig, Tls
+from sync_server.copied_cards import CopiedCards
 from sync_server.enrollment import Enrollment, Whereabouts
 from sync_server.entities import Organization, instant
 from sync_server.errors import ConfigError
@@ -317,6 +318,7 @@ def _services(
         publishing=publishing,
         reconciling=reconciling,
         quarantine=Quarantine(database, ledger, news, reconciling),
+        copied_cards=CopiedCards(database, ledger, news),
         stewarding=Stewarding(database, ledger, news, reconciling),
         reporting=Reporting(database, ledger),
         commanding=Commanding(database, ledger, trust, courier),

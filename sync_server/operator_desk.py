@@ -14,7 +14,7 @@ from sync_server.branches import find_gate, find_performance
 from sync_server.commanding import Issued, Order
 from sync_server.entities import Gate, ListVersion, Site, Venue
 from sync_server.issuing import Blocked, ProvingSetUp
-from sync_server.journal_ports import QuarantineLine
+from sync_server.journal_ports import QuarantineLine, SideLine
 from sync_server.planning import CheckpointChange, KeyStorageChoice
 from sync_server.ports import Store
 from sync_server.reporting import LiveReport
@@ -37,6 +37,7 @@ class OperatorDesk:
         self._issuing = services.issuing
         self._publishing = services.publishing
         self._quarantine = services.quarantine
+        self._copied_cards = services.copied_cards
         self._siting = services.siting
         self._stewarding = services.stewarding
         self._reporting = services.reporting
@@ -158,6 +159,14 @@ class OperatorDesk:
     async def release(self, user: User, gate_id: str) -> int:
         """Believe what a gate has handed in; give how many records."""
         return await self._quarantine.release(user, gate_id)
+
+    async def copied_cards(self, user: User) -> list[SideLine]:
+        """Give what journals say of copied cards, as far as nobody has looked into it yet."""
+        return await self._copied_cards.open_lines(user)
+
+    async def settle_copies(self, user: User, gate_id: str, reason: str) -> int:
+        """Take the notice of a gate's copied card down; give how many lines were open."""
+        return await self._copied_cards.settle(user, gate_id, reason)
 
     def check_string(self, gate: Gate) -> str:
         """Give the digits that an enrolled gate shows too, "" before it is enrolled."""

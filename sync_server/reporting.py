@@ -91,6 +91,7 @@ class GateLine:
         queue: journal records it had not sent when it last spoke.
         admitted: passages it journalled, free crossings included.
         refused: refusals it journalled.
+        copied: whether its memory card was copied, and nobody has looked into it yet.
     """
 
     id: str
@@ -104,6 +105,7 @@ class GateLine:
     queue: int
     admitted: int
     refused: int
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,8 @@ class Reporting:
         ids = [gate.id for gate in gates]
         admitted = await transaction.reports.admitted(ids)
         refused = await transaction.reports.refused_by_gate(ids)
+        lines = await transaction.lines.of_gates(ids)
+        copied = {line.gate_id for line in lines if line.settled_ms is None}
         return tuple(
             _gate_line(
                 gate,
@@ -288,6 +292,7 @@ class Reporting:
                 is_connected=gate.id in self.connected,
                 admitted=admitted.get(gate.id, 0),
                 refused=refused.get(gate.id, 0),
+                copied=gate.id in copied,
             )
             for gate in gates
         )
@@ -344,7 +349,7 @@ def _status(performance: Performance) -> PerformanceStatus:
 
 
 def _gate_line(
-    gate: Gate, names: _Names, *, is_connected: bool, admitted: int, refused: int
+    gate: Gate, names: _Names, *, is_connected: bool, admitted: int, refused: int, copied: bool
 ) -> GateLine:
     said = gate.last_status or {}
     mode, lists, queue = said.get("mode"), said.get("lists"), said.get("queue")
@@ -363,6 +368,7 @@ def _gate_line(
         queue=queue if isinstance(queue, int) else 0,
         admitted=admitted,
         refused=refused,
+        copied=copied,
     )
 
 

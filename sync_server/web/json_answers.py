@@ -19,6 +19,7 @@ from sync_server.errors import (
     TicketFileError,
 )
 from sync_server.importing import ImportReport
+from sync_server.journal_ports import SideLine
 from sync_server.web.json_bodies import BodyError
 from sync_server.web.sessions import ForgedRequestError, NotSignedInError, RightMissingError
 
@@ -87,6 +88,18 @@ def _error(
 def instant_text(at_us: int | None) -> str | None:
     """Write an instant with its offset, None where there is none."""
     return None if at_us is None else instant(at_us).isoformat()
+
+
+def side_line_document(line: SideLine) -> dict[str, object]:
+    """Give what a program is told of a journal that goes on in two ways."""
+    return {
+        "gate": line.gate_id,
+        "journal": line.journal_id,
+        "found_at": instant_text(line.found_ms * 1000),
+    } | {
+        name: {"sequence": place.sequence, "chain": place.chain.hex()}
+        for name, place in (("shared", line.after), ("main", line.main), ("aside", line.head))
+    }
 
 
 def performance_document(performance: Performance) -> dict[str, object]:

@@ -17,6 +17,7 @@ from admission.ticketlist.key_storage import KeyStorage
 from sync_server.account_ports import User
 from sync_server.accounts import Refused, Right, SignedIn
 from sync_server.commanding import Commanding
+from sync_server.copied_cards import CopiedCards
 from sync_server.enrollment import CODE_LIFE_MS, Enrollment, NewCode
 from sync_server.entities import ImportMode
 from sync_server.errors import InvalidError, LockedOutError
@@ -46,6 +47,7 @@ from sync_server.web.json_answers import (
     import_document,
     instant_text,
     performance_document,
+    side_line_document,
 )
 from sync_server.web.json_bodies import Body, read_body, read_bounded
 from sync_server.web.live_events import live_events
@@ -66,6 +68,7 @@ class Services:
     publishing: Publishing
     reconciling: Reconciling
     quarantine: Quarantine
+    copied_cards: CopiedCards
     stewarding: Stewarding
     reporting: Reporting
     issuing: Issuing
@@ -105,6 +108,8 @@ def add_public_api(app: web.Application, services: Services) -> None:
     routes.add_post(PREFIX + "gates/{id}/revoke", _revoke)
     routes.add_get(PREFIX + "quarantine", _quarantine)
     routes.add_post(PREFIX + "gates/{id}/release", _release)
+    routes.add_get(PREFIX + "copied-cards", _copied_cards)
+    routes.add_post(PREFIX + "gates/{id}/settle-copies", _settle_copies)
     routes.add_get(PREFIX + "live", _live)
     routes.add_get(PREFIX + "live/events", live_events)
     routes.add_get(PREFIX + "report", _report)
@@ -392,6 +397,21 @@ async def _release(request: web.Request) -> web.StreamResponse:
     user, services = await _changing(request, Right.SET_UP)
     released = await services.quarantine.release(user, request.match_info["id"])
     return web.json_response({"records": released})
+
+
+async def _copied_cards(request: web.Request) -> web.StreamResponse:
+    current = await require_user(request, Right.BACK_OFFICE)
+    lines = await request.config_dict[SERVICES].copied_cards.open_lines(current.user)
+    return web.json_response([side_line_document(line) for line in lines])
+
+
+async def _settle_copies(request: web.Request) -> web.StreamResponse:
+    user, services = await _changing(request, Right.SET_UP)
+    body = await read_body(request)
+    reason = body.text("reason")
+    body.finish()
+    settled = await services.copied_cards.settle(user, request.match_info["id"], reason)
+    return web.json_response({"lines": settled})
 
 
 async def _revoke(request: web.Request) -> web.StreamResponse:

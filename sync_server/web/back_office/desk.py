@@ -27,7 +27,7 @@ from sync_server.entities import (
     Venue,
 )
 from sync_server.issuing import Blocked, ProvingSetUp
-from sync_server.journal_ports import QuarantineLine
+from sync_server.journal_ports import QuarantineLine, SideLine
 from sync_server.web.back_office.live_board import LiveReports
 
 
@@ -198,6 +198,14 @@ class BackOfficeDesk(LiveReports, Protocol):
 
     async def release(self, user: User, gate_id: str) -> int:
         """Believe what a gate has handed in; give how many records."""
+        ...
+
+    async def copied_cards(self, user: User) -> list[SideLine]:
+        """Give what journals say of copied cards, as far as nobody has looked into it yet."""
+        ...
+
+    async def settle_copies(self, user: User, gate_id: str, reason: str) -> int:
+        """Take the notice of a gate's copied card down; give how many lines were open."""
         ...
 
     def check_string(self, gate: Gate) -> str:

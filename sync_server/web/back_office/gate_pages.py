@@ -40,6 +40,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(_GATE + "/revoke", revoke)
     app.router.add_post(_GATE + "/commands", command)
     app.router.add_post(_GATE + "/release", release)
+    app.router.add_post(_GATE + "/settle", settle_copies)
 
 
 async def new_code(request: web.Request) -> web.StreamResponse:
@@ -103,6 +104,17 @@ async def release(request: web.Request) -> web.StreamResponse:
     """Believe what a revoked gate has handed in."""
     sent, gate_id = await _of_gate(request, "released")
     return await finish(request, sent, lambda: sent.desk.release(sent.current.user, gate_id))
+
+
+async def settle_copies(request: web.Request) -> web.StreamResponse:
+    """Take the notice of a copied card down: somebody has looked into it."""
+    sent, gate_id = await _of_gate(request, f"copied-{request.match_info['gate']}")
+    reason = sent.form.text("reason").strip()
+    if not reason or len(reason) > REASON_CHARACTERS_MAX:
+        sent.check.wrong("reason", (await words_of(request))("Say why, in a few words."))
+    return await finish(
+        request, sent, lambda: sent.desk.settle_copies(sent.current.user, gate_id, reason)
+    )
 
 
 async def command(request: web.Request) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from admission.scan import Direction
 from sync_server.accounts import Current, Right
 from sync_server.entities import Venue
 from sync_server.errors import NotFoundError, ServerError
+from sync_server.journal_ports import SideLine
 from sync_server.web.back_office.desk import BackOfficeDesk, Catalogue
 from sync_server.web.back_office.drafts import Check, Draft
 from sync_server.web.back_office.forms import Form, read_own_form
@@ -235,6 +236,7 @@ async def show_venue(
             "sites": await request.config_dict[DESK].sites(current.user, venue),
             "site_check_string": request.config_dict[DESK].site_check_string,
             "quarantine": {line.gate_id: line for line in held},
+            "copied": by_gate(await request.config_dict[DESK].copied_cards(current.user)),
             "check_string": request.config_dict[DESK].check_string,
             "draft": draft,
         },
@@ -242,6 +244,14 @@ async def show_venue(
         path=f"/set-up/venues/{venue.id}",
         flashes=[Flash("good", done)] if done else [],
     )
+
+
+def by_gate(lines: Iterable[SideLine]) -> dict[str, list[SideLine]]:
+    """Sort what is known of copied cards by gate."""
+    sorted_out: dict[str, list[SideLine]] = {}
+    for line in lines:
+        sorted_out.setdefault(line.gate_id, []).append(line)
+    return sorted_out
 
 
 def _done(words: Words, what: str) -> str:
@@ -264,6 +274,8 @@ def _done(words: Words, what: str) -> str:
             return words("The site server was created. Make a joining code for it.")
         case "parted":
             return words("The site server was revoked: it gets nothing any more.")
+        case "copied":
+            return words("The notice is taken down. Both histories are kept and count.")
         case "released":
             return words("What the gate handed in counts now.")
         case _:

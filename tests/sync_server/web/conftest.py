@@ -27,7 +27,7 @@ from sync_server.entities import (
 )
 from sync_server.errors import ConflictError
 from sync_server.issuing import Blocked, ProvingSetUp
-from sync_server.journal_ports import QuarantineLine
+from sync_server.journal_ports import QuarantineLine, SideLine
 from sync_server.reporting import (
     AnomalyLine,
     AnomalyPassage,
@@ -209,6 +209,7 @@ class FakeDesk(FakeReports, FakeSites):
         self.gates = [Gate("g1", "v1", "Porte A", "c1", Direction.ENTRY)]
         self.runs: list[ImportRun] = []
         self.held: list[QuarantineLine] = []
+        self.copied: list[SideLine] = []
         self.asked: list[tuple[object, ...]] = []
         self.refusal: Exception | None = None
         self.accepted = ProvingSetUp((), None, 0, b"o" * 32)
@@ -293,6 +294,13 @@ class FakeDesk(FakeReports, FakeSites):
 
     async def release(self, user: User, gate_id: str) -> int:
         self._ask("release", gate_id)
+        return 1
+
+    async def copied_cards(self, user: User) -> list[SideLine]:
+        return self.copied
+
+    async def settle_copies(self, user: User, gate_id: str, reason: str) -> int:
+        self._ask("settle", gate_id, reason)
         return 1
 
     def check_string(self, gate: Gate) -> str:

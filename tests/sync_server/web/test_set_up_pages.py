@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from admission.scan import Direction
+from admission.sync.server_side import Head
 from sync_server.errors import ConflictError, InvalidError
-from sync_server.journal_ports import QuarantineLine
+from sync_server.journal_ports import QuarantineLine, SideLine
 
 HOSTILE = "<script>alert('x')</script>\"{{ 7*7 }}"
 
@@ -231,6 +232,27 @@ async def test_what_a_revoked_gate_handed_in_is_listed_and_released_by_a_person(
     assert desk.asked == [("release", "g1")]
 
 
+async def test_a_copied_card_is_told_with_both_heads_until_somebody_says_what_was_found(
+    signed_in, desk
+):
+    desk.gates = [replace(desk.gates[0], public_key=b"k" * 32, enrolled_ms=1)]
+    places = [Head(sequence, bytes(32)) for sequence in (1204, 1260, 1310)]
+    desk.copied = [SideLine(1, "0199-journal", "g1", places[0], places[1], places[2], 1)]
+    _, text = await signed_in.get("/set-up/venues/v1")
+    assert "Carte copiée" in text
+    for number in ("1\u202f204", "1\u202f260", "1\u202f310", "-journal"):
+        assert number in text
+    path = "/set-up/venues/v1/gates/g1/settle"
+    status, text = await signed_in.post(path, {"reason": " "})
+    assert status == 422
+    assert 'href="#copied-g1-reason"' in text
+    assert desk.asked == []
+    status, goal = await signed_in.post(path, {"reason": "the spare was left running"})
+    assert status == 303
+    assert "Les deux suites" in (await signed_in.get(goal))[1]
+    assert desk.asked == [("settle", "g1", "the spare was left running")]
+
+
 async def test_a_refusal_of_an_action_is_told_on_the_page(signed_in, desk):
     desk.refusal = ConflictError("not_pending", "this gate does not wait to be confirmed")
     status, text = await signed_in.post("/set-up/venues/v1/gates/g1/confirm", {})
@@ -263,6 +285,7 @@ async def test_what_is_not_the_users_is_not_there(signed_in, path):
         "/set-up/venues/v1/gates/g9/confirm",
         "/set-up/venues/v1/gates/g9/revoke",
         "/set-up/venues/v1/gates/g9/release",
+        "/set-up/venues/v1/gates/g9/settle",
         "/set-up/venues/v1/gates/g9/commands",
     ],
 )
@@ -290,6 +313,7 @@ async def test_an_operator_has_no_set_up(browser, accounts):
         "/set-up/venues/v1/gates/g1/confirm",
         "/set-up/venues/v1/gates/g1/revoke",
         "/set-up/venues/v1/gates/g1/release",
+        "/set-up/venues/v1/gates/g1/settle",
         "/set-up/venues/v1/gates/g1/commands",
         "/set-up/venues/v1/group-codes",
         "/performances/p1/publish",
