@@ -14,9 +14,9 @@ from admission.sync import codec
 from admission.sync.messages import Batch, Moment
 from admission.sync.stick import Carried, Path, batch_path, carried_text, encode_carried
 from appliance.identity_ports import Signer
+from appliance.journal_ports import Journal
 from appliance.link_ports import ServerLink
 from appliance.lists import ListKeeper
-from appliance.ports import Journal
 
 RECORDS_MAX: Final = 1_000_000  # of one visit: a season; what is over waits for the next
 

@@ -16,8 +16,8 @@ from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Sealing, Uploa
 from admission.sync.messages import Batch, Moment
 from admission.sync.sealed_head import seal
 from appliance.identity_ports import Signer
+from appliance.journal_ports import Journal, WrittenJournal
 from appliance.link_ports import ServerLink
-from appliance.ports import Journal, WrittenJournal
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from admission.ticket import TicketClass
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Answer, Verdict
 from appliance.commit_times import CommitTimes
-from appliance.ports import Journal
+from appliance.journal_ports import Journal
 from appliance.trusted_clock import TrustedClock
 
 

@@ -12,7 +12,8 @@ from admission import journal
 from admission.journal import Flag, Kind, Record
 from admission.passage import History
 from appliance.feed_keeper import take_told
-from appliance.ports import Journal, Memory
+from appliance.journal_ports import Journal
+from appliance.ports import Memory
 from appliance.recording import Recorder
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from admission.trust import trusted_time
 from admission.trust.trusted_time import Reading, TimeQuality, TrustedInstant, TrustedTime
 from appliance.errors import StorageError
 from appliance.fault_codes import JOURNAL_FAULT
-from appliance.ports import Clock, Journal, Memory
+from appliance.journal_ports import Journal
+from appliance.ports import Clock, Memory
 
 log = logging.getLogger(__name__)
 

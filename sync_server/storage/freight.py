@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission import journal
 from sync_server.site_ports import Document, Load
+from sync_server.storage.journal_tables import journals
 from sync_server.storage.site_tables import site_batches, site_cursors, site_documents
-from sync_server.storage.tables import journals
 
 
 class SqlFreight:

@@ -11,7 +11,8 @@ from admission.sync.server_side import Head
 from sync_server.gate_clock import Bounded, GateClock, Measured
 from sync_server.journal_ports import KnownJournal
 from sync_server.storage.clock_tables import clock_bounds
-from sync_server.storage.tables import clock_origins, gates, journal_records, journals
+from sync_server.storage.journal_tables import clock_origins, journal_records, journals
+from sync_server.storage.tables import gates
 
 
 class SqlJournals:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from admission.sync.messages import Moment
 from admission.sync.server_side import Head
 from sync_server.journal_ports import Quarantined, QuarantineLine
-from sync_server.storage.tables import quarantined_records as records
+from sync_server.storage.journal_tables import quarantined_records as records
 
 
 class SqlQuarantine:

@@ -15,7 +15,7 @@ from admission.sync.gate_side import Row
 from admission.sync.messages import Seal
 from admission.sync.server_side import Head
 from sync_server.journal_ports import SideLine
-from sync_server.storage.tables import (
+from sync_server.storage.journal_tables import (
     journal_forks,
     journal_records,
     journal_seals,

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from sync_server.storage.tables import metadata
 
-_RowKey = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowid is spelled INTEGER
+RowKey = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowid is spelled INTEGER
 
 sites: Final = Table(  # site servers: machines at a venue that carry for its gates
     "sites",
@@ -59,7 +59,7 @@ site_documents: Final = Table(  # on a site server: what it has from upstream fo
 site_batches: Final = Table(  # on a site server: what gates handed in, as it came, for upstream
     "site_batches",
     metadata,
-    Column("id", _RowKey, primary_key=True),
+    Column("id", RowKey, primary_key=True),
     Column("journal_id", Text, nullable=False, index=True),
     Column("gate_id", Text, nullable=False),
     Column("first", BigInteger, nullable=False),

@@ -35,7 +35,7 @@ metadata: Final = MetaData(
     }
 )
 
-_RowKey = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowid is spelled INTEGER
+RowKey: Final = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowid is spelled INTEGER
 
 organizations: Final = Table(
     "organizations",
@@ -195,7 +195,7 @@ group_codes: Final = Table(  # each makes so many new gates, which wait to be co
 sources: Final = Table(
     "sources",
     metadata,
-    Column("id", _RowKey, primary_key=True),
+    Column("id", RowKey, primary_key=True),
     Column("performance_id", Text, ForeignKey("performances.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -206,7 +206,7 @@ imports: Final = Table(
     "imports",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("source_id", _RowKey, ForeignKey("sources.id"), nullable=False, index=True),
+    Column("source_id", RowKey, ForeignKey("sources.id"), nullable=False, index=True),
     Column("user_id", Text, ForeignKey("users.id")),
     Column("at_ms", BigInteger, nullable=False),
     Column("filename", Text, nullable=False),
@@ -225,7 +225,7 @@ imports: Final = Table(
 ticket_classes: Final = Table(
     "ticket_classes",
     metadata,
-    Column("id", _RowKey, primary_key=True),
+    Column("id", RowKey, primary_key=True),
     Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
     Column("category", Text, nullable=False),
     Column("mode", Text, nullable=False),
@@ -240,8 +240,8 @@ tickets: Final = Table(  # narrow, for there are millions; the class says which 
     metadata,
     Column("identifier", LargeBinary, nullable=False),  # keyed by the performance's own list key
     Column("number", Text, nullable=False),
-    Column("class_id", _RowKey, ForeignKey("ticket_classes.id"), nullable=False, index=True),
-    Column("source_id", _RowKey, ForeignKey("sources.id"), nullable=False),
+    Column("class_id", RowKey, ForeignKey("ticket_classes.id"), nullable=False, index=True),
+    Column("source_id", RowKey, ForeignKey("sources.id"), nullable=False),
     PrimaryKeyConstraint("identifier"),
     sqlite_with_rowid=False,
 )
@@ -319,77 +319,9 @@ list_files: Final = Table(  # the pieces of published lists, each from the versi
 ticket_changes: Final = Table(  # since the list published last; a ticket may stand here often
     "ticket_changes",
     metadata,
-    Column("id", _RowKey, primary_key=True),
+    Column("id", RowKey, primary_key=True),
     Column("performance_id", Text, ForeignKey("performances.id"), nullable=False, index=True),
     Column("identifier", LargeBinary, nullable=False),
-)
-
-journals: Final = Table(
-    "journals",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("gate_id", Text, ForeignKey("gates.id"), index=True),  # null: the server's own
-    Column("head_sequence", BigInteger, nullable=False),
-    Column("head_chain", LargeBinary, nullable=False),
-    Column("forked", Boolean, nullable=False, server_default="0"),
-)
-
-journal_records: Final = Table(
-    "journal_records",
-    metadata,
-    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("chain", LargeBinary, nullable=False),
-    Column("blob", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("journal_id", "sequence"),
-)
-
-journal_forks: Final = Table(
-    "journal_forks",
-    metadata,
-    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("blob_sha256", LargeBinary, nullable=False),
-    Column("variant", Integer, nullable=False),
-    Column("blob", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("journal_id", "sequence", "blob_sha256"),
-)
-
-side_lines: Final = Table(  # histories of a journal beside its main one: its card was copied
-    "side_lines",
-    metadata,
-    Column("id", _RowKey, primary_key=True),
-    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False, index=True),
-    Column("after_sequence", BigInteger, nullable=False),  # where it leaves another line
-    Column("after_chain", LargeBinary, nullable=False),
-    Column("head_sequence", BigInteger, nullable=False),
-    Column("head_chain", LargeBinary, nullable=False),
-    Column("found_ms", BigInteger, nullable=False),
-    Column("settled_ms", BigInteger),  # null until an operator has looked into it
-    Column("settled_by", Text, ForeignKey("users.id")),
-    Column("reason", Text, nullable=False, server_default=""),
-)
-
-side_records: Final = Table(  # the content is in journal_forks, or the main line's own
-    "side_records",
-    metadata,
-    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("chain", LargeBinary, nullable=False),
-    Column("previous_chain", LargeBinary, nullable=False),
-    Column("blob_sha256", LargeBinary, nullable=False),
-    Column("line_id", _RowKey, ForeignKey("side_lines.id"), nullable=False, index=True),
-    PrimaryKeyConstraint("journal_id", "sequence", "chain"),
-)
-
-journal_seals: Final = Table(  # enough of them to prove every batch of a journal to others
-    "journal_seals",
-    metadata,
-    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("chain", LargeBinary, nullable=False),
-    Column("signature", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("journal_id", "sequence", "chain"),
 )
 
 former_keys: Final = Table(  # device keys that gates had before: their seals stay good
@@ -399,35 +331,6 @@ former_keys: Final = Table(  # device keys that gates had before: their seals st
     Column("public_key", LargeBinary, nullable=False),
     Column("revoked", Boolean, nullable=False),  # given up by a revoked gate: a thief may have it
     PrimaryKeyConstraint("gate_id", "public_key"),
-)
-
-quarantined_records: Final = Table(  # what revoked gates handed in; no part of any report or feed
-    "quarantined_records",
-    metadata,
-    Column("id", _RowKey, primary_key=True),
-    Column("journal_id", Text, nullable=False),
-    Column("gate_id", Text, ForeignKey("gates.id"), nullable=False, index=True),
-    Column("sequence", BigInteger, nullable=False),
-    Column("previous_chain", LargeBinary, nullable=False),
-    Column("chain", LargeBinary, nullable=False),
-    Column("blob", LargeBinary, nullable=False),
-    Column("forked", Boolean, nullable=False),  # contradicts what is stored of the journal
-    Column("wall_ms", BigInteger, nullable=False),  # these three: the batch's own moment
-    Column("boot_ms", BigInteger, nullable=False),
-    Column("boot_id", LargeBinary, nullable=False),
-    Column("received_ms", BigInteger, nullable=False),
-    UniqueConstraint("journal_id", "sequence", "chain"),
-)
-
-clock_origins: Final = Table(  # server time of a gate machine's start, as first measured
-    "clock_origins",
-    metadata,
-    Column("journal_id", Text, ForeignKey("journals.id"), nullable=False),
-    Column("boot_id", LargeBinary, nullable=False),
-    Column("origin_ms", BigInteger, nullable=False),
-    Column("measured_ms", BigInteger, nullable=False),
-    Column("ahead_ms", BigInteger),  # the gate's wall clock of the server's, at that contact
-    PrimaryKeyConstraint("journal_id", "boot_id"),
 )
 
 feed_counters: Final = Table(  # gap-free, raised inside the transaction that brings the fact

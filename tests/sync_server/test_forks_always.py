@@ -21,7 +21,7 @@ from sync_server.ledger import Ledger
 from sync_server.reconciling import Reconciling
 from sync_server.reporting import Reporting
 from sync_server.storage.database import open_database
-from sync_server.storage.tables import journal_records, side_records
+from sync_server.storage.journal_tables import journal_records, side_records
 from tests.sync_server.conftest import SetClock, performance
 
 steps = st.lists(
