@@ -137,7 +137,7 @@ class LocalGate:
             boot_id=b"",
             checkpoint="checkpoint",
             performance=SHOW,
-            identifier=ticket.encode(),
+            identifier=ticket if isinstance(ticket, bytes) else ticket.encode(),
             direction=1,
             ticket_class=("standard", "single", None, None),
         )
