@@ -61,7 +61,13 @@ class Announcer:
             self._posted.clear()
             self._is_over = False
             screen, self._next = self._next or self._resting, None
-            screen = replace(screen, degraded=self._resting.degraded)
+            resting = self._resting
+            screen = replace(
+                screen,
+                degraded=resting.degraded,
+                degraded_by=resting.degraded_by,
+                degraded_min=resting.degraded_min,
+            )
             await self._show(screen)
             hold_s = HOLD_S.get(screen.look)
             if hold_s is None:

@@ -6,12 +6,21 @@ Called by the gate before every verdict and by everything that changes it. Does 
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from admission import journal
 from admission.journal import Flag
-from admission.operating_mode import Cause, Mode, Situation, causes_of, mode_of
+from admission.operating_mode import (
+    Cause,
+    Mode,
+    Situation,
+    Steadiness,
+    age_s,
+    causes_of,
+    mode_of,
+)
 from admission.passage import History
 from admission.rules import ClockPolicy, ExitPolicy, GateConditions
 from admission.scan import Direction
@@ -84,6 +93,7 @@ class Health:
         self.situation: Callable[[], Situation] = lambda: Situation(live=False)
         self._locked = False
         self._ordered_locked = False
+        self._steadiness = Steadiness()
         self.mode = Mode.DEGRADED
         self.causes: tuple[Cause, ...] = (Cause.LINK,)
 
@@ -205,32 +215,40 @@ class Health:
 
     def changed(self) -> None:
         """Work the mode out again and pass on what follows from it."""
-        causes = causes_of(self.situation())
+        situation = self.situation()
+        causes = causes_of(situation, self.causes)
         mode = mode_of(causes)
         if mode is not self.mode:
             words = [cause.value for cause in causes]
             log.warning("mode changed", extra={"mode": mode.value, "causes": words})
         self.mode, self.causes = mode, causes
         self._recorder.circumstances = Flag.DEGRADED if mode is Mode.DEGRADED else Flag(0)
-        self._announcer.rest_on(self._resting())
+        shown = self._steadiness.shown(causes, self._clock.monotonic_ns() / 1e9)
+        age = age_s(shown[0], situation) if shown else None
+        self._announcer.rest_on(
+            replace(
+                self._resting(),
+                degraded=bool(shown),
+                degraded_by=shown[0] if shown else None,
+                degraded_min=int((age or 0) // 60),
+            )
+        )
         self.fault_log.take({*self._faults, *self._noted, *self.others()})
 
     def _resting(self) -> Screen:
-        degraded = self.mode is Mode.DEGRADED
         if self._faults or self._ordered_locked:
             fault = min(self._faults, default=LOCK_CODE)
-            return Screen(Look.OUT_OF_SERVICE, self._direction, degraded=degraded, fault=fault)
+            return Screen(Look.OUT_OF_SERVICE, self._direction, fault=fault)
         checkpoint = self.checkpoint
         if checkpoint is None or not any(
             name in self._holdings.versions for name in checkpoint.performances
         ):
-            return Screen(Look.WAITING_LIST, self._direction, degraded=degraded)
+            return Screen(Look.WAITING_LIST, self._direction)
         held = [self._holdings.get(name) for name in checkpoint.performances]
         titles = [one.manifest.showing for one in held if one is not None]
         return Screen(
             Look.IDLE,
             self._direction,
-            degraded=degraded,
             title=(titles[0].event or titles[0].name) if titles else "",
             detail=checkpoint.name,
             fault=min(self._noted, default=""),

@@ -123,6 +123,7 @@ class GateHoldings:
         self._view = MappingProxyType(self._performances)
         self._proofs: dict[str, Proofs] = {}
         self._confirmed: dict[str, tuple[int, datetime]] = {}
+        self._confirmed_at: datetime | None = None
         self._superseded: set[str] = set()
 
     @property
@@ -240,11 +241,28 @@ class GateHoldings:
         version, until = self._confirmed.get(performance, (0, now))
         return version != held.manifest.version or now >= until
 
+    def age_s(self, performances: Iterable[str], now: datetime) -> float | None:
+        """Give how old is what is known of the oldest of some lists, in seconds; None for no list.
+
+        A list is as old as the server's last word that it is the newest, or else as itself.
+        """
+        held = (self._lists.get(name) for name in performances)
+        known_at = [self._known_at(one) for one in held if one is not None]
+        return max(0.0, (now - min(known_at)).total_seconds()) if known_at else None
+
+    def _known_at(self, held: HeldList) -> datetime:
+        manifest = held.manifest
+        version, _ = self._confirmed.get(manifest.performance, (0, None))
+        if self._confirmed_at is None or version != manifest.version:
+            return manifest.published_at
+        return max(manifest.published_at, self._confirmed_at)
+
     def confirm(self, status: ServerStatus) -> None:
         """Take the server's word of which lists are the newest."""
         self._confirmed = {
             name: (line.version, status.expires_at) for name, line in status.lists.items()
         }
+        self._confirmed_at = status.time
 
     def supersede(self, performances: Iterable[str]) -> None:
         """Mark lists, until newer ones come: those who signed them may not sign any more."""

@@ -18,6 +18,7 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Any, Protocol
 
+from admission.operating_mode import Cause
 from admission.scan import Direction
 from admission.sync.messages import FeedItem
 from admission.ticketlist.columns import Buffer
@@ -145,7 +146,9 @@ class Screen:
         look: which screen.
         direction: of the lane or of the scan.
         answer: for GRANTED and DENIED, the verdict's code.
-        degraded: whether the gate works without the server; a banner on every look.
+        degraded: whether the gate works with less than it should; a banner on every look.
+        degraded_by: the most telling cause, None where none is told.
+        degraded_min: for how many whole minutes, or how old what is known has become by it.
         title: the performance's or event's name, for IDLE; "" is none.
         detail: a second line for people: where to go instead, when first used; "" is none.
         fault: for OUT_OF_SERVICE, the code `GT-…`.
@@ -156,6 +159,8 @@ class Screen:
     direction: Direction = Direction.ENTRY
     answer: Answer | None = None
     degraded: bool = False
+    degraded_by: Cause | None = None
+    degraded_min: int = 0
     title: str = ""
     detail: str = ""
     fault: str = ""

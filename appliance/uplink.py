@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Final, Protocol
 
 from admission.errors import AdmissionError
-from admission.operating_mode import Situation, causes_of, mode_of
+from admission.operating_mode import Cause, QueueAge, Situation, causes_of, mode_of
 from admission.passage import History
 from admission.sync.messages import (
     Beat,
@@ -143,6 +143,9 @@ class Uplink:
             recorder.journal, self._moment, gate=gate, signer=signer, forked=forked
         )
         self._feeds = FeedKeeper(memory, history, hinting.board, recorder.journal.is_own)
+        self._heard_at_s = clock.monotonic_ns() / 1e9  # nothing yet: at least since the start
+        self._queue_age = QueueAge()
+        self._causes: tuple[Cause, ...] = ()
         self._offered = asyncio.Event()
         self._status_due = asyncio.Event()
 
@@ -157,6 +160,7 @@ class Uplink:
                     log.warning("link lost", extra={"reason": str(exc)})
             failures = 1 if self.live else failures + 1
             self._set_live(False)
+            self._changed()  # what is known has become older
             await self._clock.sleep(retry_s(failures, self._jitter()))
 
     async def _round(self) -> None:
@@ -209,6 +213,7 @@ class Uplink:
     async def _receive(self, connection: LiveConnection) -> None:
         while True:
             message = await connection.receive()
+            self._heard_at_s = self._clock.monotonic_ns() / 1e9
             self._set_live(True)
             match message:
                 case Feed():
@@ -276,7 +281,8 @@ class Uplink:
 
     def status(self) -> Status:
         """Give how the gate is, as the server is told."""
-        causes = causes_of(self.situation())
+        situation = self.situation()
+        self._causes = causes = causes_of(situation, self._causes)
         instant = self._clock.look()
         faults = self.faults()
         faults += [code for code in self.device_faults() if code not in faults]
@@ -295,6 +301,10 @@ class Uplink:
             peers=0 if self.around is None else self.around.heard,
             commit_ms=card.commit_ms,
             free_mb=card.free_mb,
+            list_age_s=-1 if situation.list_age_s is None else int(situation.list_age_s),
+            queued_s=int(situation.queued_s),
+            clock_error_ms=-1 if instant.error_ms is None else instant.error_ms,
+            heard_s=int(situation.heard_s),
         )
 
     def faults(self) -> list[str]:
@@ -311,13 +321,17 @@ class Uplink:
         """Give what decides the operating mode now."""
         assignment = self._keeper.assignment
         controlled = () if assignment is None else assignment.checkpoint.performances
-        now = self._clock.now()
+        now, now_s = self._clock.now(), self._clock.monotonic_ns() / 1e9
+        backlog, head = self._handing.backlog, self._recorder.journal.head
         return Situation(
             live=self.live,
             lists_fresh=not any(self._holdings.is_stale(name, now) for name in controlled),
             clock_trusted=self._clock.is_trusted,
-            backlog=self._handing.backlog,
+            backlog=backlog,
             peers=0 if self.around is None else self.around.heard,
+            heard_s=now_s - self._heard_at_s,
+            list_age_s=self._holdings.age_s(controlled, now),
+            queued_s=self._queue_age.wait_s(head, head - backlog, now_s),
         )
 
     def _moment(self) -> Moment:

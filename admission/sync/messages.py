@@ -307,6 +307,10 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         peers: how many gates of its local network it hears.
         commit_ms: 99th percentile of the time that its card took to keep what was written.
         free_mb: room on its card in mebibytes, -1 where it is not known.
+        list_age_s: how old is what it knows of its oldest controlled list, -1 without any.
+        queued_s: for how long the oldest of its records has waited to be acknowledged.
+        clock_error_ms: how far off its clock is at the most, -1 where nobody can say.
+        heard_s: since when it has heard nothing of others through its server.
     """
 
     mode: Text
@@ -322,6 +326,10 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     peers: int = 0
     commit_ms: int = 0
     free_mb: int = -1
+    list_age_s: int = -1
+    queued_s: int = 0
+    clock_error_ms: int = -1
+    heard_s: int = 0
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

@@ -122,7 +122,8 @@ def _way(sheet: Sheet, room: Box) -> Text:
 def _strip(sheet: Sheet, room: Box) -> list[Item]:
     """The degraded mode takes the place of the way's name, light and dark the other way round."""
     tone = sheet.tone
-    for text in (sheet.words.banner, sheet.words.banner_short):
+    said = sheet.words
+    for text in (said.banner, said.banner_tight, said.banner_short):
         fitted = sheet.fit(text, Face.BOLD, (room.width - 4, _ROW_PX), Limits(10, _PX_MIN))
         if not fitted.is_cut:
             strip = Box(room.left, room.top + 1, fitted.width + 4, _ROW_PX - 2)

@@ -24,6 +24,7 @@ from appliance.displays.isolating import isolated
 from appliance.ports import Look, Screen
 
 LANGUAGES: Final = ("en", "fr")
+_DAYS_FROM_H: Final = 48  # from here on, hours say less than days
 _CATALOGUES: Final = Path(__file__).parent / "catalogues"
 
 
@@ -37,8 +38,9 @@ class Words:
         one_sentence: whether the detail completes the title ("Doors at" "19:00").
         line: what to do.
         way: the direction's name.
-        banner: the degraded mode's name, "" while connected.
-        banner_short: the same for small panels.
+        banner: what is amiss and for how long, "" while connected.
+        banner_tight: the same with fewer words, for small panels.
+        banner_short: what is amiss alone, for the smallest.
         banner_why: what that means.
         inside: the number of people inside, grouped by thousands.
     """
@@ -49,6 +51,7 @@ class Words:
     line: str
     way: str
     banner: str
+    banner_tight: str
     banner_short: str
     banner_why: str
     inside: str
@@ -68,14 +71,15 @@ def words_of(screen: Screen, language: str) -> Words:
     title, line = _title_and_line(screen, catalogue)
     before = _title_before(screen, catalogue)
     inside = "" if screen.occupancy is None else catalogue.number(screen.occupancy)
-    banner = "banner.degraded" if screen.degraded else None
+    banner = _banner_key(screen)
     return Words(
         title=before or title,
         detail=_detail(screen, catalogue),
         one_sentence=before is not None,
         line=line,
         way=catalogue.text(f"direction.{screen.direction}"),
-        banner=catalogue.text(banner) if banner else "",
+        banner=_banner(screen, banner, catalogue) if banner else "",
+        banner_tight=_banner_tight(screen, banner, catalogue) if banner else "",
         banner_short=catalogue.text(f"{banner}.short") if banner else "",
         banner_why=catalogue.text(f"{banner}.why") if banner else "",
         inside=inside,
@@ -109,6 +113,26 @@ def check_language(language: str) -> str:
     if primary not in LANGUAGES:
         raise ValueError(f"no words for language {language!r}; there are {', '.join(LANGUAGES)}")
     return primary
+
+
+def _banner_key(screen: Screen) -> str | None:
+    if not screen.degraded:
+        return None
+    return "banner.degraded" if screen.degraded_by is None else f"banner.{screen.degraded_by}"
+
+
+def _banner(screen: Screen, key: str, catalogue: "_Catalogue") -> str:
+    """Give what is amiss, with its age where that is known and there are words for it."""
+    with_age = catalogue.find(f"{key}.for") if screen.degraded_min > 0 else None
+    if with_age is None:
+        return catalogue.text(key)
+    return with_age.replace("{age}", catalogue.age(screen.degraded_min))
+
+
+def _banner_tight(screen: Screen, key: str, catalogue: "_Catalogue") -> str:
+    age = catalogue.age(screen.degraded_min) if catalogue.find(f"{key}.for") else ""
+    short = catalogue.text(f"{key}.short")
+    return f"{short} {age}" if age and screen.degraded_min > 0 else short
 
 
 def _title_and_line(screen: Screen, catalogue: "_Catalogue") -> tuple[str, str]:
@@ -167,6 +191,15 @@ class _Catalogue:
 
     def number(self, number: int) -> str:
         return f"{number:,}".replace(",", self.text("number.group")).replace("-", "−")
+
+    def age(self, minutes: int) -> str:
+        hours, rest = divmod(minutes, 60)
+        if hours >= _DAYS_FROM_H:
+            return self.text("age.days").replace("{days}", self.number(hours // 24))
+        if hours:
+            text = self.text("age.hours").replace("{hours}", str(hours))
+            return text.replace("{minutes}", f"{rest:02}")
+        return self.text("age.minutes").replace("{minutes}", str(minutes))
 
     def people(self, count: int) -> str:
         form = self._messages.ngettext("occupancy.one", "occupancy.many", abs(count))

@@ -9,6 +9,7 @@ import pytest
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from admission.operating_mode import Cause
 from admission.scan import Direction
 from admission.verdict import Answer
 from appliance.displays import words
@@ -97,7 +98,8 @@ def test_the_catalogue_holds_nothing_that_no_screen_says(language):
     known = re.compile(
         rf"answer\.({answers})(\.exit)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line)"
         rf"|fault\.GT-({'|'.join(FAULTS)})\.line|direction\.(entry|exit)"
-        r"|banner\.degraded(\.short|\.why)?|number\.group|occupancy\.one|passage\.anyway"
+        rf"|banner\.(degraded|{'|'.join(Cause)})(\.short|\.why|\.for)?|age\.(minutes|hours|days)"
+        r"|number\.group|occupancy\.one|passage\.anyway"
     )
     for message in read("gate", language):
         key = message.id[0] if isinstance(message.id, tuple) else message.id
@@ -209,3 +211,35 @@ def test_a_tag_finds_its_language(tag, name):
 def test_a_language_without_words_is_refused():
     with pytest.raises(ValueError, match=r"no words for language 'xx'; there are en, fr"):
         check_language("xx")
+
+
+# --- what is amiss, and for how long --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cause", "minutes", "language", "told"),
+    [
+        (Cause.LINK, 0, "fr", "Sans réseau"),
+        (Cause.LINK, 12, "fr", "Sans réseau depuis 12 min"),
+        (Cause.LINK, 12, "en", "No network for 12 min"),
+        (Cause.PEERS_ONLY, 65, "fr", "Sans serveur depuis 1 h 05"),
+        (Cause.LIST_AGE, 47 * 60 + 59, "fr", "Liste vieille de 47 h 59"),
+        (Cause.LIST_AGE, 48 * 60, "fr", "Liste vieille de 2 jours"),
+        (Cause.LIST_AGE, 48 * 60, "en", "List 2 days old"),
+        (Cause.BACKLOG, 3, "en", "Sending 3 min late"),
+        (Cause.CLOCK, 12, "fr", "Heure non sûre"),
+    ],
+)
+def test_the_banner_says_what_is_amiss_and_for_how_long(cause, minutes, language, told):
+    screen = Screen(Look.IDLE, degraded=True, degraded_by=cause, degraded_min=minutes)
+    assert words_of(screen, language).banner == told
+    assert told in spoken(screen, language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_has_its_words(cause, language):
+    words = words_of(Screen(Look.IDLE, degraded=True, degraded_by=cause), language)
+    assert words.banner
+    assert words.banner_short
+    assert words.banner_why

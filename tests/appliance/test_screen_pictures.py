@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageFilter
 
+from admission.operating_mode import Cause
 from admission.scan import Direction
 from admission.verdict import Answer
 from appliance.displays.screens import draw
@@ -40,6 +41,30 @@ GOLDEN_TFT = {
     "wrong-performance-en": (denied(Answer.WRONG_PERFORMANCE), "en"),
     "blocked-fr": (denied(Answer.BLOCKED), "fr"),
     "list-expired-en": (denied(Answer.LIST_EXPIRED), "en"),
+    "idle-fr-no-network": (
+        Screen(
+            Look.IDLE,
+            title="La Traviata",
+            detail="Porte B",
+            degraded=True,
+            degraded_by=Cause.LINK,
+            degraded_min=12,
+            occupancy=812,
+        ),
+        "fr",
+    ),
+    "idle-en-gates-only": (
+        Screen(
+            Look.IDLE,
+            title="La Traviata",
+            detail="Gate B",
+            degraded=True,
+            degraded_by=Cause.PEERS_ONLY,
+            degraded_min=65,
+            occupancy=812,
+        ),
+        "en",
+    ),
     "out-of-service-fr-degraded": (
         Screen(Look.OUT_OF_SERVICE, fault="GT-CAM", degraded=True),
         "fr",
@@ -52,6 +77,9 @@ def golden_oled() -> dict[str, tuple[Screen, str]]:
     for look in Look:
         if look is not Look.DENIED:
             named[f"look-{look}"] = Screen(look, occupancy=812, degraded=look is Look.IDLE)
+    named["look-idle-no-network"] = Screen(
+        Look.IDLE, degraded=True, degraded_by=Cause.LINK, degraded_min=12
+    )
     return {name: (screen, "fr") for name, screen in named.items()}
 
 
