@@ -237,6 +237,7 @@ class GateDesk:
             "faults": list(status.faults),
             "pins": list(status.pins),
             "keys": dict(status.keys),
+            "peers": status.peers,
             "site": via,
         }
         was = await self._gate(gate)

@@ -92,6 +92,7 @@ class GateLine:
         admitted: passages it journalled, free crossings included.
         refused: refusals it journalled.
         copied: whether its memory card was copied, and nobody has looked into it yet.
+        peers: gates of its local network that it heard when it last spoke.
     """
 
     id: str
@@ -106,6 +107,7 @@ class GateLine:
     admitted: int
     refused: int
     copied: bool = False
+    peers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +371,7 @@ def _gate_line(
         admitted=admitted,
         refused=refused,
         copied=copied,
+        peers=peers if isinstance(peers := said.get("peers"), int) else 0,
     )
 
 

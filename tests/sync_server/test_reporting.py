@@ -177,14 +177,15 @@ async def test_entries_are_counted_by_the_minute_without_gaps(reporting, journal
 
 
 async def test_a_gate_shows_what_it_last_said_and_whether_it_is_there(reporting, venue, clock):
-    said = {"mode": "degraded", "queue": 12, "lists": {"p0": 3, "p1": "x"}, "causes": []}
+    lists = {"p0": 3, "p1": "x"}
+    said = {"mode": "degraded", "queue": 12, "lists": lists, "causes": [], "peers": 5}
     async with venue.write() as transaction:
         gate = await transaction.gates.gate("g0")
         await transaction.gates.save_gate(replace(gate, enrolled_ms=1, public_key=b"k" * 32))
         await transaction.gates.note_gate("g0", 77, said)
     line = (await reporting.live("root")).gates[0]
     assert (line.state, line.mode, line.queue) == (GateState.OFFLINE, "degraded", 12)
-    assert (line.list_versions, line.last_seen_ms) == ({"p0": 3}, 77)
+    assert (line.list_versions, line.last_seen_ms, line.peers) == ({"p0": 3}, 77, 5)
     reporting.connected.add("g0")
     assert (await reporting.live("root")).gates[0].state is GateState.ONLINE
     async with venue.write() as transaction:
