@@ -11,10 +11,12 @@ from typing import Final, Protocol
 
 from admission.limits import JOURNAL_BATCH_RECORDS_MAX
 from admission.sync import codec
-from admission.sync.messages import Batch, Moment
-from admission.sync.stick import Carried, Path, batch_path, carried_text, encode_carried
+from admission.sync.gate_side import Uploader
+from admission.sync.messages import Carried, Moment
+from admission.sync.sealed_head import sealing
+from admission.sync.stick import Path, batch_path
 from appliance.identity_ports import Signer
-from appliance.journal_ports import Journal
+from appliance.journal_ports import Journal, WrittenJournal
 from appliance.link_ports import ServerLink
 from appliance.lists import ListKeeper
 
@@ -94,18 +96,26 @@ class Carrying:
         return Visit(is_complete, await self._hand_out(stick))
 
     async def _hand_out(self, stick: Stick) -> int:
-        place, previous = self._journal.acknowledged.sequence, self._journal.acknowledged.chain
+        """Write what is owed of every journal, the oldest first."""
         handed = 0
-        while handed < RECORDS_MAX:
-            rows = await self._journal.rows(place, JOURNAL_BATCH_RECORDS_MAX)
-            if not rows:
-                break
-            blobs = [row.blob for row in rows]
-            batch = Batch(self._journal.id, place + 1, previous, blobs, self._moment())
-            raw = codec.encode(batch)
-            signature = self._signer.sign(carried_text(self._gate, raw))
-            content = encode_carried(Carried(self._gate, raw, signature))
-            await stick.put(batch_path(self._journal.id, batch.first), content)
-            place, previous = rows[-1].sequence, rows[-1].chain
-            handed += len(rows)
+        for journal in (*self._journal.former, self._journal.current):
+            handed += await self._hand_out_one(journal, stick, RECORDS_MAX - handed)
         return handed
+
+    async def _hand_out_one(self, journal: WrittenJournal, stick: Stick, most: int) -> int:
+        uploader = Uploader(
+            journal.id,
+            journal.acknowledged.sequence,
+            journal.acknowledged.chain,
+            sealing=sealing(self._signer, self._gate, journal.id),
+        )
+        first = uploader.acked
+        while uploader.acked - first < most:
+            rows = await journal.rows(uploader.acked, JOURNAL_BATCH_RECORDS_MAX)
+            batch = uploader.next_batch(rows, self._moment())
+            if batch is None:
+                break
+            content = codec.encode(Carried(self._gate, batch))
+            await stick.put(batch_path(journal.id, batch.first), content)
+            uploader.carried_off(rows[-1])
+        return uploader.acked - first

@@ -12,9 +12,9 @@ from typing import Final
 
 from admission.errors import RemoteProtocolError
 from admission.limits import JOURNAL_BATCH_RECORDS_MAX
-from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Sealing, Uploader
+from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Uploader
 from admission.sync.messages import Batch, Moment
-from admission.sync.sealed_head import seal
+from admission.sync.sealed_head import sealing
 from appliance.identity_ports import Signer
 from appliance.journal_ports import Journal, WrittenJournal
 from appliance.link_ports import ServerLink
@@ -170,14 +170,8 @@ class HandingIn:
 
     def _begin(self, one: WrittenJournal) -> _Line:
         acked = one.acknowledged
-        sealing = self._sealing(one.id)
-        return _Line(one, Uploader(one.id, acked.sequence, acked.chain, sealing=sealing))
-
-    def _sealing(self, journal_id: str) -> Sealing | None:
-        signer, gate = self._signer, self._gate
-        if signer is None:
-            return None
-        return lambda sequence, chain: seal(signer.sign, gate, journal_id, sequence, chain)
+        seals = None if self._signer is None else sealing(self._signer, self._gate, one.id)
+        return _Line(one, Uploader(one.id, acked.sequence, acked.chain, sealing=seals))
 
 
 async def _note(line: _Line, answer: AckUpTo) -> None:

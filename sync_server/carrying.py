@@ -6,15 +6,20 @@ by it.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from admission.errors import RemoteProtocolError
+from admission.limits import INTEGER_MAX
 from admission.sync.messages import Batch, Carried, Heads, Moment
 from admission.sync.sealed_head import check_carried
 from sync_server.entities import Standing
 from sync_server.errors import NotFoundError
-from sync_server.ports import Clock, Store
+from sync_server.ports import Store
 from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling, Taken
+
+# a machine that ran longer than there are times: no start of it can be measured
+NO_CONTACT: Final = Moment(0, INTEGER_MAX, b"")
 
 
 class Carrying:
@@ -22,16 +27,12 @@ class Carrying:
 
     Args:
         store: the database.
-        clock: the server's.
         reconciling: takes journals in.
         quarantine: takes those of revoked gates, apart.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, reconciling: Reconciling, quarantine: Quarantine
-    ) -> None:
+    def __init__(self, store: Store, reconciling: Reconciling, quarantine: Quarantine) -> None:
         self._store = store
-        self._clock = clock
         self._reconciling = reconciling
         self._quarantine = quarantine
 
@@ -48,7 +49,7 @@ class Carrying:
         if gate is None or gate.standing is Standing.PENDING or not keys:
             raise RemoteProtocolError(f"{carried.gate} is no gate that is enrolled here")
         good = [key for key, is_good in keys.items() if is_good]
-        batch = self._untimed(carried.batch)
+        batch = _untimed(carried.batch)
         try:
             check_carried(batch, gate=gate.id, keys=good)
         except RemoteProtocolError:
@@ -56,7 +57,7 @@ class Carrying:
             good = []  # sealed by a key that a revoked gate had
         if not good or gate.standing is Standing.REVOKED:
             ack = await self._quarantine.take(gate.id, batch)
-            return Taken(ack, frozenset(), has_news=False)
+            return Taken(ack, frozenset(), has_news=False, is_apart=True)
         return await self._reconciling.take(gate.id, batch)
 
     async def heads(self, asking: str, journals: Sequence[str]) -> Heads:
@@ -68,10 +69,9 @@ class Carrying:
             found = await transaction.journals.heads(journals, gate.venue_id)
         return Heads({name: (head.sequence, head.chain) for name, head in found.items()})
 
-    def _untimed(self, batch: Batch) -> Batch:
-        """Have a batch say nothing of its gate's clock: its machine starts only after now."""
-        later_ms = self._clock.now_us() // 1000 + 1
-        sent = Moment(0, later_ms, b"")
-        return Batch(
-            batch.journal, batch.first, batch.previous_chain, batch.blobs, sent, batch.seal
-        )
+
+def _untimed(batch: Batch) -> Batch:
+    """Have a batch say nothing of its gate's clock."""
+    return Batch(
+        batch.journal, batch.first, batch.previous_chain, batch.blobs, NO_CONTACT, batch.seal
+    )

@@ -350,7 +350,7 @@ def _gate_desk(
         publishing=services.publishing,
         reconciling=services.reconciling,
         quarantine=services.quarantine,
-        carrying=Carrying(database, SystemClock(), services.reconciling, services.quarantine),
+        carrying=Carrying(database, services.reconciling, services.quarantine),
         certifying=Certifying(database, ledger, trust),
         commanding=services.commanding,
         claiming=Claiming(database, lambda: time.monotonic_ns() // 1_000_000),

@@ -50,11 +50,13 @@ class Taken:
         ack: to be sent to the gate.
         streams: feeds that have grown.
         has_news: whether anything was stored.
+        is_apart: whether it is held apart, for a revoked gate wrote it.
     """
 
     ack: Ack
     streams: frozenset[str]
     has_news: bool
+    is_apart: bool = False
 
 
 class Reconciling:
@@ -336,7 +338,9 @@ async def _set_right(
             moves.append(Move(one, journal.microseconds(at), is_wrong))
     if moves:
         await transaction.facts.move(moves)
-        await fold_again(transaction, list(dict.fromkeys(move.fact.key for move in moves)))
+        keys = dict.fromkeys(move.fact.key for move in moves)
+        # a fact of no performance folds alone, at whatever time it was
+        await fold_again(transaction, [key for key in keys if key.performance])
     return frozenset(move.fact.stream for move in moves)
 
 

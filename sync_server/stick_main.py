@@ -15,12 +15,11 @@ from typing import Final
 
 from admission.errors import AdmissionError
 from admission.sync import stick
-from admission.sync.messages import Ack, Batch, Moment
-from admission.sync.stick import carried_text, decode_carried
+from admission.sync.stick import decode_carried
 from admission.ticketlist.manifest import decode_manifest, pieces_of
 from admission.trust.envelope import MANIFEST_TYPE, unverified_body
-from admission.trust.keys import verify
 from admission.trust.status import REVOKED_MAX
+from sync_server.carrying import Carrying
 from sync_server.commanding import Commanding
 from sync_server.entities import Gate, Standing
 from sync_server.errors import ConfigError, NotFoundError, ServerError
@@ -29,7 +28,7 @@ from sync_server.ledger import Ledger
 from sync_server.main import DATABASE, KEYS, LISTS, SystemClock
 from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
-from sync_server.reconciling import Reconciling
+from sync_server.reconciling import Reconciling, Taken
 from sync_server.storage.database import Database, open_database
 from sync_server.storage.snapshot_files import Folder
 from sync_server.storage.stick_folder import StickFolder
@@ -93,8 +92,7 @@ class _House:
     store: Database
     trust: Trust
     publishing: Publishing
-    reconciling: Reconciling
-    quarantine: Quarantine
+    carrying: Carrying
     commanding: Commanding
     files: Folder
     clock: SystemClock
@@ -110,12 +108,12 @@ async def _opened(data: Path) -> AsyncIterator[_House]:
         trust = Trust(database, ledger, KeyFolder(data / KEYS))
         await trust.refresh()
         reconciling = Reconciling(database, clock)
+        quarantine = Quarantine(database, ledger, nobody, reconciling)
         yield _House(
             store=database,
             trust=trust,
             publishing=Publishing(database, files, ledger, nobody, trust),
-            reconciling=reconciling,
-            quarantine=Quarantine(database, ledger, nobody, reconciling),
+            carrying=Carrying(database, reconciling, quarantine),
             commanding=Commanding(database, ledger, trust, nobody),
             files=files,
             clock=clock,
@@ -200,32 +198,25 @@ async def import_stick(data: Path, folder: Path) -> list[Imported]:
 async def _import(house: _House, source: StickFolder, path: stick.Path) -> Imported:
     shown = "/".join(path[2:])
     try:
-        raw = await source.read(path, stick.CARRIED_BYTES_MAX)
-        carried, batch = decode_carried(raw)
+        carried = decode_carried(await source.read(path, stick.CARRIED_BYTES_MAX))
         gate = await _gate(house, carried.gate)
     except (AdmissionError, ServerError) as exc:
         return Imported(shown, "", 0, _why(exc))
-    if gate is None or gate.public_key is None or gate.standing is Standing.PENDING:
-        return Imported(shown, "", len(batch.blobs), "of no gate that is enrolled here")
+    name, records = "" if gate is None else gate.name, len(carried.batch.blobs)
     try:
-        verify(gate.public_key, carried.signature, carried_text(gate.id, carried.batch))
-        ack, said = await _take(house, gate, batch)
+        taken = await house.carrying.take(carried)
     except (AdmissionError, ServerError) as exc:
-        return Imported(shown, gate.name, len(batch.blobs), _why(exc))
-    if ack.conflict:
-        said = f"does not continue what is held up to {ack.head}"
-    return Imported(shown, gate.name, len(batch.blobs), said)
+        return Imported(shown, name, records, _why(exc))
+    return Imported(shown, name, records, _said(taken))
 
 
-async def _take(house: _House, gate: Gate, batch: Batch) -> tuple[Ack, str]:
-    """Take a batch as the gate's own upload, except for the time: it was long on its way."""
-    later_ms = house.clock.now_us() // 1000 + 1
-    carried = Batch(
-        batch.journal, batch.first, batch.previous_chain, batch.blobs, Moment(0, later_ms, b"")
-    )  # a machine that started after now: no offset is measured by it
-    if gate.standing is Standing.REVOKED:
-        return await house.quarantine.take(gate.id, carried), "held apart"
-    return (await house.reconciling.take(gate.id, carried)).ack, "taken"
+def _said(taken: Taken) -> str:
+    ack = taken.ack
+    if ack.conflict and not ack.held:
+        return f"does not continue what is held up to {ack.head}"
+    if taken.is_apart:
+        return "held apart"
+    return f"taken beside what is held up to {ack.head}" if ack.conflict else "taken"
 
 
 async def _gate(house: _House, gate_id: str) -> Gate | None:

@@ -28,6 +28,9 @@ class Row(NamedTuple):
     blob: bytes
 
 
+Sealing = Callable[[int, bytes], Seal]  # seals the record of a sequence, by the chain after it
+
+
 @dataclass(frozen=True, slots=True)
 class AckUpTo:
     """The server has everything up to here, durably, and it is what we wrote.
@@ -70,9 +73,6 @@ class Fork:
     """
 
     sequence: int
-
-
-Sealing = Callable[[int, bytes], Seal]  # seals the record of a sequence, by the chain after it
 
 
 class Uploader:
@@ -153,6 +153,15 @@ class Uploader:
             return None
         self._in_flight = {self.acked: self._acked_chain}
         return Batch(self.journal, self.acked + 1, self._acked_chain, [], sent)
+
+    def carried_off(self, last: Row) -> None:
+        """Go on after the batch under way without an answer: somebody carries it.
+
+        Args:
+            last: its last record.
+        """
+        self._in_flight = {}
+        self.acked, self._acked_chain = last.sequence, last.chain
 
     def lost(self) -> None:
         """Forget the batch under way: no answer came. It is sent again, unchanged in content."""

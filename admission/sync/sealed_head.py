@@ -6,7 +6,7 @@ a stick.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from admission.errors import RemoteProtocolError, SignatureError
 from admission.journal import chain as chain_after
@@ -15,6 +15,14 @@ from admission.trust.envelope import pre_authentication_encoding
 from admission.trust.keys import verify
 
 _TYPE: Final = "application/vnd.portillon.journal-head.v1"
+
+
+class Signs(Protocol):
+    """A gate's device key, wherever it is kept."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign a message."""
+        ...
 
 
 def sealed_text(gate: str, journal: str, sequence: int, chain: bytes) -> bytes:
@@ -37,6 +45,11 @@ def seal(
         chain: chain value after it.
     """
     return Seal(gate, journal, sequence, chain, sign(sealed_text(gate, journal, sequence, chain)))
+
+
+def sealing(signer: Signs, gate: str, journal: str) -> Callable[[int, bytes], Seal]:
+    """Give what seals the records of one journal, by their sequence and the chain after them."""
+    return lambda sequence, chain: seal(signer.sign, gate, journal, sequence, chain)
 
 
 def check_seal(sealed: Seal, *, gate: str, journal: str, public_key: bytes) -> None:

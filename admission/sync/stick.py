@@ -1,4 +1,4 @@
-"""What a USB stick carries between server and gates: where it lies, and how journals are signed.
+"""What a USB stick carries between server and gates: where it lies.
 
 No name on a stick comes from its content: folders are named by digests of ids, pieces by their own
 digest, so that nothing on it can lead elsewhere. Nothing is believed for lying there: what a gate
@@ -6,22 +6,17 @@ takes is verified as if the server had sent it, what the server takes as if the 
 """
 
 import hashlib
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
-
-from admission.errors import RemoteProtocolError
 from admission.limits import MESSAGE_BYTES_MAX
 from admission.sync import codec
-from admission.sync.messages import Batch, Text
-from admission.trust.envelope import pre_authentication_encoding
+from admission.sync.messages import Carried
 
 FOLDER: Final = "portillon"
 JOURNALS: Final = (FOLDER, "journals")
-CARRIED_BYTES_MAX: Final = MESSAGE_BYTES_MAX + 1024
+CARRIED_BYTES_MAX: Final = MESSAGE_BYTES_MAX
 BATCH_SUFFIX: Final = ".batch"
 _NAME_DIGITS: Final = 32
-_CARRIED_TYPE: Final = "application/vnd.portillon.carried-journal.v1+msgpack"
 
 Path = tuple[str, ...]
 
@@ -55,43 +50,10 @@ def _named(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_NAME_DIGITS]
 
 
-class Carried(msgspec.Struct, frozen=True, array_like=True):
-    """Part of a journal, as a stick carries it.
-
-    Attributes:
-        gate: id of the gate that wrote it.
-        batch: the upload as the live server would get it.
-        signature: by the gate's device key, over `carried_text`.
-    """
-
-    gate: Text
-    batch: Annotated[bytes, msgspec.Meta(max_length=MESSAGE_BYTES_MAX)]
-    signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
-
-
-_decoder: Final = msgspec.msgpack.Decoder(Carried)
-
-
-def carried_text(gate: str, batch: bytes) -> bytes:
-    """Give what a gate signs."""
-    return pre_authentication_encoding(_CARRIED_TYPE, msgspec.msgpack.encode([gate, batch]))
-
-
-def encode_carried(carried: Carried) -> bytes:
-    """Write it."""
-    return msgspec.msgpack.encode(carried)
-
-
-def decode_carried(raw: bytes) -> tuple[Carried, Batch]:
-    """Read it, and the batch in it; whose signature it is, is not looked at.
+def decode_carried(raw: bytes) -> Carried:
+    """Read a part of a journal; who sealed it is not looked at.
 
     Raises:
         RemoteProtocolError: if it is too large, or none.
     """
-    if len(raw) > CARRIED_BYTES_MAX:
-        raise RemoteProtocolError(f"part of a journal of {len(raw)} bytes is too large")
-    try:
-        carried = _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise RemoteProtocolError(f"not a part of a journal: {exc}") from exc
-    return carried, codec.decode(carried.batch, Batch)
+    return codec.decode(raw, Carried)

@@ -10,9 +10,10 @@ from admission.errors import RemoteProtocolError
 from admission.journal import Kind
 from admission.sync import stick
 from admission.sync.messages import Moment
-from admission.sync.stick import carried_text, decode_carried
+from admission.sync.sealed_head import check_carried
+from admission.sync.stick import decode_carried
 from admission.trust.command import Action
-from admission.trust.keys import public_key, verify
+from admission.trust.keys import public_key
 from admission.verdict import Answer
 from appliance.carrying import Carrying
 from appliance.commanding import Source
@@ -242,8 +243,8 @@ async def test_the_journal_goes_out_signed_and_stays_owed_to_the_server(open_gat
         assert visit.records == gate.journal.head
         assert gate.journal.acknowledged.sequence == 0
         raw = usb.joinpath(*stick.batch_path("journal-a", 1)).read_bytes()
-        carried, batch = decode_carried(raw)
-        verify(public_key(KEY), carried.signature, carried_text(GATE, carried.batch))
+        batch = decode_carried(raw).batch
+        check_carried(batch, gate=GATE, keys=[public_key(KEY)])
         ack = gate.server.take(batch)
         assert not ack.conflict
         assert gate.server.journals["journal-a"].records()[-2].kind in set(Kind)
@@ -257,7 +258,7 @@ async def test_a_long_journal_goes_out_in_parts_that_follow_each_other(open_gate
         folder = usb.joinpath(*stick.batch_path("journal-a", 1)).parent
         previous = journal.genesis("journal-a")
         for path in sorted(folder.iterdir()):
-            _, batch = decode_carried(path.read_bytes())
+            batch = decode_carried(path.read_bytes()).batch
             assert batch.previous_chain == previous
             for blob in batch.blobs:
                 previous = journal.chain(previous, blob)
@@ -279,3 +280,19 @@ async def test_a_link_in_the_journals_place_is_not_written_through(open_gate, us
 def test_what_is_no_part_of_a_journal_is_said_to_be_none(raw):
     with pytest.raises(RemoteProtocolError):
         decode_carried(raw)
+
+
+async def test_a_former_journal_rides_along_as_far_as_the_server_has_it_not(open_gate, usb):
+    async with open_gate() as gate:
+        await gate.scan("T1")
+        await gate.later(5)
+        gate.succession.ask(1)
+        await gate.settle()
+        (former,) = gate.journal.former
+        await former.acknowledge(2, await former.chain_at(2))
+        visit = await carrying(gate).visit(written(usb, gate))
+        assert visit.records == former.head - 2 + gate.journal.head
+        raw = usb.joinpath(*stick.batch_path("journal-a", 3)).read_bytes()
+        check_carried(decode_carried(raw).batch, gate=GATE, keys=[public_key(KEY)])
+        raw = usb.joinpath(*stick.batch_path(gate.journal.id, 1)).read_bytes()
+        check_carried(decode_carried(raw).batch, gate=GATE, keys=[public_key(KEY)])

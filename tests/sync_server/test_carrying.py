@@ -72,8 +72,8 @@ def reconciling(house, clock):
 
 
 @pytest.fixture
-def carrying(house, clock, ledger, news, reconciling):
-    return Carrying(house, clock, reconciling, Quarantine(house, ledger, news, reconciling))
+def carrying(house, ledger, news, reconciling):
+    return Carrying(house, reconciling, Quarantine(house, ledger, news, reconciling))
 
 
 async def change(house, **values):
@@ -101,6 +101,22 @@ async def test_what_others_bring_measures_no_clock(carrying, reconciling):
     await carrying.take(Carried("g0", sealed_batch(1, 1)))
     (item,) = (await reconciling.feed("p0", 0)).items
     assert item.at_us == 1_780_000_000_000_000
+
+
+async def test_facts_of_no_ticket_are_set_right_too_once_the_gate_itself_comes(
+    carrying, reconciling, clock
+):
+    named = {"performance": "", "identifier": b"", "wall_ms": FAST_MS}
+    blobs = [passage(1, **named), passage(2, kind=int(Kind.FREE), **named), passage(3, **named)]
+    chain = journal.genesis("j")
+    for blob in blobs:
+        chain = journal.chain(chain, blob)
+    sealed = seal(lambda text: sign(KEY, text), "g0", "j", 3, chain)
+    batch = changed(sealed_batch(1, 3), blobs=blobs, seal=sealed)
+    await carrying.take(Carried("g0", batch))
+    await reconciling.take("g0", batch)
+    times = {item.sequence: item.at_us for item in (await reconciling.feed("p0", 0)).items}
+    assert times == {n: clock.at_us + n * 1000 for n in (1, 2, 3)}
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from admission import journal
 from admission.journal import Flag, Kind, Record
 from admission.sync import codec, stick
-from admission.sync.messages import Batch, Enrol, Moment
-from admission.sync.stick import Carried, carried_text, encode_carried
+from admission.sync.messages import Batch, Carried, Enrol, Moment
+from admission.sync.sealed_head import seal
 from admission.trust.envelope import STATUS_TYPE, unverified_body
 from admission.trust.keys import public_key, sign
 from admission.trust.reading import read_document
@@ -62,15 +62,16 @@ def passage(house, sequence, **changes):
 def carry(house, blobs, *, first=1, previous=None, key=KEY, gate=None, name="j1", where=None):
     """Write part of a journal as a gate does; give the chain after it."""
     previous = journal.genesis(name) if previous is None else previous
-    batch = codec.encode(Batch(name, first, previous, blobs, Moment(AT_MS, 1000, BOOT)))
-    gate = gate or house.gate
-    signed = encode_carried(Carried(gate, batch, sign(key, carried_text(gate, batch))))
+    chain, gate = previous, gate or house.gate
+    for blob in blobs:
+        chain = journal.chain(chain, blob)
+    last = first + len(blobs) - 1
+    sealed = seal(lambda text: sign(key, text), gate, name, last, chain)
+    batch = Batch(name, first, previous, blobs, Moment(AT_MS, 1000, BOOT), sealed)
     path = house.usb.joinpath(*stick.batch_path(where or name, first))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(signed)
-    for blob in blobs:
-        previous = journal.chain(previous, blob)
-    return previous
+    path.write_bytes(codec.encode(Carried(gate, batch)))
+    return chain
 
 
 async def said(house):
@@ -112,8 +113,8 @@ async def test_nobody_but_the_gate_itself_hands_its_journal_in(house):
     carry(house, [passage(house, 1)], key=THIEF)
     carry(house, [passage(house, 1)], gate="nobody", name="j2")
     foreign, unsigned = sorted(await said(house))
-    assert foreign == "of no gate that is enrolled here"
-    assert unsigned.startswith("signature does not fit")
+    assert foreign == "nobody is no gate that is enrolled here"
+    assert unsigned == f"the seal of record 1 is not by gate {house.gate}"
     assert await occupancy(house) == (0, [])
 
 
@@ -124,6 +125,16 @@ async def test_what_a_revoked_gate_hands_in_is_held_apart(house):
     assert await occupancy(house) == (0, [])
     await house.call("POST", f"gates/{house.gate}/release")
     assert await occupancy(house) == (1, [])
+
+
+async def test_the_end_of_a_journal_whose_card_was_copied_comes_by_stick_too(house):
+    carry(house, [passage(house, 1), passage(house, 2)])
+    await said(house)
+    before = journal.chain(journal.genesis("j1"), passage(house, 1))
+    other = passage(house, 2, wall_ms=AT_MS + 99)
+    carry(house, [other, passage(house, 3)], first=2, previous=before)
+    assert await said(house) == ["taken", "taken beside what is held up to 2"]
+    assert await occupancy(house) == (4, [])
 
 
 async def test_a_part_without_what_comes_before_it_waits(house):
