@@ -1,10 +1,11 @@
 """From the commit of a grant at gate A to the refusal of the ticket at gate B, through the server.
 
 One real server process; A and B are the whole gate daemon (`run_gate`) over the real link, with a
-reader that this script feeds; the other gates are the real link client (`HttpLink`): signed, on a
-live connection of their own, subscribed, saying every five seconds how they are, in a process of
-their own. The peer, in the same run and interleaved scan by scan: a WebSocket's bare echo through
-the same server process, of a message of a hint's size. A claim's round trip (strict mode) beside.
+reader that this script feeds. The other gates are the real link client (`HttpLink`) in a process
+of their own: signed, each on a live connection, subscribed, saying every five seconds how it is.
+In the last row one of them hands in passages, a thousand a request, all the time. The peer, in the
+same run and interleaved scan by scan: a WebSocket's bare echo through the same server process, of
+a message of a hint's size. A claim's round trip (strict mode) beside.
 
 `known` is when B would refuse; `refused` is when B, shown the ticket then, has its refusal on the
 disk.
@@ -24,17 +25,19 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from admission.journal import Kind, Record
+from admission.journal import Kind, Record, encode, genesis
+from admission.journal import chain as chain_value
+from admission.limits import JOURNAL_BATCH_RECORDS_MAX
 from admission.scan import Direction
 from admission.sync.enrolment_link import EnrolmentLink
-from admission.sync.messages import Claim, Claimed, Hint, Moment, Status, Subscribe
+from admission.sync.messages import Batch, Claim, Claimed, Hint, Moment, Status, Subscribe
 from admission.trust.keys import public_key
 from appliance import drivers
 from appliance.config import Config, PeersConfig, ReaderConfig
@@ -74,6 +77,7 @@ async def serve(folder: Path, port: int) -> None:
 
     server_main.make_application = with_echo  # type: ignore[assignment]
     async with serving(ServerConfig(folder, port=port)):
+        server_main.spare_the_collector()
         print("ready", flush=True)
         await asyncio.Event().wait()
 
@@ -132,6 +136,35 @@ async def say_how_it_is(live: Any, place: int) -> None:
         await asyncio.sleep(STATUS_S)
 
 
+async def backlog(address: str, performance: str, checkpoint: str) -> None:
+    """Hand in hour after hour of a gate that was without a link: a thousand passages a request."""
+    name, chain, sequence = "journal-of-the-crowd", genesis("journal-of-the-crowd"), 0
+    async with open_link(address, "crowd-0001", StoredSigner(secret(1))) as link:
+        print("ready", flush=True)
+        while True:
+            first, before, blobs = sequence + 1, chain, []
+            for sequence in range(first, first + JOURNAL_BATCH_RECORDS_MAX):
+                blobs.append(encode(passage(performance, checkpoint, sequence)))
+                chain = chain_value(chain, blobs[-1])
+            sent = Moment(time.time_ns() // 1_000_000, 1000, bytes(16))
+            await link.upload(Batch(name, first, before, blobs, sent))
+
+
+def passage(performance: str, checkpoint: str, sequence: int) -> Record:
+    return Record(
+        kind=int(Kind.PASSED),
+        sequence=sequence,
+        wall_ms=time.time_ns() // 1_000_000,
+        boot_ms=1000,
+        boot_id=bytes(16),
+        checkpoint=checkpoint,
+        performance=performance,
+        identifier=hashlib.sha256(f"old {sequence}".encode()).digest()[:16],
+        direction=1,
+        ticket_class=("standard", "single", None, None),
+    )
+
+
 @asynccontextmanager
 async def child(*arguments: str) -> AsyncIterator[None]:
     """Run a part of this script in a process of its own, from its `ready` to the context's end."""
@@ -143,7 +176,8 @@ async def child(*arguments: str) -> AsyncIterator[None]:
             raise RuntimeError(f"{arguments[0]} did not start")
         yield
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # it has ended by itself, and said why
+            process.kill()
         await process.wait()
 
 
@@ -387,9 +421,9 @@ async def run(folder: Path, sizes: list[int], scans: int, rate: float) -> None:
         enter = stack.enter_async_context
         await enter(child("--serve", str(folder / "server"), str(port)))
         session = await enter(aiohttp.ClientSession(cookie_jar=jar))
-        await venue.set_up(session, password, scans * len(sizes))
+        await venue.set_up(session, password, scans * (len(sizes) + 1))
         configs = [await venue.enrol(session, name) for name in ("A", "B")]
-        await venue.add_crowd(max(sizes))
+        await venue.add_crowd(max(10, *sizes))
         async with asyncio.TaskGroup() as gates:
             daemons = [gates.create_task(run_gate(config, "bench")) for config in configs]
             await asyncio.sleep(1.0)  # both hold their list and their connection by then
@@ -400,6 +434,12 @@ async def run(folder: Path, sizes: list[int], scans: int, rate: float) -> None:
                     await asyncio.sleep(min(5.0, size / 100))  # all have said how they are
                     figures = await measure(venue, readers, instants, session, shown, rate)
                 print(json.dumps({"gates": size, "scans": scans, **figures}), flush=True)
+            shown = range(len(sizes) * scans, (len(sizes) + 1) * scans)
+            where = (venue.address, venue.performance)
+            async with child("--crowd", *where, "8"), child("--backlog", *where, venue.checkpoint):
+                figures = await measure(venue, readers, instants, session, shown, rate)
+            told = {"gates": 10, "beside": "an hour's backlog", "scans": scans}
+            print(json.dumps({**told, **figures}), flush=True)
             for daemon in daemons:
                 daemon.cancel()
 
@@ -423,6 +463,8 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         asyncio.run(serve(Path(sys.argv[2]), int(sys.argv[3])))
+    elif sys.argv[1:2] == ["--backlog"]:
+        asyncio.run(backlog(sys.argv[2], sys.argv[3], sys.argv[4]))
     elif sys.argv[1:2] == ["--crowd"]:
         asyncio.run(crowd(sys.argv[2], sys.argv[3], int(sys.argv[4])))
     else:

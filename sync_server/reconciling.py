@@ -30,6 +30,7 @@ from sync_server.proving import unlisted_tickets, with_all_keys
 log = logging.getLogger(__name__)
 
 _NUMBERING_BYTES: Final = 16
+AT_A_TIME: Final = 200  # records; between, whatever else the process has to do is done: hints
 SERVER_JOURNAL: Final = "server"  # the server's own: resets by operators
 
 
@@ -242,10 +243,11 @@ async def _keep(
     now_ms: int,
 ) -> frozenset[str]:
     deriving = _Deriving(transaction, known, clock)
-    if intake.records:
-        rows = [new.row for new in intake.records]
-        await transaction.journals.add_records(known.id, rows, intake.head)
-        for new in intake.records:
+    for start in range(0, len(intake.records), AT_A_TIME):
+        some = intake.records[start : start + AT_A_TIME]
+        rows = [new.row for new in some]
+        await transaction.journals.add_records(known.id, rows, Head(*rows[-1][:2]))
+        for new in some:
             await deriving.add(new.record, 0)
     if intake.forked_after is not None:
         variants = await transaction.lines.add(known.id, intake.forked_after, intake.forked, now_ms)
