@@ -15,6 +15,7 @@ SMALL = {
     "self_proving.py": [],
     "hostile_payloads.py": [],
     "refusal_at_the_other_gate.py": ["--scans", "5", "3"],
+    "simulated_events.py": ["--worlds", "1", "--rounds", "1"],
     "refusal_over_the_lan.py": ["--grants", "10"],
 }
 

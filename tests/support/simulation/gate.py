@@ -167,8 +167,8 @@ class SimulatedGate(Linked):
             self.scheduler.note("boot", self.place, self.journal.id, self.journal.head)
             self.watching.booted(self)
             self._later(self.chance.randint(0, 1_000), self._contact)
-            self._serve(self._keep_card())
-            self._serve(self.health.fault_log.run())
+            for service in (self._keep_card(), self.health.fault_log.run()):
+                self._serve(service)
             self._later(WATCH_MS, self._watch_clock)
 
     async def _start(self) -> None:
@@ -203,6 +203,8 @@ class SimulatedGate(Linked):
             clock=self.clock,
             direction=Direction.ENTRY,
         )
+        self.health.stirred = Bell(self.scheduler)  # type: ignore[assignment]
+        self.health.fault_log._stirred = Bell(self.scheduler)  # type: ignore[assignment]
         self.hinting = Hinting(self.name, self.recorder, self.history, self.holdings, self.clock)
         express = ExpressQueue()
         express._due = Bell(self.scheduler)  # type: ignore[assignment]
@@ -262,8 +264,6 @@ class SimulatedGate(Linked):
         self.health.others = self.uplink.faults
         self.uplink.device_faults = lambda: self.health.faults
         self.health.changed()
-        self.health.stirred = Bell(self.scheduler)  # type: ignore[assignment]
-        self.health.fault_log._stirred = Bell(self.scheduler)  # type: ignore[assignment]
         self.database.on_trouble = self.health.broken
         self.card_keeper = CardKeeper(
             card=KeptCard(self.database, self.journal),
@@ -282,6 +282,9 @@ class SimulatedGate(Linked):
 
     def _serve(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run one of the daemon's services, for as long as it lives."""
+        if not self.is_up:
+            coroutine.close()
+            return
         task = Task(coroutine, self._service_ended)
         self._services.append(task)
         task.begin()

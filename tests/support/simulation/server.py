@@ -155,6 +155,7 @@ class Server:
         if self.backup is None or not self.is_up:
             return False
         self.crash(for_ms)
+        self.database.cut_before_commit = self.database.cut_after_commit = False
         self.database.restore(self.backup)
         self.restores += 1
         finish(self._renumber())

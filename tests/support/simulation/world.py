@@ -1,7 +1,6 @@
 """A whole run: gates, server, people and what goes wrong, played from a plan and looked at."""
 
 import logging
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,31 +13,23 @@ from admission.reconcile import ListedTicket
 from admission.scan import Direction
 from admission.sync.feed_items import fact_of_item
 from admission.sync.gate_side import Row
-from admission.sync.messages import Ack, Batch, Hint
+from admission.sync.messages import Ack, Batch
 from admission.ticket import Performance, TicketState
 from appliance.simulator.box_office import SignedList
 from simulation import invariants
 from simulation.gate import SimulatedGate
 from simulation.invariants import Grant, Seen, Watched
+from simulation.misfortunes import Misfortunes
 from simulation.network import Road
 from simulation.office import identifier_of
-from simulation.plan import CHECKPOINTS, SHOWS, Desk, Fault, Plan, Trouble, Visit
+from simulation.plan import CHECKPOINTS, SHOWS, Desk, Plan, Visit
 from simulation.replaying import i15_replays
-from simulation.scheduler import BEGIN_MS, BrokenError, Scheduler, finish
+from simulation.scheduler import BrokenError, Cut, Scheduler, finish
 from simulation.server import Server
 
 REST_MS: Final = 30_000
 REST_MS_MAX: Final = 1_800_000
 LOOK_MS: Final = 60_000
-JUNK: Final = (
-    b"",
-    b"\x00",
-    b"\xff\xfe",
-    b"A" * 4_097,
-    b"T9999",
-    b"'; DROP TABLE",
-    b"\xe2\x80\xae0001T",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ class Outcome:
     trace: Sequence[str] = field(repr=False, default=())
 
 
-class World:
+class World(Misfortunes):
     """One run of a plan."""
 
     def __init__(self, plan: Plan, *, keep_trace: bool = False) -> None:
@@ -113,7 +104,7 @@ class World:
                 self._play()
             except BrokenError as exc:
                 broken = exc
-            except Exception as exc:  # noqa: BLE001 (whatever it is, it is what the run found)
+            except (Exception, Cut) as exc:  # noqa: BLE001 (whatever it is, it is what the run found)
                 broken = BrokenError("I0", f"{type(exc).__name__}: {exc}")
                 broken.__cause__ = exc
         if broken is not None:
@@ -143,7 +134,7 @@ class World:
         while not self._is_at_rest():
             until += REST_MS
             if until > self.plan.end_ms + REST_MS_MAX:
-                raise BrokenError("I4", f"it does not come to rest: {self._unrest()}")
+                raise BrokenError("rest", f"it does not come to rest: {self._unrest()}")
             self.scheduler.run(until)
         self._judge_everything()
 
@@ -261,138 +252,6 @@ class World:
             case "free":
                 self.gates[one.ticket % len(self.gates)].free_crossing()
 
-    # --- what goes wrong ---------------------------------------------------------------------
-
-    def _fail(self, fault: Fault) -> None:
-        gate = self.gates[fault.gate]
-        self.scheduler.note("fault", fault.trouble.value, fault.gate, fault.amount)
-        later = self.scheduler.at
-        match fault.trouble:
-            case Trouble.CUT:
-                self._cut([gate], fault.lasts_ms)
-            case Trouble.SPLIT:
-                self._cut(self.gates[::2], fault.lasts_ms)
-            case Trouble.DEAF:
-                gate.road.down = False
-                later(fault.lasts_ms, self._reopen, gate)
-            case Trouble.MUTE:
-                gate.road.up = False
-                later(fault.lasts_ms, self._reopen, gate)
-            case Trouble.RESET:
-                if gate.connection is not None:
-                    gate.connection.close()
-            case Trouble.KILL | Trouble.POWER:
-                gate.power.steps_left = fault.amount
-            case Trouble.FULL:
-                self._spoil(gate, sqlite3.SQLITE_FULL, fault.lasts_ms)
-            case Trouble.READ_ONLY:
-                self._spoil(gate, sqlite3.SQLITE_READONLY, fault.lasts_ms)
-            case Trouble.SYNC:
-                gate.card.syncs_that_fail = fault.amount % 3 + 1
-            case Trouble.JUMP:
-                gate.machine.offset_ms += fault.amount
-            case Trouble.RELAY:
-                gate.arm.is_broken = True
-                later(fault.lasts_ms, self._mend, gate)
-            case Trouble.OLD_LIST | Trouble.BAD_LIST:
-                gate.false_lists = "old" if fault.trouble is Trouble.OLD_LIST else "bad"
-                if gate.is_up:
-                    gate.uplink._offered.set()
-            case Trouble.FLOOD:
-                for place in range(40):
-                    later(20 * place, self._junk, gate, place)
-            case Trouble.FALSE_HINTS:
-                for place in range(30):
-                    later(500 * place, self._lie, gate)
-            case Trouble.CLONE | Trouble.CARD_BACK:
-                self._copy_card(fault, gate)
-            case _:
-                self._fail_server(fault)
-
-    def _fail_server(self, fault: Fault) -> None:
-        match fault.trouble:
-            case Trouble.SERVER_DOWN:
-                self.server.crash(fault.lasts_ms)
-            case Trouble.SERVER_BEFORE_COMMIT:
-                self.server.database.cut_before_commit = True
-            case Trouble.SERVER_AFTER_COMMIT:
-                self.server.database.cut_after_commit = True
-            case Trouble.BACKUP:
-                self.server.copy()
-            case Trouble.RESTORE:
-                self.server.restore(fault.lasts_ms)
-
-    def _copy_card(self, fault: Fault, gate: SimulatedGate) -> None:
-        """Copy a card into another machine, or take an image of it and put it back later."""
-        if not gate.is_up or len(self.gates) >= 2 * self.plan.gates:
-            return
-        self.has_copies = True
-        if fault.trouble is Trouble.CLONE:
-            clone = self._add_gate(gate.works_as, gate.card.image())
-            clone.card.lists = dict(gate.card.lists)
-            own = self.watched[clone.place]
-            own.rows = list(self.watched[gate.place].rows)
-            clone.log = list(gate.log)
-            clone.boot()
-        else:
-            watched = self.watched[gate.place]
-            then = (list(watched.rows), list(gate.log), set(watched.pulsed))
-            there = [one for one in self.crossings if one.place == gate.place]
-            image = gate.card.image()
-            self.scheduler.at(fault.lasts_ms, self._put_back, gate, image, then, there)
-
-    def _put_back(self, gate: SimulatedGate, image: bytes, then: Any, there: Any) -> None:
-        """Put a card back to its image: what it wrote since is where it was sent to, or nowhere."""
-        if not gate.is_up:
-            return
-        self.scheduler.note("card put back", gate.place)
-        gate.cut_off(1_000, power=True)
-        gate.card.restore(image)
-        watched = self.watched[gate.place]
-        watched.rows, gate.log, watched.pulsed = (then[0][:], then[1][:], set(then[2]))
-        watched.versions.clear()
-        watched.greatest_ms = 0
-        self.crossings = [one for one in self.crossings if one.place != gate.place] + there
-
-    def _cut(self, gates: Sequence[SimulatedGate], for_ms: int) -> None:
-        for gate in gates:
-            gate.road.up = gate.road.down = False
-            self.scheduler.at(for_ms, self._reopen, gate)
-
-    def _reopen(self, gate: SimulatedGate) -> None:
-        gate.road.up = gate.road.down = True
-
-    def _spoil(self, gate: SimulatedGate, code: int, for_ms: int) -> None:
-        gate.card.fault = code
-        self.scheduler.at(for_ms, self._mend, gate)
-
-    def _mend(self, gate: SimulatedGate) -> None:
-        gate.card.fault = None
-        gate.arm.is_broken = False
-
-    def _junk(self, gate: SimulatedGate, place: int) -> None:
-        gate.present(JUNK[place % len(JUNK)], Direction.ENTRY, -1)
-
-    def _lie(self, gate: SimulatedGate) -> None:
-        """Have a gate hear of something that never was."""
-        chance = self._chance
-        ticket = self.plan.tickets[chance.randrange(len(self.plan.tickets))]
-        row = ticket.row
-        hint = Hint(
-            gate="gate-11",
-            journal=chance.choice(("nobody's", *(f"journal-{n}-1" for n in range(3)))),
-            sequence=chance.randint(1, 60),
-            checkpoint=gate.assignment.checkpoint.id,
-            performance=ticket.show,
-            identifier=identifier_of(ticket.show, ticket.number),
-            direction=chance.choice((1, 1, 2)),
-            at_ms=BEGIN_MS + self.scheduler.now_ms + chance.choice((-5_000, 0, 1 << 40)),
-            ticket_class=(row.category, row.mode, row.total, row.per_day),
-            withdrawn=chance.random() < 0.3,
-        )
-        if gate.is_up:
-            gate.hinting.hear(hint)
-
     # --- what is looked at -------------------------------------------------------------------
 
     def booted(self, gate: SimulatedGate) -> None:
@@ -426,7 +285,7 @@ class World:
         """A gate has learnt of another's fact."""
         self.scheduler.note("learnt", gate.place, fact.gate, fact.sequence)
 
-    def heard_time(self, gate: SimulatedGate, server_ms: int) -> None:
+    def heard_time(self, gate: SimulatedGate) -> None:
         """A gate has heard a signed time; it may or may not believe it."""
         watched = self.watched[gate.place]
         watched.heard_time = True
