@@ -214,6 +214,7 @@ class History:
     def __init__(self) -> None:
         self._facts: dict[TicketKey, list[TicketFact]] = {}
         self._known: dict[tuple[str, int, int], Fact] = {}
+        self._own_variants: dict[tuple[str, int], int] = {}
         self._occupancy: dict[str, int] = {}
         self._checkpoints: dict[tuple[str | None, bytes], set[str]] = {}
 
@@ -245,9 +246,20 @@ class History:
         self._count(fact)
         return True
 
-    def known(self, gate: str, sequence: int) -> Fact | None:
+    def takes_for_own(self, fact: Fact, variant: int) -> bool:
+        """Tell whether a told content of the gate's own record is the one taken for its own.
+
+        That is the first which was asked for: two cards may have written alike at one place.
+
+        Args:
+            fact: as told, alike but for the time.
+            variant: which of the record's contents.
+        """
+        return self._own_variants.setdefault((fact.gate, fact.sequence), variant) == variant
+
+    def known(self, gate: str, sequence: int, variant: int = 0) -> Fact | None:
         """Give what is known of a fact, or None."""
-        return self._known.get((gate, sequence, 0))
+        return self._known.get((gate, sequence, variant))
 
     def _count(self, fact: Fact) -> None:
         if isinstance(fact, FreeCrossing):

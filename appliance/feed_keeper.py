@@ -137,7 +137,8 @@ def take_told(history: History, is_own: Callable[[str], bool], item: FeedItem) -
 
     What this gate did itself it knows better than the server, but for the time. What the server
     has of our journal and we have not, a card did that ours was copied from or restored over: it
-    counts besides, so that nobody enters twice.
+    counts besides, so that nobody enters twice. Two cards may have written the same at one place,
+    but for the time: the first that is told is taken for ours, any other counts besides.
 
     Args:
         history: what the gate judges by.
@@ -152,7 +153,10 @@ def take_told(history: History, is_own: Callable[[str], bool], item: FeedItem) -
         history.correct(fact, item.variant)
         return
     known = history.known(fact.gate, fact.sequence)
-    if known is not None and at_instant(known, fact.at) == fact:
+    aside = _OF_ANOTHER_CARD - item.variant
+    is_alike = known is not None and at_instant(known, fact.at) == fact
+    is_others = history.known(fact.gate, fact.sequence, aside) is not None
+    if is_alike and not is_others and history.takes_for_own(fact, item.variant):
         history.correct(fact)
-    elif history.correct(fact, _OF_ANOTHER_CARD - item.variant):
+    elif history.correct(fact, aside):
         log.error("another card wrote our journal on", extra={"sequence": fact.sequence})

@@ -82,6 +82,30 @@ def test_what_another_card_did_in_our_name_counts_besides(history, told, caplog)
     assert history.facts_of(KEY) == (OWN, told)
 
 
+def test_two_cards_that_wrote_alike_at_one_place_count_both_in_whatever_order_they_are_told(
+    history,
+):
+    here, there = replace(OWN, at=NOON + timedelta(hours=1)), replace(OWN, at=NOON + timedelta(1))
+    for order in ((here, 0, there, 1), (there, 1, here, 0), (there, 0, here, 1)):
+        again = History()
+        again.add(OWN)
+        for _ in range(2):  # told again, it is the same again
+            tell(again, order[0], order[1])
+            tell(again, order[2], order[3])
+            assert again.facts_of(KEY) == (here, there)
+        assert again.occupancy("door") == 2
+
+
+def test_what_another_card_wrote_before_we_wrote_alike_stays_its_own(history):
+    theirs = replace(OWN, sequence=2, at=NOON + timedelta(hours=1))
+    tell(history, theirs)
+    mine = replace(theirs, at=NOON + timedelta(hours=2))
+    history.add(mine)
+    tell(history, theirs)
+    tell(history, mine, 1)
+    assert history.facts_of(KEY) == (OWN, theirs, mine)
+
+
 def test_what_this_gate_writes_itself_counts_although_another_card_wrote_as_much(history):
     tell(history, replace(OWN, sequence=2, identifier=b"T2"))
     mine = replace(OWN, sequence=2, at=NOON + timedelta(1), identifier=b"T3")
