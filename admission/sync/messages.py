@@ -228,7 +228,7 @@ class Hint(msgspec.Struct, frozen=True, tag="hint"):
     """Either way, ahead of all else, and lossy: a gate has just granted, or takes that back.
 
     It makes whoever hears it stricter and never milder, and is forgotten unless the journal
-    confirms it (docs/adr, hints).
+    confirms it (docs/adr/0017-hints-and-claims.md).
 
     Attributes:
         gate: id of the gate.
