@@ -317,6 +317,20 @@ def _peer_messages() -> dict[str, bytes]:
     }
 
 
+def _carried() -> dict[str, bytes]:
+    """Write what another gate or a stick brings: sealed as it must be, and at another place."""
+    blob = journal.encode(_record())
+    chain = journal.chain(journal.genesis("j"), blob)
+    sealed = seal(lambda text: sign(KEY, text), "g", "j", 1, chain)
+    moment = messages.Moment(0, 0, b"")
+    whole = messages.Batch("j", 1, journal.genesis("j"), [blob], moment, sealed)
+    beside = messages.Batch("j", 7, bytes(32), [blob, b"no record"], moment, sealed)
+    return {
+        name: codec.encode(messages.Carried("g", batch))
+        for name, batch in (("sealed", whole), ("beside", beside))
+    }
+
+
 def seeds() -> dict[str, dict[str, bytes]]:
     """Give every target's documents by name."""
     manifests = _manifests()
@@ -337,6 +351,7 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "authorization": _authorizations(),
         "protocol": _messages(),
         "peer": _peer_messages(),
+        "carried": _carried(),
         "record": {"passed": journal.encode(_record())},
         "link": _links(),
     }

@@ -28,6 +28,9 @@ from admission.sync import codec, enrolment_link, messages, peer_messages, reque
 from admission.sync.assignment import accept_assignment, encode_assignment
 from admission.sync.peer import check_piece
 from admission.sync.peer_proof import Enrolment
+from admission.sync.sealed_head import check_carried
+from admission.sync.server_side import Head, take_in
+from admission.sync.stick import decode_carried
 from admission.ticketlist import manifest as manifests
 from admission.ticketlist.attributes import pack_record, read_record
 from admission.ticketlist.overlay import NO_CHANGES, layered
@@ -68,6 +71,8 @@ _MESSAGES: Final = (
     messages.Enrolled,
     messages.Poll,
     messages.Polled,
+    messages.AskHeads,
+    messages.Heads,
 )
 
 
@@ -340,6 +345,19 @@ def peer(data: bytes) -> None:
         attempt((RemoteProtocolError, ListError), check_piece, read, wanted, None, _GENESIS, _PEERS)
 
 
+def carried(data: bytes) -> None:
+    """Part of a journal that somebody brings, over the network or on a stick, and its seal."""
+    read = attempt(RemoteProtocolError, decode_carried, data)
+    if read is None:
+        return
+    assert decode_carried(codec.encode(read)) == read
+    attempt(RemoteProtocolError, check_carried, read.batch, gate=read.gate, keys=[PUBLIC])
+    place = Head(read.batch.first - 1, read.batch.previous_chain)
+    side = {place.sequence: {place.chain}}
+    intake = take_in(read.batch, Head(0, journal.genesis(read.batch.journal)), {}, side)
+    assert intake.held.sequence in (0, place.sequence + len(read.batch.blobs))
+
+
 def record(data: bytes) -> None:
     """A journal's record, as a server takes it in."""
     read = attempt(JournalError, journal.decode, data)
@@ -376,6 +394,7 @@ TARGETS: Final[dict[str, Target]] = {
     "authorization": authorization,
     "protocol": protocol,
     "peer": peer,
+    "carried": carried,
     "record": record,
     "link": link,
 }
