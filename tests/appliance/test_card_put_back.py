@@ -102,18 +102,18 @@ async def test_a_grant_that_is_open_has_its_end_in_the_journal_that_it_stands_in
 async def test_a_former_journal_that_was_not_handed_in_yet_is_shown_and_handed_in_later(
     open_gate, monkeypatch: pytest.MonkeyPatch
 ):
-    def copy_of_the_card(gate):
+    def prepare(gate):
         OtherGate(gate, OWN).pass_through(*NUMBERS[5:])
-
-    async with linked(open_gate, prepare=copy_of_the_card) as gate:
         upload = gate.link.upload
 
-        async def refuse_the_former(batch: Batch) -> Ack:
+        async def refuse_a_fork(batch: Batch) -> Ack:
             if batch.journal == OWN and gate.uplink._handing.is_forked:
                 raise LinkError("the cable is cut")
             return await upload(batch)
 
-        monkeypatch.setattr(gate.link, "upload", refuse_the_former)
+        monkeypatch.setattr(gate.link, "upload", refuse_a_fork)
+
+    async with linked(open_gate, prepare=prepare) as gate:
         await gate.later(10)
         assert gate.journal.former[0].acknowledged.sequence == 0
         assert "GT-FORK" in gate.uplink.status().faults
