@@ -27,8 +27,9 @@ from sync_server.certifying import Certifying
 from sync_server.claiming import Claiming
 from sync_server.commanding import Commanding
 from sync_server.enrollment import Enrollment
-from sync_server.entities import Gate, JsonValue, Standing
+from sync_server.entities import Gate, Standing
 from sync_server.errors import ConflictError, NotFoundError
+from sync_server.gate_reports import is_news, said_of
 from sync_server.ledger import Ledger
 from sync_server.ports import News, Store
 from sync_server.publishing import Publishing
@@ -228,24 +229,14 @@ class GateDesk:
 
     async def note_status(self, gate: str, status: Status, via: str = "") -> None:
         """Remember how a gate is, and the name of the site server that it is behind."""
-        said: dict[str, JsonValue] = {
-            "mode": status.mode,
-            "causes": list(status.causes),
-            "queue": status.queue,
-            "lists": dict(status.lists),
-            "software": status.software,
-            "faults": list(status.faults),
-            "pins": list(status.pins),
-            "keys": dict(status.keys),
-            "peers": status.peers,
-            "site": via,
-        }
-        was = await self._gate(gate)
+        was, now_ms = await self._gate(gate), self._ledger.now_ms()
+        before = None if was is None else was.last_status
+        said = said_of(status, via, now_ms, before)
         async with self._store.write() as transaction:
-            await transaction.gates.note_gate(gate, self._ledger.now_ms(), said)
+            await transaction.gates.note_gate(gate, now_ms, said)
         is_new = gate not in self._connected
         self._connected.add(gate)
-        if is_new or was is None or was.last_status != said:
+        if is_new or is_news(said, before):
             self._news.report_changed()
 
     async def note_gone(self, gate: str) -> None:

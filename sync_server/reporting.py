@@ -5,7 +5,7 @@ identifier.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final
 
@@ -13,6 +13,7 @@ from admission.journal import Flag
 from admission.scan import Direction
 from sync_server.entities import Checkpoint, Event, Gate, Performance
 from sync_server.errors import NotFoundError
+from sync_server.gate_reports import GateKnowledge, knowledge_of
 from sync_server.ledger import Ledger
 from sync_server.ports import Store, Transaction
 from sync_server.report_ports import AnomalyRow, PassageRow
@@ -93,6 +94,7 @@ class GateLine:
         refused: refusals it journalled.
         copied: whether its memory card was copied, and nobody has looked into it yet.
         peers: gates of its local network that it heard when it last spoke.
+        knowledge: what it knew when it last spoke, and its clock.
     """
 
     id: str
@@ -108,6 +110,7 @@ class GateLine:
     refused: int
     copied: bool = False
     peers: int = 0
+    knowledge: GateKnowledge = field(default_factory=GateKnowledge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +375,7 @@ def _gate_line(
         refused=refused,
         copied=copied,
         peers=peers if isinstance(peers := said.get("peers"), int) else 0,
+        knowledge=knowledge_of(said),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NARROW_SPACE: Final = "\u202f"  # never breaks
+_HARD_SPACE: Final = "\u00a0"
+_DAYS_FROM_H: Final = 48  # from here on, hours say less than days
 _MINUS: Final = "\u2212"
 _MONTHS: Final = {
     "fr": (
@@ -45,6 +47,17 @@ class Formats:
     def percent(self, value: int) -> str:
         """Write a percentage."""
         return f"{value}{_NARROW_SPACE}%" if self.language == "fr" else f"{value}%"
+
+    def age(self, since_ms: int, at_us: int) -> str:
+        """Write how long ago something was, in minutes, hours and minutes, or days."""
+        minutes = max(0, (at_us // 1000 - since_ms) // 60_000)
+        hours, rest = divmod(minutes, 60)
+        if hours >= _DAYS_FROM_H:
+            days = hours // 24
+            return f"{self.number(days)}{_HARD_SPACE}{'jours' if self.language == 'fr' else 'days'}"
+        if hours:
+            return f"{hours}{_HARD_SPACE}h{_HARD_SPACE}{rest:02}"
+        return f"{minutes}{_HARD_SPACE}min"
 
     def clock(self, at: datetime, zone: tzinfo) -> str:
         """Write the time of day to the second."""

@@ -80,6 +80,7 @@ def _environment(language: str, statics: Statics) -> jinja2.Environment:
     functions: dict[str, Callable[..., object]] = {
         "number": form.number,
         "share": form.share,
+        "age": form.age,
         "percent": form.percent,
         "clock": form.clock,
         "exact": form.exact,

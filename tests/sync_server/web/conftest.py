@@ -26,6 +26,7 @@ from sync_server.entities import (
     Performance,
     Venue,
 )
+from sync_server.gate_reports import GateKnowledge
 from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine, SideLine
 from sync_server.reporting import (
@@ -368,6 +369,9 @@ def report() -> LiveReport:
             GateLine(
                 "g2", "Porte B", "Grande salle", Direction.ENTRY, GateState.OFFLINE, "degraded",
                 {"p1": 6}, START_MS - 90_000, 4, 204, 9,
+                knowledge=GateKnowledge(
+                    ("link",), START_MS - 900_000, START_MS - 300_000, 4_000, 120
+                ),
             ),
         ),
         refusals=(("already_used", 14), ("unknown_ticket", 7)),

@@ -28,6 +28,21 @@ async def test_it_shows_everything_without_a_script(browser, lea):
         assert words in text, words
 
 
+async def test_a_gates_card_says_how_old_its_knowledge_is_also_while_it_says_nothing(
+    browser, lea, reports
+):
+    silent = reports.report.gates[1]
+    degraded = replace(silent, id="g3", state=GateState.ONLINE)
+    reports.report = replace(reports.report, gates=(silent, degraded))
+    await browser.sign_in()
+    text = await page(browser)
+    for words in ("il y a", "Plus ancien envoi en attente", "Horloge en avance de 4 s", "120 ppm"):
+        assert words in text, words
+    assert text.count("Sans réseau") == 1  # what it said before it went is not what it is now
+    minutes = (reports.report.at_us // 1000 - silent.last_seen_ms) // 60_000
+    assert f"(il y a {minutes}\u00a0min)" in text
+
+
 async def test_an_anomaly_shows_both_passages_and_why(browser, lea):
     await browser.sign_in()
     text = (await page(browser)).partition('id="anomalies"')[2].partition("</section>")[0]

@@ -20,6 +20,23 @@ def test_thousands_are_apart_as_each_language_writes_them():
     assert Formats("en").number(-3) == "\u22123"
 
 
+@pytest.mark.parametrize(
+    ("minutes", "fr", "en"),
+    [
+        (0, "0 min", "0 min"),
+        (59, "59 min", "59 min"),
+        (65, "1 h 05", "1 h 05"),
+        (47 * 60 + 59, "47 h 59", "47 h 59"),
+        (48 * 60, "2 jours", "2 days"),
+    ],
+)
+def test_ages_are_written_in_what_can_be_grasped(minutes, fr, en):
+    at_us = 1_790_000_000_000_000
+    since_ms = at_us // 1000 - minutes * 60_000
+    written = [Formats(language).age(since_ms, at_us) for language in ("fr", "en")]
+    assert [one.replace("\u00a0", " ") for one in written] == [fr, en]
+
+
 def test_times_are_written_in_the_zone_given():
     assert Formats("fr").clock(AT, PARIS) == "16:13:20"
     assert Formats("fr").moment(AT, PARIS) == "21 sept. 2026, 16:13"
