@@ -15,6 +15,7 @@ from admission.limits import JOURNAL_BATCH_RECORDS_MAX
 from admission.sync.gate_side import AckUpTo, CompareChain, Fork, Uploader
 from admission.sync.messages import Batch, Moment
 from admission.sync.sealed_head import sealing
+from appliance.errors import LinkAnswerError
 from appliance.identity_ports import Signer
 from appliance.journal_ports import Journal, WrittenJournal
 from appliance.link_ports import ServerLink
@@ -132,8 +133,9 @@ class HandingIn:
             return False
         try:
             answer = await self._send(line, batch, link)
-        except RemoteProtocolError as exc:
-            # the present journal is not held up by a server that does not know side lines
+        except (RemoteProtocolError, LinkAnswerError) as exc:
+            # the present journal is not held up by a server that refuses this one, or does not
+            # know side lines; it is offered again at the next contact
             log.warning("former journal not taken", extra={"reason": str(exc)})
             line.is_put_off = True
             return False

@@ -8,7 +8,7 @@ from admission import journal
 from admission.journal import Kind
 from admission.sync.messages import Ack, Batch
 from admission.verdict import Answer
-from appliance.errors import LinkError
+from appliance.errors import LinkAnswerError, LinkError
 from appliance.ports import Look
 from linked_gate import NUMBERS, OWN, OtherGate, known_to, linked, live, own_records
 
@@ -122,6 +122,31 @@ async def test_a_former_journal_that_was_not_handed_in_yet_is_shown_and_handed_i
         await gate.later(60)
         assert gate.uplink.status().faults == []
         assert gate.uplink.status().queue == 0
+
+
+async def test_a_server_that_refuses_a_former_journal_holds_the_present_one_not_up(
+    open_gate, monkeypatch: pytest.MonkeyPatch
+):
+    async with linked(open_gate) as gate:
+        await live(gate)
+        upload = gate.link.upload
+
+        async def refuse(batch: Batch) -> Ack:
+            if batch.journal == OWN:
+                gate.link.requests.append("refused")
+                raise LinkAnswerError("the server answers 400: this journal belongs to another")
+            return await upload(batch)
+
+        await gate.scan("T1")
+        monkeypatch.setattr(gate.link, "upload", refuse)
+        await gate.later(10)
+        gate.succession.ask(1)
+        await gate.later(60)
+        assert gate.uplink.live
+        await gate.scan("T2")
+        await gate.later(5)
+        assert gate.server.journals[gate.journal.id].records() == await own_records(gate)
+        assert gate.link.requests.count("refused") < 100
 
 
 async def test_seals_are_on_every_batch_and_are_the_gates_own(open_gate):
