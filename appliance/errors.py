@@ -9,6 +9,7 @@ ApplianceError
 ├── StorageError         the journal or the list store cannot be written or read
 └── LinkError            the server cannot be reached, or answers what is no answer
     ├── LinkAnswerError  the server answers one request with an error
+    │   └── LinkBusyError   it has too much to do, and says when to come back
     └── LinkRefusedError the server refuses this gate (not enrolled, revoked)
 """
 
@@ -58,6 +59,18 @@ class LinkError(ApplianceError):
 
 class LinkAnswerError(LinkError):
     """The server is there, but answers one request with an error: none such, a fault of its own."""
+
+
+class LinkBusyError(LinkAnswerError):
+    """The server has too much to do just now.
+
+    Attributes:
+        window_s: the seconds over which it wants those who wait to come back.
+    """
+
+    def __init__(self, message: str, window_s: float) -> None:
+        super().__init__(message)
+        self.window_s = window_s
 
 
 class LinkRefusedError(LinkError):

@@ -27,7 +27,7 @@ from appliance.alarm import wait_set
 from appliance.card_ports import CardReport
 from appliance.claiming import Claiming
 from appliance.commanding import Commanding, Source
-from appliance.errors import LinkError, LinkRefusedError, StorageError
+from appliance.errors import LinkBusyError, LinkError, LinkRefusedError, StorageError
 from appliance.feed_keeper import FeedKeeper
 from appliance.handing_in import FORK_FAULT, HandingIn
 from appliance.health import LOCK_CODE
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 30.0  # a gate is back at the latest this long after its server
+WINDOW_S_MAX: Final = 120.0
 STATUS_S: Final = 5.0
 TRUST_S: Final = 300.0  # so often is asked what is the newest, whatever is pushed
 LISTS_RETRY_S: Final = 60.0  # a list that was refused or not there yet is asked for again
@@ -153,15 +154,19 @@ class Uplink:
         """Go on until cancelled."""
         failures = 0
         while True:
+            window_s = 0.0
             try:
                 await self._round()
             except _FAILURES as exc:
+                window_s = exc.window_s if isinstance(exc, LinkBusyError) else 0.0
                 if failures == 0 or self.live:
                     log.warning("link lost", extra={"reason": str(exc)})
             failures = 1 if self.live else failures + 1
             self._set_live(False)
             self._changed()  # what is known has become older
-            await self._clock.sleep(retry_s(failures, self._jitter()))
+            jitter = self._jitter()
+            wait_s = spread_s(window_s, jitter) if window_s else retry_s(failures, jitter)
+            await self._clock.sleep(wait_s)
 
     async def _round(self) -> None:
         """One contact with the server, from the first request to the end of the connection."""
@@ -253,7 +258,10 @@ class Uplink:
             limit_s = TRUST_S if is_complete else LISTS_RETRY_S
             await wait_set(self._offered, self._clock, limit_s)
             self._offered.clear()
-            is_complete = await self._refresh()
+            try:
+                is_complete = await self._refresh()
+            except LinkBusyError:
+                is_complete = False  # what stands goes on; it is asked again soon
             self._changed()
             self._status_due.set()
             if self._follow():
@@ -343,6 +351,16 @@ class Uplink:
             self.live = live
             log.info("link up" if live else "link down")
             self._changed()
+
+
+def spread_s(window_s: float, jitter: float) -> float:
+    """Give the wait where a server names a window: anywhere in it, so that all do not come at once.
+
+    Args:
+        window_s: as named; no server sends a gate away for longer than `WINDOW_S_MAX`.
+        jitter: from 0 to 1.
+    """
+    return RETRY_S_MIN + jitter * min(window_s, WINDOW_S_MAX)
 
 
 def retry_s(failures: int, jitter: float) -> float:

@@ -11,9 +11,16 @@ import aiohttp
 from admission.errors import ProtocolError
 from admission.sync import codec
 from admission.sync.messages import Ack, Enrolled, Feed, Heads, Polled, Renewed
-from appliance.errors import LinkAnswerError, LinkError, LinkRefusedError, StorageError
+from appliance.errors import (
+    LinkAnswerError,
+    LinkBusyError,
+    LinkError,
+    LinkRefusedError,
+    StorageError,
+)
 
 LIBRARY_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+HTTP_BUSY: Final = 503
 _CHUNK_BYTES: Final = 64 * 1024
 _COMPLAINT_BYTES_MAX: Final = 200  # of what a server says beside an error
 
@@ -65,22 +72,27 @@ async def check_status(response: aiohttp.ClientResponse) -> None:
         LinkError: if its status is an error, or it is a web page.
     """
     if response.status not in {200, 201, 409}:  # 409: an acknowledgement that says conflict
-        raise answer_error(response.status, await _complaint(response))
+        after = response.headers.get("Retry-After", "")
+        raise answer_error(response.status, await _complaint(response), after)
     if response.content_type == "text/html":
         raise LinkError("what answers is a web page, not a sync server; is there a login portal?")
 
 
-def answer_error(status: int, said: str) -> LinkError:
+def answer_error(status: int, said: str, after: str = "") -> LinkError:
     """Make the error of a status.
 
     Args:
         status: HTTP's.
         said: what the server says beside it, "" for nothing.
+        after: its `Retry-After`, "" for none; a date there, or nonsense, says nothing.
     """
     complaint = f": {said}" if said else ""
     if status in {401, 403}:
         return LinkRefusedError(f"the server refuses this gate ({status}){complaint}")
-    return LinkAnswerError(f"the server answers {status}{complaint}")
+    told = f"the server answers {status}{complaint}"
+    if status == HTTP_BUSY and after.isascii() and after.isdecimal() and len(after) < 10:
+        return LinkBusyError(told, float(after))
+    return LinkAnswerError(told)
 
 
 def decoded(raw: bytes, kind: type[M]) -> M:

@@ -5,6 +5,7 @@ hold no ticket number: lists carry identifiers, and so do feeds.
 """
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -45,6 +46,7 @@ from sync_server.errors import (
 )
 from sync_server.web.live_polls import PollRoom
 from sync_server.web.live_room import LiveDesk, LiveRoom, SocketChannel, serve_live
+from sync_server.web.rush import Rush
 
 ENROL_BYTES_MAX: Final = 4096
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -129,6 +131,7 @@ class Nonces:
 DESK: Final = web.AppKey("device_desk", DeviceDesk)
 ROOM: Final = web.AppKey("live_room", LiveRoom)
 POLLS: Final = web.AppKey("live_polls", PollRoom)
+RUSH: Final = web.AppKey("rush", Rush)
 NONCES: Final = web.AppKey("nonces", Nonces)
 
 Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
@@ -137,6 +140,7 @@ Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce: str) -> None:
     """Add the device API's routes to an application."""
     app[DESK], app[ROOM], app[NONCES] = desk, room, Nonces(nonce)
+    app[RUSH] = Rush(time.monotonic)
     app[POLLS] = PollRoom(desk, room)
     app.cleanup_ctx.append(_serve_polls)
     app.router.add_post("/sync/v1/enrolments", _enrol)
@@ -256,6 +260,11 @@ async def _status(request: web.Request, gate: str) -> web.StreamResponse:
     nonce = request.query.get("nonce", "")
     if not 0 < len(nonce) <= NONCE_CHARACTERS_MAX:
         raise web.HTTPBadRequest(text=f"nonce must have 1 to {NONCE_CHARACTERS_MAX} characters")
+    window_s = request.app[RUSH].window_s()
+    if window_s:
+        headers = {"Retry-After": str(window_s)}
+        told = f"too many gates at once; come back within {window_s} s"
+        raise web.HTTPServiceUnavailable(text=told, headers=headers)
     try:
         raw = await request.app[DESK].status(gate, nonce)
     except ConflictError as exc:

@@ -278,3 +278,15 @@ async def test_a_key_that_the_server_does_not_know_is_refused_after_one_more_try
             async with link.live():
                 pass
     assert server.refused == 6  # the live connection asks both ways
+
+
+@pytest.mark.parametrize(
+    ("after", "window_s"), [("7", 7.0), ("Wed, 25 Nov 2026", None), ("", None)]
+)
+async def test_a_server_with_too_much_to_do_says_when_to_come_back(
+    server: Server, link: HttpLink, after: str, window_s: float | None
+):
+    server.answers["*"] = web.Response(status=503, headers={"Retry-After": after})
+    with pytest.raises(LinkAnswerError) as caught:
+        await link.status("nonce")
+    assert getattr(caught.value, "window_s", None) == window_s

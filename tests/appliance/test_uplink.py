@@ -12,14 +12,18 @@ from admission.operating_mode import Cause, Mode
 from admission.scan import Direction
 from admission.sync.messages import Beat, Feed
 from admission.verdict import Answer
+from appliance.errors import LinkBusyError
 from appliance.ports import Look
 from appliance.simulator.box_office import ENTRY_EXIT, BoxOffice, ListedNumber
 from appliance.simulator.imagined_server import PAGE_ITEMS_MAX
 from appliance.uplink import (
     LISTS_RETRY_S,
     RETRY_S_MAX,
+    RETRY_S_MIN,
     STATUS_S,
     TRUST_S,
+    WINDOW_S_MAX,
+    spread_s,
 )
 from linked_gate import NUMBERS, OtherGate, known_to, linked, live, own_records, uploaded
 
@@ -347,3 +351,43 @@ async def test_a_server_that_is_not_believed_is_told_so_and_heard_again_once_it_
         gate.server.status_fields.clear()
         await gate.later(LISTS_RETRY_S + STATUS_S)
         assert gate.server.statuses["gate-a"].faults == []
+
+
+# --- a server that has too much to do -------------------------------------------------------------
+
+
+async def test_a_gate_that_is_sent_away_comes_back_within_the_window_that_the_server_names(
+    open_gate,
+):
+    def sent_away(gate) -> None:
+        gate.link.cut(LinkBusyError("the server answers 503", 40.0))
+
+    async with linked(open_gate, prepare=sent_away) as gate:
+        asked = len(gate.link.requests)
+        gate.link.mend()
+        await gate.later(40.0 + RETRY_S_MIN)
+        assert len(gate.link.requests) > asked
+        assert gate.uplink.live
+
+
+@pytest.mark.parametrize(
+    ("window_s", "jitter", "wait_s"),
+    [(40, 0, 0.5), (40, 0.5, 20.5), (40, 1, 40.5), (1e9, 1, WINDOW_S_MAX + 0.5)],
+)
+def test_gates_spread_evenly_over_a_window_that_has_an_end(window_s, jitter, wait_s):
+    assert spread_s(window_s, jitter) == wait_s
+
+
+async def test_a_gate_that_stands_is_not_thrown_off_by_a_server_with_too_much_to_do(
+    open_gate, monkeypatch: pytest.MonkeyPatch
+):
+    async with linked(open_gate) as gate:
+        await live(gate)
+
+        async def busy(nonce: str) -> bytes:
+            raise LinkBusyError("the server answers 503", 40.0)
+
+        monkeypatch.setattr(gate.link, "status", busy)
+        gate.uplink.lists_wanted()
+        await gate.later(1)
+        assert gate.uplink.live
