@@ -180,9 +180,13 @@ class Database:
     async def open(self) -> None:
         """Open the file and bring its schema up to date.
 
+        A daemon before this one may have died over a sync that failed: what the kernel still
+        remembers then may be nowhere on the card, and nothing must be written behind it.
+
         Raises:
             StorageError: if it cannot be opened, is in use, or is not ours.
         """
+        _forget_pages(self.path)
         self._connection, self.fault = await self._open(), ""
 
     async def close(self) -> None:

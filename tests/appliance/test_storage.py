@@ -345,6 +345,27 @@ async def test_a_start_that_was_broken_off_leaves_a_file_that_can_be_opened(
         await store.append(draft())
 
 
+async def test_a_start_reads_the_card_and_not_what_the_kernel_remembers_of_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with opened(file) as store:
+        await store.append(draft())
+    told = []
+    connect = database.connect
+
+    def forget(descriptor: int, offset: int, length: int, advice: int) -> None:
+        told.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, advice))
+
+    async def connects(path: Path):
+        told.append("opened")
+        return await connect(path)
+
+    monkeypatch.setattr(database.os, "posix_fadvise", forget)
+    async with open_database(file, connects):
+        assert told[0] == (file.name, database.os.POSIX_FADV_DONTNEED)
+        assert told[-1] == "opened"
+
+
 async def test_nothing_of_the_databases_thread_is_left_behind(file: Path):
     async with opened(file) as store:
         thread = store._database.connection._thread
