@@ -25,6 +25,7 @@ from appliance.health import Health
 from appliance.hinting import ExpressQueue, Hinting
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
+from appliance.peer_facts import PeerFacts
 from appliance.ports import Payload
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
@@ -32,6 +33,7 @@ from appliance.storage.journal_store import SqliteJournal
 from appliance.succession import Succession
 from appliance.trusted_clock import TrustedClock
 from appliance.uplink import Uplink
+from simulation.lan import LanLane
 from simulation.linking import Linked
 from simulation.machine import (
     Arm,
@@ -59,6 +61,13 @@ class KnownHistory(History):
     def __init__(self) -> None:
         super().__init__()
         self.learnt: Callable[[Fact, int], None] = lambda _fact, _variant: None
+        self.is_own: Callable[[str], bool] = lambda _name: True
+
+    def add(self, fact: Fact) -> bool:
+        is_new = super().add(fact)
+        if is_new and not self.is_own(fact.gate):  # its own it has written down itself
+            self.learnt(fact, 0)
+        return is_new
 
     def correct(self, fact: Fact, variant: int = 0) -> bool:
         is_new = super().correct(fact, variant)
@@ -174,6 +183,7 @@ class SimulatedGate(Linked):
     async def _start(self) -> None:
         fresh = self._new_journal()
         self.database = CardDatabase(self.card)
+        await self.database.open()
         self.journal = await SqliteJournal.open(self.database, fresh)
         self.memory = memory_on(self.database)
         boot_id = self.machine.boot_id
@@ -189,7 +199,7 @@ class SimulatedGate(Linked):
         await note_start(self.recorder, self.name, "simulated")
         await close_open_grants(self.recorder, await self.journal.open_grants())
         self.log.append(("boot", self._head(), self.journal.id))
-        self.history.learnt = self._learnt
+        self.history.learnt, self.history.is_own = self._learnt, self.journal.is_own
         facts = await self.journal.all_facts()
         await remember(self.history, self.journal, self.memory, facts)
         for stored in await self.memory.lists():
@@ -206,6 +216,16 @@ class SimulatedGate(Linked):
         self.health.stirred = Bell(self.scheduler)  # type: ignore[assignment]
         self.health.fault_log._stirred = Bell(self.scheduler)  # type: ignore[assignment]
         self.hinting = Hinting(self.name, self.recorder, self.history, self.holdings, self.clock)
+        self.peer_facts = PeerFacts(
+            self.history,
+            self.hinting.hear,
+            self.hinting.board.confirm,
+            lambda: self.assignment.performances,
+        )
+        for name, (writer, pieces) in self.card.carried.items():
+            self.peer_facts.learn(name, writer, [blob for _, blob in pieces])
+        if self.watching.lan is not None:
+            self.hinting.lanes.append(LanLane(self.watching.lan, self))
         express = ExpressQueue()
         express._due = Bell(self.scheduler)  # type: ignore[assignment]
         self.hinting.lanes.append(express)

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 import msgspec
 
 from admission import reconcile
+from admission.scan import Direction
 from admission.sync import gate_side, server_side
 from appliance import lane_keeper
+from appliance.simulator.box_office import SINGLE
 from appliance.storage import journal_store
 from simulation import office
 from simulation.mutant import Patches, mutant
-from simulation.plan import Trouble
+from simulation.plan import SHOWS, Plan, Planned, Trouble, Visit, Weather
 from sync_server import reconciling
 from sync_server.storage import facts as stored_facts
 from sync_server.storage import journals as stored_journals
@@ -99,7 +101,23 @@ def _not_woken() -> Patches:
     return [patch.object(server_side.LiveSide, "wake", lambda self, streams: [])]
 
 
-@mutant("a wake-up while a page is read is forgotten", "I13 rest", seeds_max=40, first=8)
+# Five gates that each let somebody through at the same instants: the server reads all the time.
+_ALL_AT_ONCE: Final = Plan(
+    seed="all at once",
+    gates=5,
+    minutes=3,
+    tickets=tuple(Planned(f"T{place:04d}", SHOWS[0], SINGLE) for place in range(60)),
+    visits=tuple(
+        Visit(60_000 + 8_000 * (place // 5), place % 5, place, Direction.ENTRY, 1_000)
+        for place in range(60)
+    ),
+    faults=(),
+    desk=(),
+    weather=Weather(loss=0, twice=0, slow=0),
+)
+
+
+@mutant("a wake-up while a page is read is forgotten", "I13 rest", world=_ALL_AT_ONCE)
 def _wake_forgotten() -> Patches:
     page = server_side.LiveSide.page
 

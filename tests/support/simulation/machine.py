@@ -90,7 +90,8 @@ class Card:
         fault: SQLite's error code for every write, or None.
         syncs_that_fail: so many of the next commits fail, and nobody knows whether they are there.
         is_lazy: a mutant: commits are on the card only at the next `flush`.
-        lists: pieces of lists, by performance; they are named by a row of the database.
+        lists: pieces of lists, by performance and version; a row of the database names them.
+        carried: others' journals: who wrote it, and its records with their chain values.
     """
 
     def __init__(self, power: Power, chance: random.Random, content: bytes | None = None) -> None:
@@ -98,7 +99,8 @@ class Card:
         self.fault: int | None = None
         self.syncs_that_fail = 0
         self.is_lazy = False
-        self.lists: dict[str, Any] = {}
+        self.lists: dict[Any, Any] = {}
+        self.carried: dict[str, tuple[str, list[tuple[bytes, bytes]]]] = {}
         self._chance = chance
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self.restore(_empty_card() if content is None else content)
@@ -182,6 +184,10 @@ class CardDatabase(Database):
         super().__init__(_nowhere() / "journal.sqlite")
         self.card = card
         self._connection = card  # type: ignore[assignment]
+
+    async def open(self) -> None:
+        """Read from the medium, as `Database.open` has the kernel do."""
+        self.card.forget_pages()
 
     async def reopen(self, check: Callable[[Execute], Awaitable[None]]) -> None:
         """Open the card anew, check it and write to it; see `Database.reopen`."""

@@ -8,6 +8,7 @@ from admission.scan import Direction
 from admission.sync.messages import Hint
 from simulation.gate import SimulatedGate
 from simulation.invariants import Watched
+from simulation.lan import LocalNetwork
 from simulation.office import identifier_of
 from simulation.plan import Fault, Plan, Trouble
 from simulation.scheduler import BEGIN_MS, Scheduler
@@ -27,6 +28,8 @@ class Misfortunes:
     watched: dict[int, Watched]
     crossings: list[Any]
     has_copies: bool
+    shadow: dict[tuple[str, int], bytes]
+    lan: LocalNetwork | None
     _chance: Any
     _add_gate: Any
 
@@ -68,6 +71,9 @@ class Misfortunes:
             case Trouble.FLOOD:
                 for place in range(40):
                     later(20 * place, self._junk, gate, place)
+            case Trouble.LAN if self.lan is not None:
+                self.lan.away.add(gate.place)
+                later(fault.lasts_ms, self.lan.away.discard, gate.place)
             case Trouble.FALSE_HINTS:
                 for place in range(30):
                     later(500 * place, self._lie, gate)
@@ -87,7 +93,8 @@ class Misfortunes:
             case Trouble.BACKUP:
                 self.server.copy()
             case Trouble.RESTORE:
-                self.server.restore(fault.lasts_ms)
+                if self.server.restore(fault.lasts_ms):
+                    self.shadow.clear()  # another line may come first this time
 
     def _copy_card(self, fault: Fault, gate: SimulatedGate) -> None:
         """Copy a card into another machine, or take an image of it and put it back later."""
@@ -97,6 +104,9 @@ class Misfortunes:
         if fault.trouble is Trouble.CLONE:
             clone = self._add_gate(gate.works_as, gate.card.image())
             clone.card.lists = dict(gate.card.lists)
+            clone.card.carried = {
+                name: (writer, list(pieces)) for name, (writer, pieces) in gate.card.carried.items()
+            }
             own = self.watched[clone.place]
             own.rows = list(self.watched[gate.place].rows)
             clone.log = list(gate.log)

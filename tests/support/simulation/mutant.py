@@ -45,7 +45,12 @@ class Mutant:
 
     def _plan(self, seed: int) -> Plan:
         troubles = self.certain or COMMON
-        return draw(f"mutant {seed}", certain=self.certain, troubles=troubles, desk=self.desk)
+        return draw(
+            f"mutant {seed}",
+            certain=self.certain,
+            troubles=troubles,
+            desk=self.desk,
+        )
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -38,6 +38,7 @@ class Trouble(StrEnum):
     OLD_LIST = "old_list"  # somebody hands out a list of before
     BAD_LIST = "bad_list"  # or one with a bit turned over
     FLOOD = "flood"  # junk before a reader
+    LAN = "lan"  # a gate is cut off from its neighbours
     FALSE_HINTS = "false_hints"  # somebody of the venue lies about who has just gone in
     CLONE = "clone"  # the card is copied into another machine, and both work
     CARD_BACK = "card_back"  # the card is put back to an older image
@@ -126,6 +127,7 @@ class Plan:
     desk: tuple[Desk, ...]
     weather: Weather = Weather()
     without_sensor: frozenset[int] = field(default_factory=frozenset)
+    has_lan: bool = False
 
     @property
     def end_ms(self) -> int:
@@ -195,6 +197,7 @@ def draw(
         faults=tuple(drawn),
         desk=tuple(sorted(_desk(chance, tickets, end, desk), key=_when)),
         without_sensor=frozenset(gate for gate in range(count) if chance.random() < 0.15),
+        has_lan=chance.random() < 0.5,
     )
 
 

@@ -19,6 +19,7 @@ from appliance.simulator.box_office import SignedList
 from simulation import invariants
 from simulation.gate import SimulatedGate
 from simulation.invariants import Grant, Seen, Watched
+from simulation.lan import LocalNetwork
 from simulation.misfortunes import Misfortunes
 from simulation.network import Road
 from simulation.office import identifier_of
@@ -80,6 +81,7 @@ class World(Misfortunes):
         self.figures: dict[str, int] = {"visits": 0, "crossings": 0}
         self._chance = self.scheduler.chance("world")
         self._states: dict[tuple[str, int], dict[str, TicketState]] = {}
+        self.lan = LocalNetwork(self.scheduler, self.gates) if plan.has_lan else None
         for place in range(plan.gates):
             self._add_gate(place)
 
