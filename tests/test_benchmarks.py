@@ -16,6 +16,7 @@ SMALL = {
     "hostile_payloads.py": [],
     "refusal_at_the_other_gate.py": ["--scans", "5", "3"],
     "simulated_events.py": ["--worlds", "1", "--rounds", "1"],
+    "catch_up.py": ["--passages", "20", "--alone", "5", "--rounds", "1", "0", "5"],
     "refusal_over_the_lan.py": ["--grants", "10"],
 }
 
