@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from admission.scan import Direction
 from appliance.config_section import PIN_MAX, Section
 from appliance.errors import ConfigError
+from appliance.peers_config import PeersConfig, read_peers
 
 READER_KINDS: Final = ("camera", "folder", "serial")
 TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
@@ -23,7 +24,6 @@ BATTERIES: Final = ("ask", "yes", "no")
 SLOW_CARD_POLICIES: Final = ("wait", "stop")
 LANGUAGES: Final = ("fr", "en")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
-PEERS_PORT: Final = 7678  # P-O-R-T on a telephone
 _I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
 
 
@@ -168,27 +168,6 @@ class ClockConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class PeersConfig:
-    """The other gates of the local network.
-
-    Attributes:
-        enabled: whether this gate speaks with them at all.
-        listen: address of the interface where it can be asked; "" is every one.
-        port: of TCP and of UDP alike; 0 takes any that is free.
-        discovery: whether gates find each other by multicast DNS.
-        interfaces: addresses of those that it is used on; none is every one.
-        addresses: host and port of gates that are not found by themselves.
-    """
-
-    enabled: bool = True
-    listen: str = ""
-    port: int = PEERS_PORT
-    discovery: bool = True
-    interfaces: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class JournalConfig:
     """What is asked of the card under the journal.
 
@@ -276,7 +255,7 @@ def load_config(path: Path) -> Config:
         signals=_signals(root.section("signals")),
         page=_page(root.section("page")),
         clock=_clock(root.section("clock")),
-        peers=_peers(root.section("peers")),
+        peers=read_peers(root.section("peers")),
         journal=_journal(root.section("journal")),
         device_secret=Path(secret) if (secret := root.text("device_secret", "")) else None,
         claim_s_max=root.seconds("claim_s_max", 0.15, 0.02, 1.0),
@@ -423,20 +402,6 @@ def _clock(section: Section) -> ClockConfig:
     return config
 
 
-def _peers(section: Section) -> PeersConfig:
-    port = section.integer("port", PEERS_PORT, 0, 65_535)
-    config = PeersConfig(
-        enabled=section.flag("enabled", True),
-        listen=_ip(section, "listen", text) if (text := section.text("listen", "")) else "",
-        port=port,
-        discovery=section.flag("discovery", True),
-        interfaces=tuple(_ip(section, "interfaces", one) for one in section.texts("interfaces")),
-        addresses=tuple(_peer(section, one, port) for one in section.texts("addresses")),
-    )
-    section.finish()
-    return config
-
-
 def _journal(section: Section) -> JournalConfig:
     config = JournalConfig(
         slow_commit_ms=section.integer("slow_commit_ms", 250, 10, 60_000),
@@ -449,24 +414,6 @@ def _journal(section: Section) -> JournalConfig:
         raise section.error("commit_s_max", "must be longer than slow_commit_ms; raise it")
     section.finish()
     return config
-
-
-def _ip(section: Section, key: str, text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        raise section.error(key, f"{text!r} is no IP address; write one like 192.0.2.7") from None
-
-
-def _peer(section: Section, text: str, port: int) -> str:
-    """Read IP, IP:PORT or [IP]:PORT of another gate."""
-    host, colon, number = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):
-        host, number = text, str(port or PEERS_PORT)
-    host = _ip(section, "addresses", host.removeprefix("[").removesuffix("]"))
-    if not number.isascii() or not number.isdecimal() or not 0 < int(number) <= 65_535:
-        raise section.error("addresses", f"{text!r} has no port from 1 to 65535 behind its colon")
-    return f"[{host}]:{int(number)}" if ":" in host else f"{host}:{int(number)}"
 
 
 def _check_readers(root: Section, config: Config) -> None:

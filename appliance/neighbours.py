@@ -36,7 +36,7 @@ POLL_S_FOR_EACH: Final = 0.2  # or more seldom where they are many: five questio
 RETRY_S_MAX: Final = 30.0
 MISSES_MAX: Final = 20  # of one that nobody configured; then it is forgotten until found again,
 MISSES_NEW_MAX: Final = 3  # and much sooner one that has never proven to be a gate
-FOREIGN_S: Final = 600.0  # a gate of another house is tried again after so long
+FOREIGN_S: Final = 120.0  # a gate of another house is tried again after so long
 HEARD_S: Final = 10.0  # who answered within it counts as heard
 NOTES_S: Final = 60.0  # no more often is a fault written into the journal
 FAULT_S: Final = 3600.0  # so long the server is told of it
@@ -222,7 +222,7 @@ class Neighbours:
             return self._missed(one, exc)
         except NotEnrolledError as exc:
             self._say("gate of another house", one.address, str(exc))
-            one.gate = ""
+            one.gate, one.is_over = "", not one.is_configured  # found again, it is asked again
             return FOREIGN_S
         except ApplianceError as exc:
             self._say("nothing is carried", one.address, str(exc))
@@ -263,6 +263,8 @@ class Neighbours:
         one.heard_ns = self._clock.monotonic_ns()
         self._circle.heard(one.address, one.gate, told.heads)
         self.is_full = not await self._carried.has_room()
+        if self.is_full:
+            self._say("nothing more is carried", "disk", "there is no room")
         while not self.is_full:
             wanted = self._circle.next_wanted(one.address, self._now_s())
             if wanted is None:

@@ -13,6 +13,7 @@ from admission.journal import Kind, Record
 from admission.passage import History
 from admission.sync.hints import hint_of
 from admission.sync.messages import Hint
+from appliance.errors import StorageError
 from appliance.peer_ports import CarriedStore
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,13 @@ class PeerFacts:
             return
         self._known_of = performances
         count = 0
-        async for journal_id, blobs in store.facts():
-            for record in map(_read, blobs):
-                count += record is not None and self._add(journal_id, record)
+        try:
+            async for journal_id, blobs in store.facts():
+                for record in map(_read, blobs):
+                    count += record is not None and self._add(journal_id, record)
+        except StorageError:
+            self._known_of = frozenset()  # read again the next time
+            raise
         log.info("facts of carried journals", extra={"count": count})
 
     def _add(self, journal_id: str, record: Record) -> bool:

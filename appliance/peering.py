@@ -19,13 +19,13 @@ from admission.passage import History
 from admission.sync.peer import Circle
 from admission.sync.peer_proof import Enrolment, Self
 from admission.trust.root import Role
-from appliance.config import PeersConfig
 from appliance.errors import ApplianceError
 from appliance.handing_on import HandingOn
 from appliance.hinting import Hinting
 from appliance.holdings import GateHoldings
 from appliance.link_ports import ServerLink
 from appliance.local_network import LocalNetwork, Revoked
+from appliance.peers_config import PeersConfig
 from appliance.ports import Task
 from appliance.recording import Recorder
 from appliance.storage.carried_store import SqliteCarried, open_carried
