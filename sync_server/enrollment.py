@@ -191,6 +191,7 @@ class Enrollment:
         except ConflictError:
             raise EnrolmentError from None
         self._throttle.succeeded(_SUBJECT, address)
+        self._news.lists_changed()  # a site server has a gate more to serve
         self._news.report_changed()
         return Enrolled(
             gate.id,

@@ -133,9 +133,11 @@ class GateDesk:
         """Certify a gate's keys anew; who asks was made sure of before."""
         del word
         try:
-            return await self._certifying.renew(gate, request)
+            renewed = await self._certifying.renew(gate, request)
         except (ConflictError, SignatureError) as exc:
             raise RemoteProtocolError(str(exc)) from exc
+        self._news.lists_changed()  # a site server has to know it by its new key
+        return renewed
 
     async def assignment(self, gate: str) -> bytes:
         """Give the gate's signed assignment."""

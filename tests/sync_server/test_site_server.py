@@ -1,7 +1,7 @@
 """A site server between gates and the central server, all of them real, over real sockets."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import aiohttp
@@ -21,6 +21,7 @@ from admission.trust.status import accept_status
 from appliance.errors import LinkError
 from appliance.storage.stored_signer import StoredSigner
 from appliance.transport.client import open_link
+from cut_wire import CutWire
 from sync_server import site_uplink
 from sync_server.config import ServerConfig
 from sync_server.site_main import join_site, serving_site
@@ -108,64 +109,6 @@ async def house(operator):
     return operator
 
 
-class Wire:
-    """A TCP relay to the central server, which can be cut: as a venue's way out."""
-
-    def __init__(self, target):
-        self.host, port = target.removeprefix("http://").split(":")
-        self.port = int(port)
-        self.is_cut = False
-        self._pairs = set()
-
-    @asynccontextmanager
-    async def open(self):
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = self.server.sockets[0].getsockname()[1]
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            self.cut()
-            self.server.close()
-            await self.server.wait_closed()
-
-    def cut(self):
-        self.is_cut = True
-        for writer in list(self._pairs):
-            writer.close()
-
-    def mend(self):
-        self.is_cut = False
-
-    async def _serve(self, reader, writer):
-        if self.is_cut:
-            writer.close()
-            return
-        try:
-            far_reader, far_writer = await asyncio.open_connection(self.host, self.port)
-        except OSError:
-            writer.close()
-            return
-        self._pairs |= {writer, far_writer}
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._pump(reader, far_writer))
-                tasks.create_task(self._pump(far_reader, writer))
-        finally:
-            for one in (writer, far_writer):
-                self._pairs.discard(one)
-                one.close()
-
-    async def _pump(self, reader, writer):
-        try:
-            while data := await reader.read(1 << 16):
-                writer.write(data)
-                await writer.drain()
-        except (ConnectionError, OSError):
-            pass
-        finally:
-            writer.close()
-
-
 class Venue:
     """The site server, which can be stopped and started, and the wire to the central one."""
 
@@ -195,7 +138,7 @@ class Venue:
 async def venue(house, tmp_path, unused_tcp_port_factory, monkeypatch):
     monkeypatch.setattr(site_uplink, "RETRY_S_MIN", 0.05)
     monkeypatch.setattr(site_uplink, "RETRY_S_MAX", 0.1)
-    wire = Wire(house.address)
+    wire = CutWire(house.address)
     async with wire.open() as upstream:
         venue = Venue(house, tmp_path / "site", unused_tcp_port_factory(), wire, upstream)
         await venue.join()
