@@ -37,7 +37,7 @@ from admission.journal import chain as chain_value
 from admission.limits import JOURNAL_BATCH_RECORDS_MAX
 from admission.scan import Direction
 from admission.sync.enrolment_link import EnrolmentLink
-from admission.sync.messages import Batch, Claim, Claimed, Hint, Moment, Status, Subscribe
+from admission.sync.messages import Batch, Claim, Claimed, Hint, Lists, Moment, Status, Subscribe
 from admission.trust.keys import public_key
 from appliance import drivers
 from appliance.config import Config, PeersConfig, ReaderConfig
@@ -122,6 +122,8 @@ async def one_of_the_crowd(
             )
             live = await stack.enter_async_context(link.live())
             await live.send(Subscribe({performance: 0}))
+            while not isinstance(await live.receive(), Lists):
+                pass  # it is served from then on
         there.release()
         tasks.create_task(say_how_it_is(live, place))
         while True:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from admission.errors import RemoteProtocolError, SignatureError
 from admission.sync.messages import (
@@ -27,7 +28,7 @@ from sync_server.certifying import Certifying
 from sync_server.claiming import Claiming
 from sync_server.commanding import Commanding
 from sync_server.enrollment import Enrollment
-from sync_server.entities import Gate, Standing
+from sync_server.entities import Gate, JsonValue, Standing
 from sync_server.errors import ConflictError, NotFoundError
 from sync_server.gate_reports import is_news, said_of
 from sync_server.ledger import Ledger
@@ -38,6 +39,11 @@ from sync_server.reconciling import Reconciling
 from sync_server.trusting import Trust
 
 log = logging.getLogger(__name__)
+
+STATUS_MS: Final = 15_000  # so often at the least is written down that a gate is there
+QUEUE_MS: Final = 2_000  # and so often at most how its queue grows and shrinks
+_OF_THE_QUEUE: Final = ("queue", "queued_since_ms")
+_Said = dict[str, JsonValue]
 
 
 class GateDesk:
@@ -91,6 +97,7 @@ class GateDesk:
         self._commanding = commanding
         self._claiming = claiming
         self._connected = connected
+        self._noted: dict[str, tuple[_Said, int]] = {}  # what is written down of who is there
         self._pins = tuple(pin.hex() for pin in pins)
 
     async def enrol(self, request: Enrol, address: str) -> Enrolled:
@@ -231,11 +238,18 @@ class GateDesk:
 
     async def note_status(self, gate: str, status: Status, via: str = "") -> None:
         """Remember how a gate is, and the name of the site server that it is behind."""
-        was, now_ms = await self._gate(gate), self._ledger.now_ms()
+        now_ms = self._ledger.now_ms()
+        noted = self._noted.get(gate) if gate in self._connected else None
+        if noted is not None:
+            said = said_of(status, via, now_ms, noted[0])
+            if says_nothing_new(said, noted, now_ms):
+                return
+        was = await self._gate(gate)
         before = None if was is None else was.last_status
         said = said_of(status, via, now_ms, before)
         async with self._store.write() as transaction:
             await transaction.gates.note_gate(gate, now_ms, said)
+        self._noted[gate] = (said, now_ms)
         is_new = gate not in self._connected
         self._connected.add(gate)
         if is_new or is_news(said, before):
@@ -244,6 +258,7 @@ class GateDesk:
     async def note_gone(self, gate: str) -> None:
         """Remember that a gate's live connection has ended."""
         self._connected.discard(gate)
+        self._noted.pop(gate, None)
         async with self._store.write() as transaction:
             await transaction.gates.note_gate(gate, self._ledger.now_ms(), None)
         self._news.report_changed()
@@ -256,3 +271,16 @@ class GateDesk:
         found = await self._gate(gate)
         if found is None or found.standing is not Standing.IN_FORCE:
             raise NotFoundError("gate")
+
+
+def says_nothing_new(said: _Said, noted: tuple[_Said, int], now_ms: int) -> bool:
+    """Tell whether what is written down of a gate says this as nearly as anybody cares.
+
+    A thousand gates say every five seconds that nothing has changed: a commit for each would leave
+    time for little else.
+    """
+    before, noted_ms = noted
+    if is_news(said | {name: before[name] for name in _OF_THE_QUEUE}, before):
+        return False
+    wait_ms = STATUS_MS if said["queue"] == before["queue"] else QUEUE_MS
+    return 0 <= now_ms - noted_ms < wait_ms

@@ -298,15 +298,13 @@ class Connection:
 
 async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom) -> None:
     """Serve a gate's live connection to its end; the channel is closed then."""
-    side = LiveSide(await desk.streams(gate), await desk.numbering())
-    connection = Connection(gate, side, HintGuard(gate, await desk.journals(gate)))
+    connection = Connection(gate, LiveSide(frozenset()), HintGuard(gate, ()))
     try:
         async with room.join(connection), asyncio.TaskGroup() as tasks:
-            standing = await desk.standing_order(gate)
-            if standing is not None:
-                connection.order(standing)
+            express = tasks.create_task(_send_express(channel, connection))
+            await _look_up(desk, connection)
             beside = [
-                tasks.create_task(_send_express(channel, connection)),
+                express,
                 tasks.create_task(_send_news(channel, desk, room, connection)),
                 tasks.create_task(_do_chores(desk, connection)),
             ]
@@ -321,6 +319,16 @@ async def serve_live(gate: str, channel: Channel, desk: LiveDesk, room: LiveRoom
         if not room.has(gate):  # it may have come back by another way already
             await desk.note_gone(gate)
         await channel.close()
+
+
+async def _look_up(desk: LiveDesk, connection: Connection) -> None:
+    """Get what the gate may say and hear; it hears beats meanwhile, and is not listened to."""
+    gate, side = connection.gate, connection.side
+    side.allowed, side.numbering = await desk.streams(gate), await desk.numbering()
+    connection.guard.know(await desk.journals(gate))
+    standing = await desk.standing_order(gate)
+    if standing is not None:
+        connection.order(standing)
 
 
 async def _receive(
@@ -374,9 +382,18 @@ def _forward(hint: Hint, desk: LiveDesk, room: LiveRoom, connection: Connection)
 
 
 async def _send_express(channel: Channel, connection: Connection) -> None:
-    """Send what cannot wait."""
+    """Send what cannot wait, and a beat where nothing of that is for a while.
+
+    A beat says that the server is there. It waits for no database: of a thousand gates that come at
+    once none may go again because its turn to be read for is late.
+    """
     while True:
-        await connection.express_due.wait()
+        try:
+            async with asyncio.timeout(BEAT_S):
+                await connection.express_due.wait()
+        except TimeoutError:
+            await channel.beat()
+            continue
         connection.express_due.clear()
         while connection.express:
             await channel.say(connection.express.popleft())
@@ -398,15 +415,10 @@ async def _do_chores(desk: LiveDesk, connection: Connection) -> None:
 async def _send_news(
     channel: Channel, desk: LiveDesk, room: LiveRoom, connection: Connection
 ) -> None:
-    """Send what is due, and a beat where nothing is for a while."""
+    """Send what is due."""
     side = connection.side
     while not connection.ended:
-        try:
-            async with asyncio.timeout(BEAT_S):
-                await connection.due.wait()
-        except TimeoutError:
-            await channel.beat()
-            continue
+        await connection.due.wait()
         connection.due.clear()
         while connection.orders and side.is_subscribed:
             await channel.send(Ordered(connection.orders.popleft()))
