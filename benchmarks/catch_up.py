@@ -66,7 +66,7 @@ async def relay(port: int, delay_s: float) -> AsyncIterator[str]:
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back_reader, back = await asyncio.open_connection("127.0.0.1", port)
-        with suppress(ConnectionError, ExceptionGroup):
+        with suppress(ConnectionError, ExceptionGroup, asyncio.CancelledError):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(pass_on(reader, back))
                 tasks.create_task(pass_on(back_reader, writer))
