@@ -31,7 +31,7 @@ test-browser: ## the tests that drive pages in a real browser
 
 .PHONY: test-all
 test-all: ## every test there is, slow proofs and browser included
-	@tools/setup browser
+	@tools/setup all
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: test-fresh
@@ -41,6 +41,11 @@ test-fresh: ## demo and tests from a clone in bare Debian 12 and 13 roots (needs
 .PHONY: fuzz
 fuzz: setup ## the parsers against altered documents (ARGS="--seconds 3600 manifest")
 	@tools/fuzz $(ARGS)
+
+.PHONY: chaos
+chaos: ## real daemons, everything goes wrong for five minutes (root; ARGS="--seconds 300 --seed 1")
+	@tools/setup chaos
+	@tools/chaos $(ARGS)
 
 .PHONY: soak
 soak: setup ## simulated worlds for MINUTES, from SEED on (a minute of today's); the record is in var/soak

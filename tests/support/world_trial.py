@@ -18,7 +18,7 @@ from passage_audit import (
     check_people,
     check_report,
     check_whole,
-    read_gate,
+    read_card,
 )
 from world import World, play
 from world_evening import Evening
@@ -76,14 +76,14 @@ def try_an_evening(folder, seed, *, gates, seconds, every_s):
 
 
 def _audit(world, evening, luck):
-    journals = [read_gate(gate.data) for gate in world.gates]
-    for gate, own in zip(world.gates, journals, strict=True):
-        check_whole(own)
-        check_people(own, gate.walked, was_ended=gate.address in luck.ended)
+    cards = [read_card(gate.data) for gate in world.gates]
+    for gate, card in zip(world.gates, cards, strict=True):
+        check_whole(card)
+        check_people(card, gate.walked, was_ended=gate.address in luck.ended)
     database = world.server.data / "portillon.db"
-    check_handed_in(database, journals)
-    check_all_know_all(journals)
-    return asyncio.run(check_report(database, journals, evening.tickets))
+    check_handed_in(database, cards)
+    check_all_know_all(cards)
+    return asyncio.run(check_report(database, cards, evening.tickets))
 
 
 def main():
