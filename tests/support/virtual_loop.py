@@ -80,7 +80,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, protocol_factory, host=None, port=None, *, sock=None, ssl=None, **_
     ):
         if ssl:
-            raise NotImplementedError("the virtual network carries no TLS")
+            raise OSError(95, "the virtual network carries no TLS")
         if sock is None:
             target = (host, port)
             await self._network.dial(PROCESS.get(), target)
@@ -100,7 +100,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def create_server(self, protocol_factory, host=None, port=None, *, ssl=None, **_):
         if ssl:
-            raise NotImplementedError("the virtual network carries no TLS")
+            raise OSError(95, "the virtual network carries no TLS")
         process = PROCESS.get()
         address = (process.address if host in (None, "0.0.0.0") else host, port)
         if address in self._network.listeners:
