@@ -7,7 +7,7 @@ from admission.scan import Direction
 from appliance.simulator.virtual_turnstile import Person
 from portillon.demo.operator import OperatorError
 from portillon.demo.tickets import Row, as_csv
-from world import GateMachine
+from virtual_venue import GateMachine
 
 FRESH_PEOPLE = 0.7
 QUIET_S_MAX = 300.0

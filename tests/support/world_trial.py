@@ -20,7 +20,7 @@ from passage_audit import (
     check_whole,
     read_card,
 )
-from world import World, play
+from virtual_venue import World, play
 from world_evening import Evening
 from world_misfortunes import Misfortunes
 

@@ -39,7 +39,7 @@ START = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 SERVER, OFFICE = "10.0.0.1", "10.0.0.2"
 PORT = 8080
 LOGIN = "anna"
-_OURS = {"admission", "appliance", "sync_server", "portillon", "world"}
+_OURS = {"admission", "appliance", "sync_server", "portillon", "virtual_venue"}
 _CONFIG = """\
 data = "{folder}/data"
 device_secret = "{folder}/secret"
