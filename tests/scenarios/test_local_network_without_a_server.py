@@ -40,6 +40,9 @@ async def start(stage, gate: DemoGate, mode: str = "connected") -> None:
     place = gate.daemon.seen
     await gate.daemon.start(stage.tasks)
     await gate.daemon.wait_for("its start", lambda one: one.get("event") == "gate ready", place)
+    await gate.daemon.wait_for(  # what is read before it is there is lost, as on a real line
+        "its reader", lambda one: one.get("event") == "reader is there", place
+    )
     if mode == "connected":
         await gate.wait_mode(mode, place)
 
