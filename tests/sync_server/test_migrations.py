@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
@@ -95,3 +96,21 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
 def test_the_newest_step_is_the_one_that_the_program_knows():
     steps = ScriptDirectory(str(Path(migrations.__file__).parent))
     assert steps.get_heads() == [migrations.NEWEST]
+
+
+def test_refusals_of_before_side_lines_are_kept():
+    steps = ScriptDirectory(str(Path(migrations.__file__).parent))
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection)
+        with Operations.context(context):
+            for step in reversed(list(steps.walk_revisions("base", "0002"))):
+                step.module.upgrade()
+            connection.execute(text("INSERT INTO journals VALUES ('j', NULL, 0, x'00', 0)"))
+            connection.execute(
+                text("INSERT INTO refusals VALUES ('j', 7, 123, 'g', 'c', 'p', 'already_used')")
+            )
+            steps.get_revision("0003").module.upgrade()
+        rows = connection.execute(text("SELECT * FROM refused_scans")).all()
+    engine.dispose()
+    assert rows == [("j", 7, 0, 123, "g", "c", "p", "already_used")]
