@@ -24,7 +24,8 @@ CATALOGUES = {
     for language in LANGUAGES
 }
 EVERY = [(domain, language) for domain, language in CATALOGUES]
-FAULTS = ("NET", "CLK", "LIST", "CAM", "RLY", "PWR", "TMP", "DSK")
+FAULTS = ("NET", "CLK", "LIST", "CAM", "RLY", "PWR", "TMP", "DSK", "FUL", "RO", "SLW", "JRN", "LST")
+FAULTS += ("LCK", "REV", "TRU", "FORK", "FRK", "PER", "TWN")
 # What the table of screens prescribes, to the letter.
 PRESCRIBED = {
     Answer.GRANTED: ("Valide", "Entrez", "Valid"),
