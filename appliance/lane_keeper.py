@@ -38,6 +38,8 @@ from appliance.recording import Recorder
 log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 1.0  # a second turn of the arm within it belongs to the same grant
+STOOD_STILL_S: Final = 0.2  # a time that is noticed so late: the machine did nothing meanwhile,
+GRACE_S: Final = 0.5  # and the sensor's word of that while is still on its way
 DISK_RETRY_S: Final = 5.0
 OWED_MAX: Final = 1000  # beyond, turns of the arm without a grant are no longer kept
 _NS: Final = 1_000_000_000
@@ -108,6 +110,7 @@ class LaneKeeper:
         self._journal_id = recorder.journal.id
         self._sensed: deque[Passed] = deque()
         self._deadlines: list[tuple[int, TimedOut | Settled]] = []
+        self._put_off_once: TimedOut | Settled | None = None
         self._owed: deque[_Owed] = deque()
         self._retry_ns = 0
         self._grant: Record | None = None
@@ -146,10 +149,14 @@ class LaneKeeper:
         while self._sensed:
             await self._feed(self._sensed.popleft())
         now_ns = self._clock.monotonic_ns()
-        due = [event for due_ns, event in self._deadlines if due_ns <= now_ns]
+        due = [one for one in self._deadlines if one[0] <= now_ns]
         self._deadlines = [late for late in self._deadlines if late[0] > now_ns]
-        for event in due:
-            await self._feed(event)
+        for due_ns, event in due:
+            if now_ns - due_ns >= STOOD_STILL_S * _NS and event is not self._put_off_once:
+                self._put_off_once = event
+                self._due(GRACE_S, event)
+            else:
+                await self._feed(event)
         if (self._owed or self._is_in_doubt) and self._retry_ns <= now_ns:
             await self._pay()
 

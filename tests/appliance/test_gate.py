@@ -96,6 +96,26 @@ async def test_a_grant_waits_for_its_person_as_long_as_it_is_set_to_and_no_longe
         assert await gate.kinds() == ["GRANTED", "NOT_PASSED"]
 
 
+async def test_whoever_goes_through_while_the_machine_stands_still_has_gone_through(open_gate):
+    async with open_gate(people=[NOBODY], passage_timeout_s=3.0) as gate:
+        await gate.scan("T1")
+        gate.clock.advance(30)  # nothing ran meanwhile, also not what hears the sensor
+        await gate.settle()
+        assert await gate.kinds() == ["GRANTED"]
+        gate.turnstile.walk()
+        await gate.settle()
+        assert await gate.kinds() == ["GRANTED", "PASSED"]
+
+
+async def test_after_standing_still_a_grant_that_nobody_used_ends(open_gate):
+    async with open_gate(people=[NOBODY], passage_timeout_s=3.0) as gate:
+        await gate.scan("T1")
+        for _ in range(2):  # and stands still again, before the sensor's word is waited for
+            gate.clock.advance(30)
+            await gate.settle()
+        assert await gate.kinds() == ["GRANTED", "NOT_PASSED"]
+
+
 async def test_whoever_turns_back_at_an_exit_is_told_so_at_the_exit(open_gate):
     async with open_gate(INSIDE_OUT, people=[Person(), NOBODY]) as gate:
         await gate.scan("T1")

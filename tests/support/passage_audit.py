@@ -23,9 +23,6 @@ from sync_server.storage.database import open_database
 
 RULES = {"single": Single(), "entry_exit": EntryExit()}
 _FACTS = (Kind.PASSED, Kind.RESET, Kind.FREE)
-# somebody went through, and the gate knew of no grant any more: it had stood still for longer than
-# a grant waits, so that the deadline was seen before the contact
-_ALONE = (Kind.FORCED, Kind.TAILGATED)
 
 
 @dataclass(frozen=True)
@@ -103,8 +100,7 @@ def check_whole(card: Card) -> None:
 
 def check_people(card: Card, walked: int, *, was_ended: bool) -> None:
     """Whoever went through is a passage, nobody was made up, nobody entered twice by one gate."""
-    alone = len(card.of_kind(*_ALONE))
-    certain, noted = len(_certain(card.passages)) + alone, len(card.passages) + alone
+    certain, noted = len(_certain(card.passages)), len(card.passages)
     assert certain <= walked <= noted, f"{walked} walked; {certain} of {noted} are certain"
     assert was_ended or certain == walked == noted, f"{walked} walked; {certain} of {noted}"
     check_no_second_entry(card)
@@ -113,7 +109,7 @@ def check_people(card: Card, walked: int, *, was_ended: bool) -> None:
 def check_people_of_copies(cards: list[Card], walked: int) -> None:
     """The same of a card and its copies, which begin alike."""
     crossings = {(name, one.sequence, journal.encode(one)): (name, one)
-                for card in cards for name, one in card.of_kind(Kind.PASSED, *_ALONE)}  # fmt: skip
+                for card in cards for name, one in card.passages}  # fmt: skip
     assert len(_certain(list(crossings.values()))) <= walked <= len(crossings)
 
 
