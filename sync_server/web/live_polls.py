@@ -17,6 +17,7 @@ from admission.errors import RemoteProtocolError
 from admission.sync import codec
 from admission.sync.messages import POLL_FRAMES_MAX, POLL_MS_MAX, Live, Poll, Polled
 from sync_server.errors import NotFoundError
+from sync_server.supervision import contained
 from sync_server.web.live_room import LIVE_S_MAX, LiveDesk, LiveRoom, serve_live
 
 log = logging.getLogger(__name__)
@@ -207,9 +208,8 @@ class PollRoom:
 
     async def _serve(self, gate: str, channel: PollChannel) -> None:
         try:
-            await serve_live(gate, channel, self._desk, self._room)
-        except Exception:
-            log.exception("live session failed", extra={"gate": gate})
+            served = serve_live(gate, channel, self._desk, self._room)
+            await contained(served, "live session failed", gate)
         finally:
             channel.end()
             if self._sessions.get(gate) is channel:
