@@ -102,7 +102,8 @@ async def run_gate(config: Config, software: str) -> None:
         software: version of this program.
 
     Raises:
-        ApplianceError: if something without which no gate can work cannot be had.
+        ExceptionGroup: of ApplianceErrors, if something without which no gate can work cannot be
+            had.
     """
     stop = _stop_on_signals()
     async with AsyncExitStack() as stack:

@@ -67,8 +67,10 @@ async def _passed(database, number):
         connection.execute("INSERT OR IGNORE INTO journals VALUES ('j', 'g0', 1, x'00', 0)")
         (count,) = connection.execute("SELECT count(*) + 1 FROM facts").fetchone()
         connection.execute(
-            "INSERT INTO facts VALUES ('j', ?, 0, 'g0', 'passage', 1, 1, 1, x'00', 'c0', 'p0', ?,"
-            " 'entry', 'granted', 0, NULL, 'p0', ?)",
+            "INSERT INTO facts (journal_id, sequence, variant, gate_id, kind, at_us, wall_ms,"
+            " boot_ms, boot_id, checkpoint_id, performance_id, identifier, direction, answer,"
+            " flags, feed_stream, feed_number) VALUES ('j', ?, 0, 'g0', 'passage', 1, 1,"
+            " 1, x'00', 'c0', 'p0', ?, 'entry', 'granted', 0, 'p0', ?)",
             [count, identify(KEY, number), count],
         )
     connection.close()
