@@ -38,8 +38,11 @@ from appliance.recording import Recorder
 log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 1.0  # a second turn of the arm within it belongs to the same grant
-STOOD_STILL_S: Final = 0.2  # a time that is noticed so late: the machine did nothing meanwhile,
-GRACE_S: Final = 0.5  # and the sensor's word of that while is still on its way
+WORD_S: Final = 0.05  # the sensor's word of what was in time takes so long to come here,
+STOOD_STILL_S: Final = (
+    0.2  # but where a time is noticed so late, the machine did nothing meanwhile,
+)
+LATE_WORD_S: Final = 0.5  # and the word of that while may take so long
 DISK_RETRY_S: Final = 5.0
 OWED_MAX: Final = 1000  # beyond, turns of the arm without a grant are no longer kept
 _NS: Final = 1_000_000_000
@@ -58,6 +61,21 @@ class _Owed:
 
     draft: Record
     pending: Passage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Deadline:
+    """A time that runs out.
+
+    Attributes:
+        due_ns: when.
+        event: what that means to the lane.
+        is_put_off: whether the sensor was given the time to tell what happened before.
+    """
+
+    due_ns: int
+    event: TimedOut | Settled
+    is_put_off: bool = False
 
 
 class LaneKeeper:
@@ -109,8 +127,7 @@ class LaneKeeper:
         self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
         self._journal_id = recorder.journal.id
         self._sensed: deque[Passed] = deque()
-        self._deadlines: list[tuple[int, TimedOut | Settled]] = []
-        self._put_off_once: TimedOut | Settled | None = None
+        self._deadlines: list[_Deadline] = []
         self._owed: deque[_Owed] = deque()
         self._retry_ns = 0
         self._grant: Record | None = None
@@ -135,7 +152,7 @@ class LaneKeeper:
     async def wait(self) -> None:
         """Wait until something has happened or a time has run out."""
         is_due = self._owed or self._is_in_doubt
-        times = [due for due, _ in self._deadlines] + ([self._retry_ns] if is_due else [])
+        times = [one.due_ns for one in self._deadlines] + ([self._retry_ns] if is_due else [])
         if not times:
             await self.stirred.wait()
         else:
@@ -149,14 +166,14 @@ class LaneKeeper:
         while self._sensed:
             await self._feed(self._sensed.popleft())
         now_ns = self._clock.monotonic_ns()
-        due = [one for one in self._deadlines if one[0] <= now_ns]
-        self._deadlines = [late for late in self._deadlines if late[0] > now_ns]
-        for due_ns, event in due:
-            if now_ns - due_ns >= STOOD_STILL_S * _NS and event is not self._put_off_once:
-                self._put_off_once = event
-                self._due(GRACE_S, event)
-            else:
-                await self._feed(event)
+        due = [one for one in self._deadlines if one.due_ns <= now_ns]
+        self._deadlines = [late for late in self._deadlines if late.due_ns > now_ns]
+        for one in due:
+            if one.is_put_off:
+                await self._feed(one.event)
+            else:  # what was in time is heard of first
+                stood_still = now_ns - one.due_ns >= STOOD_STILL_S * _NS
+                self._due(LATE_WORD_S if stood_still else WORD_S, one.event, is_put_off=True)
         if (self._owed or self._is_in_doubt) and self._retry_ns <= now_ns:
             await self._pay()
 
@@ -337,5 +354,6 @@ class LaneKeeper:
         if fact is not None:
             self._history.add(fact)
 
-    def _due(self, after_s: float, event: TimedOut | Settled) -> None:
-        self._deadlines.append((self._clock.monotonic_ns() + round(after_s * _NS), event))
+    def _due(self, after_s: float, event: TimedOut | Settled, *, is_put_off: bool = False) -> None:
+        due_ns = self._clock.monotonic_ns() + round(after_s * _NS)
+        self._deadlines.append(_Deadline(due_ns, event, is_put_off))

@@ -93,7 +93,7 @@ async def test_admitting_a_number_uses_its_ticket_up(open_gate):
 async def test_nobody_went_through_and_nothing_is_used_up(open_gate):
     async with open_gate(people=[NOBODY]) as gate:
         await gate.scan(code(Action.OPEN, 1))
-        await gate.later(6)
+        await gate.later(7)
         assert await gate.kinds() == ["COMMAND", "GRANTED", "NOT_PASSED"]
         assert gate.inside == 0
 
@@ -112,7 +112,7 @@ async def test_a_command_waits_while_somebody_goes_through(open_gate):
         await gate.scan("T1")
         await gate.scan(code(Action.OPEN, 1))
         assert released(gate) == 1
-        await gate.later(6)
+        await gate.later(7)
         assert released(gate) == 2
 
 
