@@ -3,21 +3,24 @@
 The peer, in the same run and interleaved scan by scan: the same row inserted and committed
 (`synchronous=FULL`) through one hop to a database thread, into a table of the same shape on the
 same disk, with nothing judged. The bare commit, without a hop, is printed beside it. The lane has a
-passage sensor, so a scan writes one record, the grant; its end is written outside the time.
+passage sensor, so a scan writes one record, the grant; its end is written outside the time. *Relay*
+is the same scan to the moment at which the arm is told to open. With `--busy` another process
+writes and syncs a megabyte on the same disk, again and again, all the while.
 
-Usage: python benchmarks/scan_to_journal.py [--folder DIR] [--scans N] [TICKETS ...]
+Usage: python benchmarks/scan_to_journal.py [--folder DIR] [--scans N] [--busy] [TICKETS ...]
 """
 
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import platform
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -153,11 +156,14 @@ class SensedTurnstile:
 
     has_sensor = True
 
+    released_ns = 0  # of the last one
+
     def __init__(self) -> None:
         self._passed: asyncio.Queue[LaneEvent] = asyncio.Queue()
 
     async def release(self, direction: Direction) -> None:
         """Let one person through."""
+        SensedTurnstile.released_ns = time.perf_counter_ns()
         self._passed.put_nowait(LaneEvent.PASSED)
 
     async def events(self) -> AsyncIterator[LaneEvent]:
@@ -197,7 +203,7 @@ def values(rows: list[Row], records: list[Record], shift: int) -> list[object]:
 
 async def measure(folder: Path, tickets: int, scans: int) -> dict[str, list[int]]:
     """Time scans, hops and bare commits, one after the other; nanoseconds."""
-    times: dict[str, list[int]] = {"scan": [], "hop": [], "bare": []}
+    times: dict[str, list[int]] = {"scan": [], "relay": [], "hop": [], "bare": []}
     bare = sqlite3.connect(folder / "bare.sqlite", isolation_level=None)
     bare.executescript(_PEER_PRAGMAS)
     bare.execute(_PEER_TABLE)
@@ -231,11 +237,35 @@ async def measure(folder: Path, tickets: int, scans: int) -> dict[str, list[int]
                 await lane.wait()
                 await lane.settle()
             times["scan"].append(after - before)
+            times["relay"].append(SensedTurnstile.released_ns - before)
             times["hop"].append(hop_after - hop_before)
             times["bare"].append(bare_after - hop_after)
         watch.cancel()
     bare.close()
     return times
+
+
+@contextmanager
+def busy_disk(folder: Path) -> Iterator[None]:
+    """Have another process write and sync on the same disk while the context lasts."""
+    writing = multiprocessing.get_context("spawn").Process(
+        target=write_for_ever, args=(folder / "busy",), daemon=True
+    )
+    writing.start()
+    try:
+        yield
+    finally:
+        writing.kill()
+        writing.join()
+
+
+def write_for_ever(path: Path) -> None:
+    """Write a megabyte and sync it, again and again."""
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.seek(0)
+            file.write(os.urandom(1 << 20))
+            os.fsync(file.fileno())
 
 
 def quantile(sample: list[int], share: float) -> float:
@@ -249,6 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--scans", type=int, default=2000)
+    parser.add_argument("--busy", action="store_true")
     parser.add_argument("tickets", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     chosen = parser.parse_args()
     print(
@@ -256,7 +287,10 @@ def main() -> None:
     )
     flat: dict[int, float] = {}
     for tickets in chosen.tickets:
-        with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        with (
+            tempfile.TemporaryDirectory(dir=chosen.folder) as folder,
+            busy_disk(Path(folder)) if chosen.busy else nullcontext(),
+        ):
             times = asyncio.run(measure(Path(folder), tickets, chosen.scans))
         line: dict[str, object] = {"tickets": tickets, "scans": chosen.scans}
         for name, sample in times.items():
@@ -265,6 +299,8 @@ def main() -> None:
         for share, label in ((0.5, "p50"), (0.99, "p99")):
             ratio = quantile(times["scan"], share) / quantile(times["hop"], share)
             line[f"scan_over_hop_{label}"] = round(ratio, 2)
+            relay = quantile(times["relay"], share) / quantile(times["bare"], share)
+            line[f"relay_over_bare_{label}"] = round(relay, 2)
         flat[tickets] = quantile(times["scan"], 0.5)
         print(json.dumps(line), flush=True)
     if len(flat) > 1:

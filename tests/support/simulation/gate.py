@@ -454,7 +454,7 @@ class SimulatedGate(Linked):
         self._wake_when_due()
 
     def _wake_when_due(self) -> None:
-        times = [due for due, _ in self.lane._deadlines]
+        times = [one.due_ns for one in self.lane._deadlines]
         is_due = self.lane._owed or self.lane._is_in_doubt
         times += [self.lane._retry_ns] if is_due else []
         if times:
