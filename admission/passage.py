@@ -207,13 +207,15 @@ class Known(Protocol):
 class History:
     """The facts that a gate knows, its own and those of others, ready to be judged by.
 
-    A fact is a fact once, however often it is added. Pending grants are facts that can be taken
-    back. Memory is bounded by the passages of the performances held.
+    A fact is a fact once, however often it is added. Pending grants count like facts until they
+    are taken back; no fact is ever taken for one. Memory is bounded by the passages of the
+    performances held.
     """
 
     def __init__(self) -> None:
         self._facts: dict[TicketKey, list[TicketFact]] = {}
         self._known: dict[tuple[str, int, int], Fact] = {}
+        self._pending: dict[tuple[str, int], Passage] = {}
         self._own_variants: dict[tuple[str, int], int] = {}
         self._occupancy: dict[str, int] = {}
         self._checkpoints: dict[tuple[str | None, bytes], set[str]] = {}
@@ -284,16 +286,31 @@ class History:
         if not facts:
             del self._facts[key]
 
-    def remove(self, fact: Passage) -> None:
-        """Take a pending grant back: nobody went through.
+    def pend(self, grant: Passage) -> bool:
+        """Count a grant whose end is not known yet; tell whether it was new.
+
+        It is none of the facts: another card that writes the same journal may have written one
+        at the grant's place.
+
+        Args:
+            grant: the passage that it will be if somebody goes through.
+        """
+        if (grant.gate, grant.sequence) in self._pending:
+            return False
+        self._pending[grant.gate, grant.sequence] = grant
+        self._count(grant)
+        return True
+
+    def take_back(self, grant: Passage) -> None:
+        """Count a pending grant no more: it has ended.
 
         Raises:
-            KeyError: if just this fact is not known; nothing is changed then.
+            KeyError: if just this grant is not pending; nothing is changed then.
         """
-        if self.known(fact.gate, fact.sequence) != fact:
-            raise KeyError(f"fact {fact.sequence} of {fact.gate} is not known")
-        del self._known[fact.gate, fact.sequence, 0]
-        self._uncount(fact)
+        if self._pending.get((grant.gate, grant.sequence)) != grant:
+            raise KeyError(f"grant {grant.sequence} of {grant.gate} is not pending")
+        del self._pending[grant.gate, grant.sequence]
+        self._uncount(grant)
 
     def use(self, key: TicketKey, performance: Performance | None) -> TicketUse:
         """Fold what is known of a ticket at a checkpoint."""

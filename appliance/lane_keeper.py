@@ -209,7 +209,7 @@ class LaneKeeper:
         if self._lane.has_sensor:
             (self._grant,) = await self._recorder.write(draft, is_awaited=True)
             self._pending = journal.pending_of(self._recorder.journal.id, self._grant)
-            self._history.add(self._pending)
+            self._history.pend(self._pending)
         else:
             ending = journal.ending(draft, Kind.PASSED, PREVIOUS, Flag.NO_SENSOR)
             self._grant, passed = await self._recorder.write(draft, ending, is_awaited=True)
@@ -318,7 +318,7 @@ class LaneKeeper:
                 return
             self._owed.popleft()
             if owed.pending is not None:
-                self._history.remove(owed.pending)
+                self._history.take_back(owed.pending)
             self._remember(record)
             self._hinting.ended(record)
         if self._is_in_doubt:

@@ -96,17 +96,31 @@ def test_facts_stand_in_fold_order():
 
 def test_a_grant_taken_back_leaves_nothing_and_may_be_added_again():
     history = History()
-    history.add(PASSAGE)
-    history.remove(PASSAGE)
+    assert history.pend(PASSAGE)
+    assert not history.pend(PASSAGE)
+    assert (history.facts_of(KEY), history.occupancy("door")) == ((PASSAGE,), 1)
+    history.take_back(PASSAGE)
     assert history.facts_of(KEY) == ()
     assert history.occupancy("door") == 0
     assert history.remembered_class("show", b"T1") is None
     assert history.add(PASSAGE)
 
 
+def test_a_pending_grant_is_taken_back_from_beside_a_fact_of_its_place_and_content():
+    history = History()
+    history.pend(PASSAGE)
+    assert history.known("north", 1) is None
+    told = replace(PASSAGE, at=NOON + timedelta(seconds=1))
+    assert history.correct(told)
+    assert history.add(PASSAGE) is False
+    history.take_back(PASSAGE)
+    assert history.facts_of(KEY) == (told,)
+    assert history.occupancy("door") == 1
+
+
 def test_what_is_not_known_cannot_be_taken_back_and_nothing_changes():
     history = History()
-    history.add(PASSAGE)
+    history.pend(PASSAGE)
     for stranger in (
         replace(PASSAGE, sequence=2),
         replace(PASSAGE, at=NOON + timedelta(seconds=1)),
@@ -114,10 +128,10 @@ def test_what_is_not_known_cannot_be_taken_back_and_nothing_changes():
         replace(PASSAGE, identifier=b"T2"),
     ):
         with pytest.raises(KeyError):
-            history.remove(stranger)
+            history.take_back(stranger)
     assert history.facts_of(KEY) == (PASSAGE,)
     assert history.occupancy("door") == 1
-    assert not history.add(PASSAGE)
+    assert not history.pend(PASSAGE)
 
 
 def test_use_tells_the_last_passage_and_the_days():

@@ -216,11 +216,12 @@ def test_while_a_grant_is_pending_its_ticket_answers_as_if_it_had_passed(new_sce
     scene = new_scene(capacity=1)
     scene.list_ticket("T1", EntryExit())
     scene.list_ticket("T2")
-    pending = scene.passed("T1")
+    pending = scene.passage("T1")
+    scene.history.pend(pending)
     assert scene.answer("T1", ENTRY) == "already_inside"
     assert scene.answer("T1", EXIT) == "granted"
     assert scene.answer("T2", ENTRY) == "full"
-    scene.history.remove(pending)
+    scene.history.take_back(pending)
     assert scene.answer("T1", ENTRY) == "granted"
     assert scene.answer("T1", EXIT) == "not_inside"
     assert scene.answer("T2", ENTRY) == "granted"

@@ -120,3 +120,13 @@ def test_both_contents_of_a_forked_record_count(history):
     for fact, variant in ((one, 0), (two, 1), (one, 0)):
         tell(history, fact, variant)
     assert history.facts_of(KEY) == (OWN, one, two)
+
+
+def test_what_another_card_did_at_the_place_of_our_pending_grant_counts_besides(history):
+    pending = replace(OWN, sequence=2, at=NOON + timedelta(minutes=1))
+    history.pend(pending)
+    theirs = replace(pending, at=NOON + timedelta(minutes=2))
+    tell(history, theirs)
+    assert history.facts_of(KEY) == (OWN, pending, theirs)
+    history.take_back(pending)
+    assert history.facts_of(KEY) == (OWN, theirs)

@@ -71,7 +71,7 @@ def _owed_dropped() -> Patches:
         await pay(self)
         for owed in self._owed:
             if owed.pending is not None:
-                self._history.remove(owed.pending)
+                self._history.take_back(owed.pending)
         self._owed.clear()
 
     return [patch.object(lane_keeper.LaneKeeper, "_pay", once)]

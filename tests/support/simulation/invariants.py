@@ -54,6 +54,10 @@ class Watched:
         rows: every record seen on it, in order, whatever journal it stands in.
         pulsed: grants that opened the arm.
         versions: greatest list version seen in use, by performance.
+        now_ms: trusted time when it was last looked at.
+        greatest_ms: greatest signed time heard since the start, or kept before it.
+        kept_ms: greatest signed time that was written down.
+        heard_time: a signed time was heard since it was last looked at.
     """
 
     rows: list[Seen] = field(default_factory=list)
@@ -61,6 +65,7 @@ class Watched:
     versions: dict[str, int] = field(default_factory=dict)
     now_ms: int = 0
     greatest_ms: int = 0
+    kept_ms: int = 0
     heard_time: bool = False
 
     @property
@@ -305,6 +310,7 @@ def i11_time_survives_a_start(gate: SimulatedGate, watched: Watched) -> None:
     ]
     watched.now_ms = max((record.trusted_ms for record in later), default=0)
     watched.heard_time = False
+    watched.greatest_ms = watched.kept_ms  # what was cut off while it was written counts no more
     i11_time_never_goes_back(gate, watched)
 
 

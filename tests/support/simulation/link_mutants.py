@@ -42,7 +42,7 @@ def _forks_dropped() -> Patches:
     return [patch.object(SqlSideLines, "add", nothing)]
 
 
-@mutant("only the last record is compared, not its chain", "I4 I6 I9 I0", Trouble.CLONE)
+@mutant("only the last record is compared, not its chain", "I4 I6 I9 I0 rest", Trouble.CLONE)
 def _chain_not_compared() -> Patches:
     take_in = server_side.take_in
 

@@ -114,10 +114,12 @@ class Linked:
         asked_ms = self.machine.boot_ms()
         server_ms, lists = await wait_for(self.road.request(self.server.news()))
         signed_at = journal.instant(server_ms)
+        is_kept = False
         try:
             await self.clock.note_signed_time(signed_at, asked_ms, self.machine.boot_ms())
+            is_kept = True
         finally:  # it counts until the next start also where it could not be written down
-            self.watching.heard_time(self)
+            self.watching.heard_time(self, is_kept=is_kept)
         for name in self.assignment.performances:
             await self._take_list(name, self.watching.handed_out(self, name, lists[name]))
 

@@ -128,7 +128,7 @@ class Misfortunes:
         watched = self.watched[gate.place]
         watched.rows, gate.log, watched.pulsed = (then[0][:], then[1][:], set(then[2]))
         watched.versions.clear()
-        watched.greatest_ms = 0
+        watched.greatest_ms = watched.kept_ms = 0
         self.crossings = [one for one in self.crossings if one.place != gate.place] + there
 
     def _cut(self, gates: Sequence[SimulatedGate], for_ms: int) -> None:

@@ -78,9 +78,9 @@ def _remember(name: str, record: Record, history: History, pending: dict[int, Pa
     """Take in what the gate itself did."""
     if record.kind == Kind.GRANTED and not record.flags & Flag.NO_SENSOR:
         pending[record.sequence] = pending_of(name, record)
-        history.add(pending[record.sequence])
+        history.pend(pending[record.sequence])
     if record.refers_to in pending:
-        history.remove(pending.pop(record.refers_to))
+        history.take_back(pending.pop(record.refers_to))
     fact = journal.fact_of(name, record)
     if fact is not None:
         history.add(fact)

@@ -287,11 +287,13 @@ class World(Misfortunes):
         """A gate has learnt of another's fact."""
         self.scheduler.note("learnt", gate.place, fact.gate, fact.sequence)
 
-    def heard_time(self, gate: SimulatedGate) -> None:
-        """A gate has heard a signed time; it may or may not believe it."""
+    def heard_time(self, gate: SimulatedGate, *, is_kept: bool) -> None:
+        """A gate has heard a signed time; it may or may not believe it, or have kept it."""
         watched = self.watched[gate.place]
         watched.heard_time = True
         watched.greatest_ms = max(watched.greatest_ms, gate.clock._state.greatest_ms)
+        if is_kept:
+            watched.kept_ms = watched.greatest_ms
         invariants.i11_time_never_goes_back(gate, watched)
 
     def installed(self, gate: SimulatedGate, name: str, version: int) -> None:
