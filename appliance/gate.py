@@ -30,6 +30,7 @@ from appliance.hinting import Hinting
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
 from appliance.ports import Payload, Reader
+from appliance.presenting import Presentations, waiting_with
 from appliance.recording import Recorder
 from appliance.telling import screen_of
 from appliance.trusted_clock import TrustedClock
@@ -92,6 +93,7 @@ class Gate:
         self._at_rest = at_rest  # done between two people: no grant is open, nothing is owed
         self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
         self._going_through = b""  # what was read for the grant that is pending
+        self._presentations = Presentations()
 
     async def run(self, readers: list[Reader]) -> None:
         """Serve the lane until cancelled; the arm is at rest on every way out."""
@@ -118,11 +120,12 @@ class Gate:
     async def _pump(self, reader: Reader) -> None:
         async for payload in reader.payloads():
             if is_code(payload.data):
-                self._take_code(payload)
+                if not payload.is_tentative:
+                    self._take_code(payload)
                 continue
             if self._lane.is_busy and self._is_going_through(payload):
                 continue  # the same ticket is still held before the reader
-            self._waiting.append(payload)
+            self._waiting = waiting_with(self._waiting, payload)
             self._lane.stirred.set()
 
     def _take_code(self, payload: Payload) -> None:
@@ -151,6 +154,9 @@ class Gate:
         is_closed = self._health.is_locked or self._health.is_stopped
         if is_closed and payload.direction is Direction.ENTRY:
             return  # the display says why
+        name = self._holdings.named(payload.data)
+        if self._presentations.is_again(payload, name):
+            return
         begun_ns = self._clock.monotonic_ns()
         instant = self._clock.look()  # one for judging, for conditions and for the record
         scan = self._scan(payload, instant)
@@ -158,9 +164,13 @@ class Gate:
         if self._health.is_strict and isinstance(judged.verdict, Grant):
             judged = await self._claim(judged.verdict, scan, checkpoint)
         verdict = judged.verdict
+        if payload.is_tentative and isinstance(verdict, Deny):
+            self._presentations.undecided(payload, name)
+            return  # a second look will tell whether it was misread
         judged_ns = self._clock.monotonic_ns()
         opens = self._opens(scan.direction, verdict)
-        self._going_through = self._holdings.named(payload.data)
+        self._going_through = name
+        self._presentations.answered(payload, name)
         try:
             took_effect = await self._take_effect(scan, checkpoint, judged, opens, instant)
         except StorageError as exc:

@@ -39,6 +39,9 @@ class Payload:
         data: the code's bytes, at most `limits.SCAN_PAYLOAD_BYTES_MAX`.
         symbology: the name of the code's kind (`QRCode`), or "" where the reader cannot tell.
         received_ns: `Clock.monotonic_ns` when its last byte or its frame arrived.
+        is_tentative: a camera's first look at a code, which may be misread: it can admit, since
+            no misreading makes a listed number, but only a second, equal look refuses. The reader
+            yields that look as another payload. False where a code is read for certain.
     """
 
     reader: str
@@ -46,6 +49,7 @@ class Payload:
     data: bytes
     symbology: str
     received_ns: int
+    is_tentative: bool = False
 
 
 class Clock(Protocol):

@@ -32,18 +32,25 @@ class ScriptedReader:
         self._name = name
         self._direction = direction
         self._clock = clock
-        self._due: list[tuple[int, int, bytes, str]] = []
+        self._due: list[tuple[int, int, bytes, str, bool]] = []
         self._presented = 0
         self._stirred = asyncio.Event()
         self._is_alive = False
         for after_s, data in script:
             self.present(data, after_s=after_s)
 
-    def present(self, data: bytes, *, after_s: float = 0.0, symbology: str = "") -> None:
-        """Hold a code before the reader, now or in some seconds."""
+    def present(
+        self,
+        data: bytes,
+        *,
+        after_s: float = 0.0,
+        symbology: str = "",
+        is_tentative: bool = False,
+    ) -> None:
+        """Hold a code before the reader, now or in some seconds; or let a camera look once."""
         at_ns = self._clock.monotonic_ns() + round(after_s * _NS_PER_S)
         self._presented += 1
-        heapq.heappush(self._due, (at_ns, self._presented, data, symbology))
+        heapq.heappush(self._due, (at_ns, self._presented, data, symbology, is_tentative))
         self._stirred.set()
 
     def is_alive(self) -> bool:
@@ -73,5 +80,5 @@ class ScriptedReader:
             if wait_ns > 0:
                 await wait_set(self._stirred, self._clock, wait_ns / _NS_PER_S)
                 continue
-            at_ns, _, data, symbology = heapq.heappop(self._due)
-            return Payload(self._name, self._direction, data, symbology, at_ns)
+            at_ns, _, data, symbology, is_tentative = heapq.heappop(self._due)
+            return Payload(self._name, self._direction, data, symbology, at_ns, is_tentative)
