@@ -34,8 +34,15 @@ def screen_of(
     """
     performance = performances.get(verdict.performance or "")
     if isinstance(verdict, Grant):
-        detail = _joined(said.attention, verdict.ticket.ticket_class.category, place_of(said))
-        return Screen(Look.GRANTED, direction, Answer.GRANTED, detail=detail)
+        return Screen(
+            Look.GRANTED,
+            direction,
+            Answer.GRANTED,
+            detail=verdict.ticket.ticket_class.category,
+            attention=(said.attention,) if said.attention else (),
+            seat=place_of(said),
+            holder=" ".join(part for part in (said.holder_first, said.holder_last) if part),
+        )
     detail = ""
     if verdict.answer in _USED and last is not None and performance is not None:
         detail = _clock_face(last.at, performance)

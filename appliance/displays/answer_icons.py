@@ -13,6 +13,13 @@ def tick(pen: Pen) -> None:
     pen.line((12, 54), (39, 81), (88, 22), width=17)
 
 
+def tick_alarm(pen: Pen) -> None:
+    """Go, and a steward looks: a tick beside an exclamation mark."""
+    pen.line((7, 58), (25, 78), (58, 26), width=15)
+    pen.polygon((75, 12), (95, 12), (91, 62), (79, 62))
+    pen.disc(85, 78, 9.5)
+
+
 def leaving_arrow(pen: Pen) -> None:
     """Goodbye: an arrow to the left."""
     pen.arrow((94, 50), (4, 50), width=22, head=42)

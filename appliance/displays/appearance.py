@@ -53,6 +53,14 @@ class Shape(StrEnum):
     WAY_OUT = "way_out"
     PERSON = "person"
     UNCONNECTED = "unconnected"
+    TICK_ALARM = "tick_alarm"
+    CHECKLIST = "checklist"
+    KEY = "key"
+    CODE_IN_FINDER = "code_in_finder"
+    STRAIGHT_ON = "straight_on"
+    PERSON_TICKED = "person_ticked"
+    RUNNING = "running"
+    PORTCULLIS = "portcullis"
 
 
 class Appearance(NamedTuple):
@@ -91,12 +99,21 @@ ANSWERS: Final[dict[Answer, Appearance]] = {
 
 LOOKS: Final[dict[Look, Appearance]] = {
     Look.STARTING: Appearance(Hue.NIGHT, Shape.SPINNER),
+    Look.SELF_TEST: Appearance(Hue.NIGHT, Shape.CHECKLIST),
+    Look.ENROLLING: Appearance(Hue.NIGHT, Shape.KEY),
     Look.WAITING_LIST: Appearance(Hue.NIGHT, Shape.LIST_COMING),
     Look.IDLE: Appearance(Hue.NIGHT, Shape.TICKET_TO_READER),
     Look.READING: Appearance(Hue.NIGHT, Shape.HOURGLASS),
+    Look.HOLD_STILL: Appearance(Hue.NIGHT, Shape.CODE_IN_FINDER),
+    Look.PLEASE_PASS: Appearance(Hue.GREEN, Shape.STRAIGHT_ON),
+    # Not green: whoever comes next would take it for his own.
+    Look.PASSED: Appearance(Hue.NIGHT, Shape.PERSON_TICKED),
     Look.NOT_PASSED: Appearance(Hue.GREY, Shape.NOBODY),
     Look.OUT_OF_SERVICE: Appearance(Hue.BLACK, Shape.SPANNER),
+    Look.FREE_PASSAGE: Appearance(Hue.GREEN, Shape.RUNNING),
+    Look.LOCKED_DOWN: Appearance(Hue.BLACK, Shape.PORTCULLIS),
 }
+WITH_ATTENTION: Final = Appearance(Hue.BLUE, Shape.TICK_ALARM)
 
 WAYS: Final[dict[Direction, Shape]] = {
     Direction.ENTRY: Shape.WAY_IN,
@@ -124,6 +141,11 @@ def goes_anyway(screen: Screen) -> bool:
     return screen.look is Look.GRANTED and answer_of(screen) is not Answer.GRANTED
 
 
+def asks_attention(screen: Screen) -> bool:
+    """Tell whether somebody is let in whom a steward should look at."""
+    return answer_of(screen) is Answer.GRANTED and bool(screen.attention)
+
+
 def appearance_of(screen: Screen) -> Appearance:
     """Give the colour and the shape of a screen.
 
@@ -133,6 +155,8 @@ def appearance_of(screen: Screen) -> Appearance:
     answer = answer_of(screen)
     if answer is None:
         return LOOKS[screen.look]
+    if asks_attention(screen):
+        return WITH_ATTENTION
     if answer is Answer.GRANTED and screen.direction is Direction.EXIT:
         return Appearance(Hue.GREEN, Shape.LEAVING_ARROW)
     return ANSWERS[answer]

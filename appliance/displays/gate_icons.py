@@ -84,3 +84,66 @@ def unconnected(pen: Pen) -> None:
     pen.block(28, 52, 76, 82, 0)
     pen.eraser.line((12, 94), (88, 10), width=30)
     pen.line((12, 94), (88, 10), width=12)
+
+
+def checklist(pen: Pen) -> None:
+    """Testing itself: three lines of a list, two of them ticked."""
+    for y, is_done in ((18, True), (50, True), (82, False)):
+        pen.line((46, y), (92, y), width=11)
+        if is_done:
+            pen.line((6, y), (15, y + 9), (31, y - 10), width=9)
+        else:
+            pen.ring(18, y, 8, 7)
+
+
+def key(pen: Pen) -> None:
+    """To be given an identity: a key."""
+    pen.ring(28, 50, 18, 14)
+    pen.line((50, 50), (94, 50), width=14)
+    pen.line((90, 52), (90, 72), width=12)
+    pen.line((70, 52), (70, 66), width=12)
+
+
+def code_in_finder(pen: Pen) -> None:
+    """Hold still: a telephone within the corners of a viewfinder, where it should stay."""
+    for x, inward_x in ((6, 1), (94, -1)):
+        for y, inward_y in ((6, 1), (94, -1)):
+            pen.line((x + 20 * inward_x, y), (x, y), (x, y + 20 * inward_y), width=10)
+    pen.frame(30, 18, 70, 82, 8, 8)
+    pen.block(43, 34, 57, 48, 0)
+    pen.block(43, 54, 57, 68, 0)
+
+
+def straight_on(pen: Pen) -> None:
+    """Go through: an arrow ahead, between two posts."""
+    pen.arrow((50, 98), (50, 2), width=22, head=40)
+    pen.line((9, 58), (9, 94), width=14)
+    pen.line((91, 58), (91, 94), width=14)
+
+
+def person_ticked(pen: Pen) -> None:
+    """Somebody went through: a person with a tick."""
+    pen.disc(34, 22, 18)
+    pen.block(2, 46, 66, 130, 28)
+    pen.eraser.line((48, 70), (66, 88), (94, 50), width=30)
+    pen.line((48, 70), (66, 88), (94, 50), width=13)
+
+
+def running(pen: Pen) -> None:
+    """Leave now: somebody who runs, as on the signs over emergency exits."""
+    pen.disc(64, 13, 12)
+    pen.line((56, 36), (42, 62), width=19)
+    pen.line((58, 34), (76, 48), (92, 42), width=10)
+    pen.line((52, 32), (30, 32), (18, 48), width=10)
+    pen.line((44, 64), (64, 76), (60, 96), width=12)
+    pen.line((40, 64), (30, 82), (6, 82), width=12)
+
+
+def portcullis(pen: Pen) -> None:
+    """Nobody goes through: a grating that is let down."""
+    pen.line((6, 10), (94, 10), width=13)
+    for x in (14, 38, 62, 86):
+        pen.line((x, 10), (x, 78), width=11)
+        pen.polygon((x - 9, 78), (x + 9, 78), (x, 100))
+    for y in (36, 62):
+        pen.line((8, y), (92, y), width=10)

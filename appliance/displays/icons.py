@@ -52,6 +52,14 @@ _STROKES: Final[dict[Shape, Callable[[Pen], None]]] = {
     Shape.WAY_OUT: gate_icons.way_out,
     Shape.PERSON: gate_icons.person,
     Shape.UNCONNECTED: gate_icons.unconnected,
+    Shape.TICK_ALARM: answer_icons.tick_alarm,
+    Shape.CHECKLIST: gate_icons.checklist,
+    Shape.KEY: gate_icons.key,
+    Shape.CODE_IN_FINDER: gate_icons.code_in_finder,
+    Shape.STRAIGHT_ON: gate_icons.straight_on,
+    Shape.PERSON_TICKED: gate_icons.person_ticked,
+    Shape.RUNNING: gate_icons.running,
+    Shape.PORTCULLIS: gate_icons.portcullis,
 }
 
 

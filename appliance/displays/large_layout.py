@@ -4,13 +4,25 @@ Called by `layout`. A header with the way and the counter; the icon beside the t
 where that makes the answer much larger; below, the banner of degraded mode.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from appliance.displays.appearance import WAYS, Shape
 from appliance.displays.fitting import Fitted, Limits
 from appliance.displays.fonts import Face
-from appliance.displays.scene import Align, Box, Item, Mark, Sheet, Surface, Text, one_line
+from appliance.displays.qr_code import Modules, module_px
+from appliance.displays.scene import (
+    Align,
+    Box,
+    Code,
+    Item,
+    Mark,
+    Sheet,
+    Surface,
+    Text,
+    one_line,
+    without_code,
+)
 
 _PX_MIN: Final = 11
 _ABOVE_FROM: Final = 1.7  # how much larger a title must become to give up the icon at its side
@@ -75,12 +87,40 @@ def _banner(sheet: Sheet, box: Box, pad: int) -> list[Item]:
 
 
 def _body(sheet: Sheet, box: Box, pad: int) -> list[Item]:
+    if sheet.code is not None:
+        shown = _with_code(sheet, sheet.code, box, pad)
+        if shown is not None:
+            return shown
+    sheet = without_code(sheet)
     beside = _beside(sheet, box, pad)
     above = _above(sheet, box, pad)
     gain = above.title_px / beside.title_px
     px_wanted = min(sheet.width, sheet.height) * _TITLE_PER_SIDE_MIN
     is_above = gain >= _ABOVE_FROM or (gain > 1 and beside.title_px < px_wanted)
     return above.items if is_above else beside.items
+
+
+def _with_code(sheet: Sheet, code: Modules, box: Box, pad: int) -> list[Item] | None:
+    """The code beside the texts, or above them on an upright panel; None if it is too fine."""
+    is_beside = box.width > box.height
+    side = (
+        min(box.height, round(box.width * 0.55)) if is_beside else min(box.width, box.height // 2)
+    )
+    px = module_px(code, (side, side))
+    if px == 0:
+        return None
+    said = replace(sheet, words=replace(sheet.words, line=sheet.words.scan))
+    if is_beside:
+        place = Box(box.left, box.top + (box.height - side) // 2, side, side)
+        left = place.right + pad
+        texts = _Texts(said, (box.right - left, box.height))
+        top, align = box.top + (box.height - texts.height) // 2, Align.LEFT
+    else:
+        place = Box(box.left + (box.width - side) // 2, box.top, side, side)
+        left = box.left
+        texts = _Texts(said, (box.width, box.bottom - place.bottom - pad))
+        top, align = place.bottom + pad, Align.CENTRE
+    return [Code(code, px, place), *_set(said, texts, (left, top), align)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +153,20 @@ def _placed(
     sheet: Sheet, icon: Box, texts: "_Texts", corner: tuple[int, int], align: Align
 ) -> _Body:
     tone = sheet.tone
-    items: list[Item] = [Mark(sheet.shape, icon, tone.ink, tone.ground)]
+    mark = Mark(sheet.shape, icon, tone.ink, tone.ground)
+    return _Body(texts.parts[0].type.px, [mark, *_set(sheet, texts, corner, align)])
+
+
+def _set(sheet: Sheet, texts: "_Texts", corner: tuple[int, int], align: Align) -> list[Item]:
+    """Set texts one below the other."""
+    tone = sheet.tone
+    items: list[Item] = []
     left, top = corner
     for part in texts.parts:
         place = Box(left, top, texts.width, part.height)
         items.append(Text(part, place, tone.ink, tone.ground, align))
         top += part.height + texts.gap
-    return _Body(texts.parts[0].type.px, items)
+    return items
 
 
 class _Texts:

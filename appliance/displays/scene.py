@@ -3,7 +3,7 @@
 Plain and comparable; tests look at these rather than at pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 
 from admission.scan import Direction
@@ -11,6 +11,7 @@ from appliance.displays.appearance import Shape
 from appliance.displays.fitting import Fitted, Limits, fit
 from appliance.displays.fonts import Face
 from appliance.displays.palette import Colour, Tone
+from appliance.displays.qr_code import Modules
 from appliance.displays.words import Words
 
 
@@ -26,6 +27,7 @@ class Sheet:
         width: of the screen, pixels.
         height: likewise.
         is_mono: whether the panel has one bit per pixel.
+        code: a QR code to show; None is none.
     """
 
     shape: Shape
@@ -35,6 +37,7 @@ class Sheet:
     width: int
     height: int
     is_mono: bool
+    code: Modules | None = None
 
     def fit(self, text: str, face: Face, room: tuple[int, int], limits: Limits) -> Fitted:
         """Set a text as large as it goes into a room of so many pixels across and down."""
@@ -123,7 +126,16 @@ class Text:
     align: Align
 
 
-Item = Surface | Mark | Text
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A QR code, dark on light whatever the screen's colours, in the middle of a light box."""
+
+    modules: Modules
+    module_px: int
+    box: Box
+
+
+Item = Surface | Mark | Text | Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +160,9 @@ def one_line(fitted: Fitted, box: Box, ink: Colour, ground: Colour, align: Align
     height = fitted.type.line_height
     top = box.top + (box.height - height) // 2
     return Text(fitted, Box(box.left, top, box.width, height), ink, ground, align)
+
+
+def without_code(sheet: Sheet) -> Sheet:
+    """Give a sheet whose code cannot be shown: the link is told as text if nothing shorter is."""
+    words = sheet.words
+    return replace(sheet, code=None, words=replace(words, detail=words.detail or words.link))

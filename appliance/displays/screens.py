@@ -5,7 +5,7 @@ three times: by colour, by shape and by words; on a panel of one bit an admissio
 and everything else is dark.
 """
 
-from typing import Literal
+from typing import Final, Literal, assert_never
 
 from PIL import Image, ImageDraw
 
@@ -19,10 +19,12 @@ from appliance.displays.fonts import (
     runs_backwards,
 )
 from appliance.displays.layout import compose
-from appliance.displays.scene import Align, Mark, Scene, Surface, Text
+from appliance.displays.scene import Align, Code, Mark, Scene, Surface, Text
 from appliance.ports import Screen
 
 Mode = Literal["1", "RGB"]
+_LIGHT: Final = (255, 255, 255)
+_DARK: Final = (0, 0, 0)
 _HALF = 120  # a little below the middle: thin strokes on one bit stay whole
 
 
@@ -59,6 +61,10 @@ def paint(scene: Scene, mode: Mode) -> Image.Image:
                 _paint_mark(picture, item, mode)
             case Text():
                 _paint_text(picture, item)
+            case Code():
+                _paint_code(picture, item)
+            case _:
+                assert_never(item)
     return picture.convert("1", dither=Image.Dither.NONE) if mode == "1" else picture
 
 
@@ -91,6 +97,18 @@ def _paint_text(picture: Image.Image, text: Text) -> None:
     if type_.is_mono:
         tile = tile.convert("L").point(_off_or_on)
     picture.paste(text.ink, (text.box.left, text.box.top), tile)
+
+
+def _paint_code(picture: Image.Image, code: Code) -> None:
+    pen, box, px = ImageDraw.Draw(picture), code.box, code.module_px
+    pen.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=_LIGHT)
+    side = len(code.modules) * px
+    left, top = box.left + (box.width - side) // 2, box.top + (box.height - side) // 2
+    for row, modules in enumerate(code.modules):
+        for column, is_dark in enumerate(modules):
+            if is_dark:
+                x, y = left + column * px, top + row * px
+                pen.rectangle((x, y, x + px - 1, y + px - 1), fill=_DARK)
 
 
 def _off_or_on(level: int) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from admission.scan import Direction
-from appliance.displays.appearance import appearance_of, goes_anyway
+from appliance.displays.appearance import appearance_of, asks_attention, goes_anyway
 from appliance.displays.palette import Hue
 from appliance.ports import Look, Screen
 
@@ -78,15 +78,29 @@ _THREE_SHORT: Final = (
     Tone(1319, 0.08),
 )
 _ONE_LONG_LOW: Final = (Tone(523, 0.5),)
-_ONE_SHORT_LOW: Final = (Tone(587, 0.12),)
+_LONG_AND_TWO_SHORT: Final = (
+    Tone(587, 0.4),
+    Tone(0, 0.1),
+    Tone(587, 0.1),
+    Tone(0, 0.1),
+    Tone(587, 0.1),
+)
+_SHORT_AND_LONG: Final = (Tone(587, 0.1), Tone(0, 0.1), Tone(587, 0.35))
 
 _LOOKS: Final[dict[Look, Pattern]] = {
     Look.STARTING: Pattern(_in_turn(WHITE, DARK, 0.5)),
+    Look.SELF_TEST: Pattern(_in_turn(WHITE, DARK, 0.5)),
+    Look.ENROLLING: Pattern(_in_turn(BLUE, WHITE, 0.5)),
     Look.WAITING_LIST: Pattern(_in_turn(WHITE, DARK, 0.5)),
     Look.IDLE: Pattern(_steady(DIM_WHITE)),
     Look.READING: Pattern(_in_turn(WHITE, DARK, 1.0)),
-    Look.NOT_PASSED: Pattern(_steady(WHITE), _ONE_SHORT_LOW),
+    Look.HOLD_STILL: Pattern(_in_turn(WHITE, DIM_WHITE, 1.0)),
+    Look.PLEASE_PASS: Pattern(_steady(GREEN)),
+    Look.PASSED: Pattern(_steady(DIM_WHITE)),
+    Look.NOT_PASSED: Pattern(_steady(WHITE), _SHORT_AND_LONG),
     Look.OUT_OF_SERVICE: Pattern(_in_turn(WHITE, RED, 0.5)),
+    Look.FREE_PASSAGE: Pattern(_in_turn(GREEN, DARK, 1.0)),
+    Look.LOCKED_DOWN: Pattern(_in_turn(RED, DARK, 1.0), _ONE_LONG_LOW),
 }
 _GRANTED: Final[dict[Direction, Pattern]] = {
     Direction.ENTRY: Pattern(_steady(GREEN), _RISING),
@@ -97,7 +111,7 @@ _DENIED: Final[dict[Hue, Pattern]] = {
     Hue.YELLOW: Pattern(_steady(AMBER), _TWO_LOW),
     Hue.ORANGE: Pattern(_in_turn(AMBER, DARK, 1.0), _TWO_LOW),
     Hue.RED: Pattern(_steady(RED), _ONE_LONG_LOW),
-    Hue.BLUE: Pattern(_in_turn(BLUE, DARK, 1.0), _THREE_SHORT),
+    Hue.BLUE: Pattern(_in_turn(BLUE, DARK, 1.0), _LONG_AND_TWO_SHORT),
     Hue.BLACK: Pattern(_in_turn(WHITE, RED, 0.5), _ONE_LONG_LOW),
 }
 
@@ -108,7 +122,7 @@ def pattern_of(screen: Screen) -> Pattern:
     Raises:
         ValueError: if the screen is a refusal without a reason.
     """
-    if goes_anyway(screen):
+    if goes_anyway(screen) or asks_attention(screen):
         return _ATTENTION
     if screen.look is Look.GRANTED:
         return _GRANTED[screen.direction]

@@ -5,12 +5,25 @@ the degraded mode and the counter. A panel too low for a status row keeps the wa
 marks in a column at the right.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from appliance.displays.appearance import WAYS, Shape
 from appliance.displays.fitting import Fitted, Limits
 from appliance.displays.fonts import Face
-from appliance.displays.scene import Align, Box, Item, Mark, Sheet, Surface, Text, one_line
+from appliance.displays.qr_code import Modules, module_px
+from appliance.displays.scene import (
+    Align,
+    Box,
+    Code,
+    Item,
+    Mark,
+    Sheet,
+    Surface,
+    Text,
+    one_line,
+    without_code,
+)
 
 _PX_MIN: Final = 9  # the smallest size at which DejaVu's accents are told apart on one bit
 _ROW_FROM_PX: Final = 48  # a lower panel has no status row
@@ -24,11 +37,42 @@ _LINE_COSTS_PX_MAX: Final = 3  # what to do gives way to a title that would be s
 
 def place_small(sheet: Sheet) -> list[Item]:
     """Place everything on a small panel."""
+    if sheet.code is not None:
+        shown = _with_code(sheet, sheet.code)
+        if shown is not None:
+            return shown
+    sheet = without_code(sheet)
     if sheet.height < _ROW_FROM_PX:
         body = Box(0, 0, sheet.width - _COLUMN_PX - _GAP, sheet.height)
         return [*_body(sheet, body), *_column(sheet)]
     body = Box(0, 0, sheet.width, sheet.height - _ROW_PX - 1)
     return [*_body(sheet, body), *_row(sheet)]
+
+
+def _with_code(sheet: Sheet, code: Modules) -> list[Item] | None:
+    """A code takes the whole height, and the status row's place; None if it is too fine."""
+    side = min(sheet.height, sheet.width // 2)
+    px = module_px(code, (side, side), is_tight=True)
+    if px == 0:
+        return None
+    left = side + 2 * _GAP
+    room = Box(left, 0, sheet.width - left - 1, sheet.height)
+    said = replace(sheet, words=replace(sheet.words, line=sheet.words.scan))
+    place = Box(0, (sheet.height - side) // 2, side, side)
+    return [Code(code, px, place), *_texts(said, room, Face.BOLD, Align.LEFT)]
+
+
+def _texts(sheet: Sheet, room: Box, face: Face, align: Align) -> list[Item]:
+    """Set the title and one more text in the middle of a room's height."""
+    title, rest = _fit_texts(sheet, room, face)
+    items: list[Item] = []
+    top = room.top + max(0, (room.height - title.height - rest.height) // 2)
+    for part in (title, rest):
+        if part.lines:
+            place = Box(room.left, top, room.width, part.height)
+            items.append(Text(part, place, sheet.tone.ink, sheet.tone.ground, align))
+        top += part.height
+    return items
 
 
 def _body(sheet: Sheet, box: Box) -> list[Item]:
@@ -37,19 +81,12 @@ def _body(sheet: Sheet, box: Box) -> list[Item]:
     for share, face in ((0.30, Face.BOLD), (0.24, Face.BOLD), (0.24, Face.BOOK), (0.18, Face.BOOK)):
         side = min(round(sheet.width * share), box.height - 2 * _GAP)
         icon, room = _above(box, side) if is_above else _beside(box, side)
-        title, rest = _fit_texts(sheet, room, face)
+        title, _ = _fit_texts(sheet, room, face)
         if not title.is_cut:
             break
-    tone = sheet.tone
-    items: list[Item] = [Mark(sheet.shape, icon, tone.ink, tone.ground)]
-    top = room.top + max(0, (room.height - title.height - rest.height) // 2)
-    for part in (title, rest):
-        if part.lines:
-            place = Box(room.left, top, room.width, part.height)
-            align = Align.CENTRE if is_above else Align.LEFT
-            items.append(Text(part, place, tone.ink, tone.ground, align))
-        top += part.height
-    return items
+    mark = Mark(sheet.shape, icon, sheet.tone.ink, sheet.tone.ground)
+    align = Align.CENTRE if is_above else Align.LEFT
+    return [mark, *_texts(sheet, room, face, align)]
 
 
 def _beside(box: Box, side: int) -> tuple[Box, Box]:

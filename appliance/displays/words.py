@@ -8,7 +8,10 @@ How `Screen.detail` is understood:
     not_yet_valid       the time of opening alone, as the venue's clock shows it: "19:00"
     wrong_performance   the right event; wrong_checkpoint, gate_locked: the gate to go to
     incomplete          what is missing
-    already_used        when and where: "19:02 · Porte B"; likewise every other answer
+    already_used        when: "19:02"; `Screen.gate` says where; likewise every other answer
+    granted             the category
+
+Of an enrolment the detail is the link: a picture (`code`), and no text unless that cannot be shown.
 """
 
 from dataclasses import dataclass, replace
@@ -19,11 +22,12 @@ from typing import Final
 
 from admission.scan import Direction
 from admission.verdict import Answer
-from appliance.displays.appearance import answer_of, goes_anyway
+from appliance.displays.appearance import answer_of, asks_attention, goes_anyway
 from appliance.displays.isolating import isolated
 from appliance.ports import Look, Screen
 
 LANGUAGES: Final = ("en", "fr")
+NOTHING_MORE: Final = "!"  # a ticket's attention that says no more than that there is one
 _DAYS_FROM_H: Final = 48  # from here on, hours say less than days
 _CATALOGUES: Final = Path(__file__).parent / "catalogues"
 
@@ -43,6 +47,8 @@ class Words:
         banner_short: what is amiss alone, for the smallest.
         banner_why: what that means.
         inside: the number of people inside, grouped by thousands.
+        link: what is shown as a QR code.
+        scan: what to do with that code, in place of `line`.
     """
 
     title: str
@@ -55,6 +61,8 @@ class Words:
     banner_short: str
     banner_why: str
     inside: str
+    link: str = ""
+    scan: str = ""
 
 
 def words_of(screen: Screen, language: str) -> Words:
@@ -83,6 +91,8 @@ def words_of(screen: Screen, language: str) -> Words:
         banner_short=catalogue.text(f"{banner}.short") if banner else "",
         banner_why=catalogue.text(f"{banner}.why") if banner else "",
         inside=inside,
+        link=screen.detail if screen.look is Look.ENROLLING else "",
+        scan=catalogue.text("look.enrolling.scan") if screen.look is Look.ENROLLING else "",
     )
 
 
@@ -92,7 +102,15 @@ def spoken(screen: Screen, language: str) -> str:
     Raises:
         ValueError: as `words_of`.
     """
-    named = replace(screen, title=isolated(screen.title), detail=isolated(screen.detail))
+    named = replace(
+        screen,
+        title=isolated(screen.title),
+        detail=isolated(screen.detail),
+        attention=tuple(isolated(text) for text in screen.attention),
+        seat=isolated(screen.seat),
+        holder=isolated(screen.holder),
+        gate=None if screen.gate is None else isolated(screen.gate),
+    )
     words = words_of(named, language)
     join = " " if words.one_sentence else ". "
     told = join.join(part for part in (words.title, words.detail) if part)
@@ -152,6 +170,8 @@ def _answer_words(screen: Screen, answer: Answer, catalogue: "_Catalogue") -> tu
     key = f"answer.{answer}"
     if answer is Answer.GRANTED and screen.direction is Direction.EXIT:
         key += ".exit"
+    if asks_attention(screen):
+        return catalogue.text(f"{key}.title"), catalogue.text("answer.granted.attention.line")
     says_it_already = goes_anyway(screen) or (screen.detail and catalogue.find(f"{key}.detail"))
     return catalogue.text(f"{key}.title"), "" if says_it_already else catalogue.text(f"{key}.line")
 
@@ -165,12 +185,27 @@ def _title_before(screen: Screen, catalogue: "_Catalogue") -> str | None:
 
 
 def _detail(screen: Screen, catalogue: "_Catalogue") -> str:
+    if screen.look is Look.ENROLLING:
+        return screen.title
     if goes_anyway(screen):
-        anyway = catalogue.text("passage.anyway")
-        return " · ".join(part for part in (anyway, screen.detail) if part)
-    around = catalogue.find(f"answer.{answer_of(screen)}.detail") if screen.detail else None
+        return _joined(catalogue.text("passage.anyway"), screen.detail, _gate(screen, catalogue))
+    answer = answer_of(screen)
+    if answer is Answer.GRANTED:
+        said = [text for text in screen.attention if text != NOTHING_MORE]
+        return _joined(*said, screen.holder, screen.detail, screen.seat)
+    around = catalogue.find(f"answer.{answer}.detail") if screen.detail else None
     detail = around.replace("{detail}", screen.detail) if around else screen.detail
-    return " · ".join(part for part in (screen.fault, detail) if part)
+    return _joined(screen.fault, detail, _gate(screen, catalogue))
+
+
+def _gate(screen: Screen, catalogue: "_Catalogue") -> str:
+    if screen.gate is None:
+        return ""
+    return screen.gate or catalogue.text("gate.here")
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
 
 
 class _Catalogue:

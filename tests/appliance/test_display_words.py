@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from gettext import GNUTranslations
 from pathlib import Path
 
@@ -97,10 +98,10 @@ def test_the_catalogue_holds_nothing_that_no_screen_says(language):
     answers = "|".join(Answer)
     looks = "|".join(look for look in Look if look not in (Look.GRANTED, Look.DENIED))
     known = re.compile(
-        rf"answer\.({answers})(\.exit)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line)"
+        rf"answer\.({answers})(\.exit|\.attention)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line|scan)"
         rf"|fault\.GT-({'|'.join(FAULTS)})\.line|direction\.(entry|exit)"
         rf"|banner\.(degraded|{'|'.join(Cause)})(\.short|\.why|\.for)?|age\.(minutes|hours|days)"
-        r"|number\.group|occupancy\.one|passage\.anyway"
+        r"|number\.group|occupancy\.one|passage\.anyway|gate\.here"
     )
     for message in read("gate", language):
         key = message.id[0] if isinstance(message.id, tuple) else message.id
@@ -158,6 +159,30 @@ def test_a_detail_stands_where_its_sentence_wants_it(answer, detail, french, eng
     screen = screen_of(answer, detail=detail)
     assert spoken(screen, "fr").replace("\u00a0", " ").startswith(french + ".")
     assert spoken(screen, "en").startswith(english + ".")
+
+
+def test_a_repeat_says_when_and_where_it_was_used_first():
+    used = screen_of(Answer.ALREADY_USED, detail="19:02", gate="Porte B")
+    assert words_of(used, "fr").detail == "19:02 · Porte B"
+    here = replace(used, gate="")
+    assert words_of(here, "fr").detail == "19:02 · ici"
+    assert words_of(here, "en").detail == "19:02 · here"
+    assert words_of(replace(used, gate=None), "en").detail == "19:02"
+
+
+def test_an_admission_says_what_to_look_at_then_whose_it_is_and_where_it_leads():
+    screen = screen_of(Answer.GRANTED, detail="Réduit", seat="F · 12")
+    assert words_of(screen, "fr").detail == "Réduit · F · 12"
+    checked = replace(screen, attention=("Carte étudiant",), holder="Zoé Martin")
+    assert words_of(checked, "fr").detail == "Carte étudiant · Zoé Martin · Réduit · F · 12"
+    assert words_of(checked, "fr").line == "Vérifiez le justificatif"
+    unspecified = replace(screen, attention=("!",))
+    assert words_of(unspecified, "en").detail == "Réduit · F · 12"
+    assert words_of(unspecified, "en").line == "Check proof"
+
+
+def test_a_name_is_in_no_text_that_stands_for_a_screen_in_a_log():
+    assert "Martin" not in repr(screen_of(Answer.GRANTED, holder="Zoé Martin"))
 
 
 def test_a_detail_with_braces_is_only_a_detail():

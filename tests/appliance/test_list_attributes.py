@@ -114,7 +114,8 @@ async def test_whoever_presents_a_ticket_is_shown_where_to_go(open_gate):
     async with open_gate([says("T1", SEAT), "T2"], has_sensor=False) as gate:
         screen = await gate.scan("T1")
         assert screen.look is Look.GRANTED
-        assert screen.detail == "! · standard · Tribune Nord · 12 · 345"
+        assert screen.attention == ("!",)
+        assert (screen.detail, screen.seat) == ("standard", "Tribune Nord · 12 · 345")
         assert (await gate.scan("T2")).detail == "standard"
 
 
@@ -131,8 +132,8 @@ async def test_what_a_ticket_says_is_written_to_no_journal_and_no_log(
     telling = Attributes("Zzone", "Rrow", "Sseat", "Eentrance", "Aattention", "Llast", "Ffirst")
     caplog.set_level(logging.DEBUG)
     async with open_gate([says("T1", telling)], has_sensor=False) as gate:
-        assert "Zzone" in (await gate.scan("T1")).detail
-        assert "Zzone" not in (await gate.scan("T1", Direction.EXIT)).detail
+        assert "Zzone" in (await gate.scan("T1")).seat
+        assert "Zzone" not in (await gate.scan("T1", Direction.EXIT)).seat
         rows = await gate.journal.rows(0, 1_000)
         written = b"".join(row.blob for row in rows)
         logged = json.dumps([repr(record.__dict__) for record in caplog.records])

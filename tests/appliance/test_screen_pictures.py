@@ -36,6 +36,23 @@ GOLDEN_TFT = {
     "idle-fr": (Screen(Look.IDLE, title="Le Bourgeois gentilhomme", occupancy=1203), "fr"),
     "granted-fr": (Screen(Look.GRANTED, occupancy=1204), "fr"),
     "granted-en-degraded": (Screen(Look.GRANTED, degraded=True), "en"),
+    "granted-attention-fr": (
+        Screen(
+            Look.GRANTED,
+            detail="Tarif réduit",
+            attention=("Carte étudiant",),
+            seat="Parterre · F · 12",
+        ),
+        "fr",
+    ),
+    "enrolling-en": (
+        Screen(Look.ENROLLING, title="482 913", detail="https://10.0.0.5:8080/s#482913"),
+        "en",
+    ),
+    "hold-still-fr": (Screen(Look.HOLD_STILL, occupancy=1203), "fr"),
+    "please-pass-fr": (Screen(Look.PLEASE_PASS, occupancy=1203), "fr"),
+    "free-passage-en": (Screen(Look.FREE_PASSAGE), "en"),
+    "locked-down-fr": (Screen(Look.LOCKED_DOWN), "fr"),
     "exit-fr": (Screen(Look.GRANTED, Direction.EXIT, occupancy=1203), "fr"),
     "already-used-fr": (denied(Answer.ALREADY_USED), "fr"),
     "wrong-performance-en": (denied(Answer.WRONG_PERFORMANCE), "en"),
@@ -79,6 +96,10 @@ def golden_oled() -> dict[str, tuple[Screen, str]]:
             named[f"look-{look}"] = Screen(look, occupancy=812, degraded=look is Look.IDLE)
     named["look-idle-no-network"] = Screen(
         Look.IDLE, degraded=True, degraded_by=Cause.LINK, degraded_min=12
+    )
+    named["look-granted-attention"] = Screen(Look.GRANTED, attention=("!",), detail="Réduit")
+    named["look-enrolling-code"] = Screen(
+        Look.ENROLLING, title="482 913", detail="https://10.0.0.5:8080/s#482913"
     )
     return {name: (screen, "fr") for name, screen in named.items()}
 

@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import pytest
+import zxingcpp
 from PIL import Image, ImageChops
 
 from admission.scan import Direction
@@ -26,7 +27,7 @@ from appliance.displays.palette import (
     contrast,
     luminance,
 )
-from appliance.displays.scene import Box, Mark, Surface, Text
+from appliance.displays.scene import Box, Code, Mark, Surface, Text
 from appliance.displays.screens import draw
 from appliance.displays.words import LANGUAGES
 from appliance.errors import ConfigError
@@ -36,6 +37,12 @@ OLED = (128, 64)
 TFT = (480, 320)
 SIZES = [(OLED, True), (TFT, False), ((800, 480), False), ((480, 800), False), ((256, 64), True)]
 SMALLEST = [((128, 32), True), ((96, 64), False), ((128, 128), False), (SIZE_MIN, True)]
+GOING = (Look.GRANTED, Look.PLEASE_PASS, Look.FREE_PASSAGE)
+WITH_ATTENTION = Screen(
+    Look.GRANTED, attention=("Carte étudiant",), detail="Réduit", seat="Parterre · F · 12"
+)
+LINK = "https://10.0.0.5:8080/s#482913"
+ENROLLING = Screen(Look.ENROLLING, title="482 913", detail=LINK)
 REFUSALS = [answer for answer in Answer if answer is not Answer.GRANTED]
 DETAIL = {
     Answer.ALREADY_USED: "19:02 · Porte B",
@@ -73,7 +80,8 @@ def every_screen(**more: object) -> list[Screen]:
         for direction in Direction
     ]
     let_out = Screen(Look.GRANTED, Direction.EXIT, Answer.NOT_INSIDE, **more)
-    return [*looks, let_out, *(denied(answer, **more) for answer in REFUSALS)]
+    with_attention = Screen(Look.GRANTED, attention=("!",), detail="Réduit", **more)
+    return [*looks, let_out, with_attention, *(denied(answer, **more) for answer in REFUSALS)]
 
 
 def texts(scene) -> list[str]:
@@ -143,6 +151,40 @@ def test_the_colours_are_those_of_the_table():
 def test_a_granted_exit_shows_an_arrow_that_leaves():
     exit_granted = Screen(Look.GRANTED, Direction.EXIT)
     assert appearance_of(exit_granted) == (Hue.GREEN, Shape.LEAVING_ARROW)
+
+
+def test_an_admission_with_attention_goes_and_says_what_to_look_at():
+    assert appearance_of(WITH_ATTENTION) == (Hue.BLUE, Shape.TICK_ALARM)
+    title, *rest = texts(compose(WITH_ATTENTION, "fr", TFT, is_mono=False))[1:]
+    assert title == "Valide"
+    assert rest[0].startswith("Carte étudiant")
+    assert "Vérifiez le justificatif" in " ".join(rest)
+    plain = Screen(Look.GRANTED, detail="Réduit")
+    assert appearance_of(plain) == (Hue.GREEN, Shape.TICK)
+
+
+def test_whoever_went_through_leaves_no_green_to_the_next():
+    assert appearance_of(Screen(Look.PASSED)).hue is Hue.NIGHT
+
+
+@pytest.mark.parametrize(
+    ("size", "is_mono"), [(OLED, True), ((256, 64), True), (TFT, False), ((480, 800), False)]
+)
+def test_the_link_of_an_enrolment_is_a_code_that_is_read_back(size, is_mono):
+    picture = draw(ENROLLING, "fr", size, "1" if is_mono else "RGB").convert("L")
+    zoomed = picture.resize((picture.width * 2, picture.height * 2), Image.Resampling.NEAREST)
+    (read,) = zxingcpp.read_barcodes(zoomed)
+    assert read.text == LINK
+    assert "482 913" in said(compose(ENROLLING, "fr", size, is_mono=is_mono)).replace("  ", " ")
+
+
+@pytest.mark.parametrize("link", ["x" * 300, "x" * 8000], ids=["too fine", "too long"])
+def test_a_link_that_a_small_panel_cannot_show_is_told_as_text(link):
+    told = compose(Screen(Look.ENROLLING, title="482 913", detail=link), "fr", OLED, is_mono=True)
+    assert not any(isinstance(item, Code) for item in told.items)
+    assert "482 913" in texts(told)
+    bare = compose(Screen(Look.ENROLLING, detail=link), "fr", OLED, is_mono=True)
+    assert "xxx" in said(bare)
 
 
 def test_a_refusal_without_a_reason_is_a_fault_of_the_caller():
@@ -425,7 +467,7 @@ def test_on_one_bit_only_who_may_go_is_lit():
     for screen in every_screen():
         picture = draw(screen, "fr", OLED, "1")
         lit = picture.convert("L").histogram()[255] / (OLED[0] * OLED[1])
-        assert (lit > 0.6) == (screen.look is Look.GRANTED), (screen, lit)
+        assert (lit > 0.6) == (screen.look in GOING), (screen, lit)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -29,6 +29,7 @@ from appliance.simulator.virtual_clock import VirtualClock, settle
 REFUSALS = [answer for answer in Answer if answer is not Answer.GRANTED]
 GRANTED = Screen(Look.GRANTED)
 LET_OUT = Screen(Look.GRANTED, Direction.EXIT, Answer.NOT_INSIDE)
+CHECKED = Screen(Look.GRANTED, attention=("!",))
 R, G, B, BUZZER = 17, 27, 22, 13
 WIRING = SignalWiring(R, G, B, buzzer=BUZZER)
 
@@ -39,7 +40,7 @@ def denied(answer: Answer) -> Screen:
 
 def every_screen() -> list[Screen]:
     looks = [Screen(look, way) for look in Look if look is not Look.DENIED for way in Direction]
-    return [*looks, LET_OUT, *(denied(answer) for answer in REFUSALS)]
+    return [*looks, LET_OUT, CHECKED, *(denied(answer) for answer in REFUSALS)]
 
 
 def rhythm(screen: Screen) -> list[tuple[bool, float]]:
@@ -76,6 +77,8 @@ def test_going_and_not_going_differ_in_rhythm_not_only_in_pitch():
     for answer in REFUSALS:
         assert rhythm(denied(answer)) != go
     assert rhythm(LET_OUT) != go
+    assert rhythm(Screen(Look.NOT_PASSED)) != go
+    assert rhythm(CHECKED) not in (go, *(rhythm(denied(answer)) for answer in REFUSALS))
     assert rhythm(denied(Answer.ALREADY_USED)) != rhythm(denied(Answer.BLOCKED))
 
 
@@ -103,7 +106,8 @@ def test_a_refusal_sounds_and_shines_by_its_kind(hue, colour, tones):
 def test_only_those_who_may_go_see_green():
     for screen in every_screen():
         shows_green = any(flash.colour == GREEN for flash in pattern_of(screen).light)
-        assert shows_green == (screen.look is Look.GRANTED)
+        goes = screen.look in (Look.GRANTED, Look.PLEASE_PASS, Look.FREE_PASSAGE)
+        assert shows_green == goes
 
 
 def test_used_and_wrong_place_differ_in_light_though_both_are_amber():
