@@ -15,8 +15,10 @@ from admission.scan import Direction
 from appliance.config_section import PIN_MAX, Section
 from appliance.errors import ConfigError
 from appliance.peers_config import PeersConfig, read_peers
+from appliance.scanners_config import HidConfig, SerialConfig, read_hid, read_serial
 
 READER_KINDS: Final = ("camera", "folder", "serial")
+IMAGE_KINDS: Final = frozenset({"camera", "folder"})
 TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
@@ -36,11 +38,8 @@ class ReaderConfig:
         kind: one of READER_KINDS.
         direction: the way it lets people go.
         folder: for `folder`, where image files appear.
-        port: for `serial`, the device, by-id where possible.
-        baud: for `serial`.
-        prefix: for `serial`, text that the device puts before each code.
-        suffix: for `serial`, likewise behind, before the line's end.
-        aim_identifier: for `serial`, whether the device sends `]Q1` and the like.
+        serial: for `serial`, where the scanner is and how it is set up.
+        hid: for `hid`, likewise.
         symbologies: for images, which codes are looked for; () is the decoder's default.
         itf_lengths: for images with ITF among them, the numbers of digits that are tickets: a
             part of an ITF code is a shorter valid one.
@@ -52,11 +51,8 @@ class ReaderConfig:
     kind: str
     direction: Direction
     folder: Path | None = None
-    port: str = ""
-    baud: int = 115_200
-    prefix: str = ""
-    suffix: str = ""
-    aim_identifier: bool = False
+    serial: SerialConfig | None = None
+    hid: HidConfig | None = None
     symbologies: tuple[str, ...] = ()
     itf_lengths: tuple[int, ...] = ()
     linear_second_opinion: bool = False
@@ -314,21 +310,17 @@ def _reader(section: Section) -> ReaderConfig:
     if len(name) > NAME_CHARACTERS_MAX:
         raise section.error("name", f"is over {NAME_CHARACTERS_MAX} characters; shorten it")
     direction = Direction(section.choice("direction", ("entry", "exit"), "entry"))
+    is_image = kind in IMAGE_KINDS
     config = ReaderConfig(
         name=name,
         kind=kind,
         direction=direction,
         folder=Path(section.text("folder")) if kind == "folder" else None,
-        port=section.text("port") if kind == "serial" else "",
-        baud=section.integer("baud", 115_200, 300, 4_000_000) if kind == "serial" else 0,
-        prefix=section.text("prefix", "") if kind == "serial" else "",
-        suffix=section.text("suffix", "") if kind == "serial" else "",
-        aim_identifier=section.flag("aim_identifier", False) if kind == "serial" else False,
-        symbologies=() if kind == "serial" else section.texts("symbologies"),
-        itf_lengths=() if kind == "serial" else section.integers("itf_lengths", 2, 80),
-        linear_second_opinion=(
-            False if kind == "serial" else section.flag("linear_second_opinion", False)
-        ),
+        serial=read_serial(section) if kind == "serial" else None,
+        hid=read_hid(section) if kind == "hid" else None,
+        symbologies=section.texts("symbologies") if is_image else (),
+        itf_lengths=section.integers("itf_lengths", 2, 80) if is_image else (),
+        linear_second_opinion=(section.flag("linear_second_opinion", False) if is_image else False),
         camera=section.integer("camera", 0, 0, 3) if kind == "camera" else 0,
     )
     section.finish()
@@ -423,8 +415,7 @@ def _check_readers(root: Section, config: Config) -> None:
         if reader.name in names:
             raise root.error("readers", f"two are called {reader.name!r}; give each its own name")
         names.add(reader.name)
-        device = {"serial": reader.port, "folder": reader.folder, "camera": reader.camera}
-        twin = devices.setdefault((reader.kind, device[reader.kind]), reader.name)
+        twin = devices.setdefault((reader.kind, _device(reader)), reader.name)
         if twin != reader.name:
             raise root.error(
                 "readers", f"{twin!r} and {reader.name!r} read one {reader.kind}; leave one out"
@@ -435,6 +426,14 @@ def _check_readers(root: Section, config: Config) -> None:
         raise root.error(
             "turnstile.exit_pin", f"is missing, and reader {leaving[0]!r} lets people out; add it"
         )
+
+
+def _device(reader: ReaderConfig) -> object:
+    """Give what of the machine a reader reads from."""
+    scanner = reader.serial or reader.hid
+    if scanner is not None:
+        return scanner.device
+    return reader.folder or reader.camera
 
 
 def _check_pins(root: Section, config: Config) -> None:

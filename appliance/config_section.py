@@ -33,6 +33,11 @@ class Section:
         where = f"{self.name}.{key}" if self.name else key
         return ConfigError(f"{self.path}: {where}: {problem}")
 
+    def has(self, key: str) -> bool:
+        """Tell whether a key is there; it is known to be a setting from then on."""
+        self._known.add(key)
+        return key in self._raw
+
     def text(self, key: str, default: object = _MISSING) -> str:
         """Give a text; a key that is needed must hold one."""
         value = self._get(key, default)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from admission.scan import Direction
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
-from appliance.ports import Clock, Display, Reader, Signals, Task, Turnstile
+from appliance.ports import Clock, Display, Reader, Signals, Task, Trigger, Turnstile
+from appliance.scanners_config import SerialConfig
 
 if TYPE_CHECKING:
     from appliance.readers.frames import OpensFrames
@@ -35,6 +36,7 @@ class Drivers:
         clock: the machine's.
         stack: closes what was opened, in reverse.
         tasks: what the devices want to have run beside the gate.
+        triggers: of the readers that look for a code when they are asked to.
     """
 
     def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack) -> None:
@@ -43,6 +45,7 @@ class Drivers:
         self.clock = clock
         self.stack = stack
         self.tasks: list[Task] = []
+        self.triggers: list[Trigger] = []
         self._pins: dict[str, Any] = {}
         self._pins_stack = stack
 
@@ -142,12 +145,18 @@ class Drivers:
 
 
 def _open_serial(drivers: Drivers, config: ReaderConfig) -> Reader:
-    from appliance.readers.framing import Framing
-    from appliance.readers.serial_port import SerialPort, SerialReader
+    from appliance.readers.profiles import serial_port
+    from appliance.readers.serial_port import SerialReader
 
-    framing = Framing(config.prefix.encode(), config.suffix.encode(), config.aim_identifier)
-    port = SerialPort(config.port, config.baud, framing)
-    return SerialReader(config.name, config.direction, port, drivers.clock)
+    scanner = config.serial or SerialConfig()
+    try:
+        port = serial_port(scanner)
+    except ValueError as exc:
+        raise ConfigError(f"{drivers.config.path}: readers: {config.name}: {exc}") from exc
+    reader = SerialReader(config.name, config.direction, port, drivers.clock)
+    if scanner.trigger == "host":
+        drivers.triggers.append(reader)
+    return reader
 
 
 def _open_camera(drivers: Drivers, config: ReaderConfig) -> Reader:

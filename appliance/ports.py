@@ -94,6 +94,21 @@ class Reader(Protocol):
         ...
 
 
+class Trigger(Protocol):
+    """What makes a reader look for a code: a button of a handheld works it."""
+
+    def start(self) -> None:
+        """Look for a code until one is read, `stop` is called, or the device gives up by itself.
+
+        Returns at once. Where the device is away nothing is read, and that is no error.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Look no more. Returns at once."""
+        ...
+
+
 @unique
 class LaneEvent(StrEnum):
     """What a turnstile's own sensors say."""

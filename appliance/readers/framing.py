@@ -14,7 +14,7 @@ from admission.limits import SCAN_PAYLOAD_BYTES_MAX
 SILENCE_S: Final = 0.08  # a code's bytes come closer than this at every usual speed
 _NS_PER_S: Final = 1_000_000_000
 _ENDS: Final = re.compile(rb"[\r\n]")
-_COMMAND_ANSWER: Final = bytes.fromhex("02000001003331")  # GM65 family, before the ticket's text
+ANSWER_BYTES_MAX: Final = 300  # of an engine to one or a few commands, before a code
 _AIM_BYTES: Final = 3
 _AIM: Final = {
     b"A": "Code39",
@@ -38,6 +38,7 @@ class Framing:
     Attributes:
         prefix: bytes it puts before each code; taken off.
         suffix: bytes it puts after each code, before CR or LF; taken off.
+        answers: what its engine says to commands; taken off at the beginning of a run.
         has_aim: whether it puts the three-character AIM identifier (`]Q1`) after the prefix.
         silence_s: seconds without a byte that end a code.
         bytes_max: longer runs are noise and are dropped whole.
@@ -48,6 +49,7 @@ class Framing:
 
     prefix: bytes = b""
     suffix: bytes = b""
+    answers: re.Pattern[bytes] | None = None
     has_aim: bool = False
     silence_s: float = SILENCE_S
     bytes_max: int = SCAN_PAYLOAD_BYTES_MAX
@@ -151,7 +153,8 @@ class Framer:
             self._pending += piece
 
     def _bytes_max_with_framing(self) -> int:
-        return self._framing.bytes_max + len(_COMMAND_ANSWER) + self._framing.overhead_bytes
+        answer_bytes = ANSWER_BYTES_MAX if self._framing.answers is not None else 0
+        return self._framing.bytes_max + answer_bytes + self._framing.overhead_bytes
 
     def _end(self) -> list[Code]:
         raw, is_overrun = bytes(self._pending), self._is_overrun
@@ -166,8 +169,8 @@ class Framer:
         return [code] if code.data else []
 
     def _without_framing(self, raw: bytes) -> Code:
-        while raw.startswith(_COMMAND_ANSWER):
-            raw = raw[len(_COMMAND_ANSWER) :]
+        if self._framing.answers is not None and (answer := self._framing.answers.match(raw)):
+            raw = raw[answer.end() :]
         if not raw or self._framing.overhead_bytes == 0:
             return Code(raw, "", self._last_ns)
         taken_off = self._framing.take_off(raw)

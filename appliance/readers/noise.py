@@ -1,42 +1,55 @@
 """Does a serial line carry codes, or the garbage of a wrong speed? Called by the serial reader.
 
-Pure, and only ever a hint for the log: the bytes are handed on all the same, and judged.
+Pure. Garbage is judged like any code, and so refused, but where it keeps coming only now and then:
+a person who holds a ticket to a scanner of the wrong speed is answered, a line that hums is not.
 """
 
 from typing import Final
 
 RUNS_MIN: Final = 3  # one bad run is a touched plug; three in a row are a wrong setting
+PAUSE_NS: Final = 10_000_000_000  # between two garbled runs that are handed on from a noisy line
 _USUAL_CONTROLS: Final = frozenset(b"\t\x04\x1c\x1d\x1e\x1f")  # GS1 and transport codes use these
 
 
-class NoiseWatch:
-    """Counts garbled runs, and raises its hand once when they follow each other.
+class NoiseGate:
+    """Counts garbled runs; a line is noisy from some in a row until a clean one.
 
     Attributes:
         garbled: all garbled runs so far.
     """
 
-    def __init__(self, runs_min: int = RUNS_MIN) -> None:
+    def __init__(self, runs_min: int = RUNS_MIN, pause_ns: int = PAUSE_NS) -> None:
         self._runs_min = runs_min
+        self._pause_ns = pause_ns
         self._in_a_row = 0
+        self._admitted_ns: int | None = None
         self.garbled = 0
 
-    def see_code(self, data: bytes) -> bool:
-        """Take in a code; tell whether the line has just begun to look like a wrong speed."""
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the line looks like one of a wrong speed."""
+        return self._in_a_row >= self._runs_min
+
+    def admit(self, data: bytes, now_ns: int) -> bool:
+        """Take in a run that ended as a code does; tell whether it is worth judging."""
         if not is_garbled(data):
             self._in_a_row = 0
+            self._admitted_ns = None
+            return True
+        self._count(1)
+        rests = self._admitted_ns is not None and now_ns - self._admitted_ns < self._pause_ns
+        if self.is_noisy and rests:
             return False
-        return self._count(1)
+        self._admitted_ns = now_ns
+        return True
 
-    def see_overruns(self, runs: int) -> bool:
-        """Take in runs without an end; tell the same."""
-        return self._count(runs) if runs else False
+    def see_overruns(self, runs: int) -> None:
+        """Take in runs without an end."""
+        self._count(runs)
 
-    def _count(self, runs: int) -> bool:
-        was_quiet = self._in_a_row < self._runs_min
+    def _count(self, runs: int) -> None:
         self._in_a_row += runs
         self.garbled += runs
-        return was_quiet and self._in_a_row >= self._runs_min
 
 
 def is_garbled(data: bytes) -> bool:

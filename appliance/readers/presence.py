@@ -15,11 +15,17 @@ class Presence:
     def __init__(self, reader: str) -> None:
         self._reader = reader
         self._is_here: bool | None = None
+        self._why = ""
 
     @property
     def is_here(self) -> bool:
         """Whether the device gave a sign of life since it was last lost."""
         return self._is_here is True
+
+    @property
+    def why(self) -> str:
+        """Why the device is gone; "" where it is not."""
+        return self._why if self._is_here is False else ""
 
     def here(self) -> None:
         """Note a sign of life."""
@@ -34,6 +40,7 @@ class Presence:
                 "reader lost", extra={"reader": self._reader, "why": why, "retry_s": retry_s}
             )
         self._is_here = False
+        self._why = why
 
     def closed(self) -> None:
         """Note that nobody wants the device any more; this is no fault and not logged."""

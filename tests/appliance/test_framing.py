@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.readers.engines import ENGINES
 from appliance.readers.framing import Code, Framer, Framing
-from appliance.readers.noise import RUNS_MIN, NoiseWatch, is_garbled
+from appliance.readers.noise import RUNS_MIN, NoiseGate, is_garbled
 
 MS = 1_000_000
 SILENCE_NS = 80 * MS
 GM65_ANSWER = bytes.fromhex("02 00 00 01 00 33 31")
+GM65 = Framing(answers=ENGINES["gm65"].answers)
 
 
 def codes(framer: Framer, *chunks: bytes, now_ns: int = 0) -> list[bytes]:
@@ -84,8 +86,19 @@ def test_a_longer_run_ends_with_silence_too():
 
 
 def test_the_answer_to_a_trigger_command_is_taken_off():
-    framer = Framer(Framing())
+    framer = Framer(GM65)
     assert codes(framer, GM65_ANSWER + b"TICKET\r", GM65_ANSWER + b"\r") == [b"TICKET"]
+
+
+def test_a_scanner_that_is_sent_no_commands_answers_none():
+    data = GM65_ANSWER + b"TICKET"
+    assert codes(Framer(Framing()), data + b"\r") == [data]
+
+
+def test_answers_are_taken_off_before_the_prefix():
+    framer = Framer(Framing(prefix=b"<<", answers=GM65.answers))
+    assert codes(framer, GM65_ANSWER * 2 + b"<<TICKET\r") == [b"TICKET"]
+    assert framer.unframed == 0
 
 
 def test_prefix_and_suffix_are_taken_off():
@@ -159,6 +172,7 @@ FRAMINGS = st.sampled_from(
         Framing(has_aim=True),
         Framing(prefix=b"<<", has_aim=True, bytes_max=8),
         Framing(bytes_max=5),
+        GM65,
     ]
 )
 
@@ -177,8 +191,7 @@ def test_any_cutting_of_the_line_gives_the_same_codes(
 
 @given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: not set(b) & {10, 13})))
 def test_whatever_a_scanner_sends_in_lines_comes_out_byte_for_byte(lines: list[bytes]):
-    sent = [line for line in lines if not line.startswith(GM65_ANSWER)]
-    assert codes(Framer(Framing()), b"".join(line + b"\r\n" for line in sent)) == sent
+    assert codes(Framer(Framing()), b"".join(line + b"\r\n" for line in lines)) == lines
 
 
 @given(st.lists(st.tuples(st.binary(max_size=6000), st.integers(0, 200)), max_size=8))
@@ -203,15 +216,35 @@ def test_text_is_not_garbled(data: bytes):
     assert not is_garbled(data)
 
 
-def test_garbage_in_a_row_raises_a_hand_once_until_the_line_is_clean_again():
-    watch = NoiseWatch()
-    assert [watch.see_code(b"\xff") for _ in range(RUNS_MIN + 2)].count(True) == 1
-    assert not watch.see_code(b"CLEAN")
-    assert [watch.see_code(b"\xff") for _ in range(RUNS_MIN)] == [False, False, True]
-    assert watch.garbled == 2 * RUNS_MIN + 2
+def test_garbage_in_a_row_makes_a_line_noisy_until_it_is_clean_again():
+    gate = NoiseGate()
+    for _ in range(RUNS_MIN - 1):
+        gate.admit(b"\xff", 0)
+        assert not gate.is_noisy
+    gate.admit(b"\xff", 0)
+    assert gate.is_noisy
+    assert gate.admit(b"CLEAN", 0)
+    assert not gate.is_noisy
+    assert gate.garbled == RUNS_MIN
+
+
+def test_a_noisy_line_is_judged_now_and_then_only():
+    gate = NoiseGate()
+    admitted = [second for second in range(60) if gate.admit(b"\xff", second * 1_000 * MS)]
+    assert admitted == [0, 1, 11, 21, 31, 41, 51]
+
+
+def test_codes_come_through_a_noisy_line_at_once():
+    gate = NoiseGate()
+    for _ in range(10):
+        gate.admit(b"\xff", 0)
+    assert gate.admit(b"TICKET", 1)
+    assert gate.admit(b"\xff", 2)  # one that is garbled after a clean one is answered, too
 
 
 def test_runs_without_an_end_are_garbage_too():
-    watch = NoiseWatch()
-    assert not watch.see_overruns(0)
-    assert watch.see_overruns(RUNS_MIN)
+    gate = NoiseGate()
+    gate.see_overruns(0)
+    assert not gate.is_noisy
+    gate.see_overruns(RUNS_MIN)
+    assert gate.is_noisy

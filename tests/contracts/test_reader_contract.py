@@ -16,7 +16,8 @@ from appliance.readers.camera import CameraReader
 from appliance.readers.chain import open_decoder
 from appliance.readers.decoding import Decoding
 from appliance.readers.folder import Folder, FolderFrames
-from appliance.readers.serial_port import SerialPort, SerialReader
+from appliance.readers.serial_line import SerialPort
+from appliance.readers.serial_port import SerialReader
 from appliance.simulator.inline_worker import InlineWorker
 from appliance.simulator.scripted_reader import ScriptedReader
 from appliance.simulator.ticket_pictures import draw_code, save_picture
