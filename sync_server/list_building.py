@@ -38,6 +38,7 @@ class Built:
         count: entries of the list.
         mark: changes noted up to here are in it.
         new: records of the files that were not published before.
+        changed: tickets that a segment was written for; None where all were gone over.
     """
 
     snapshot: FileRef
@@ -45,6 +46,7 @@ class Built:
     count: int
     mark: int
     new: tuple[ListFile, ...]
+    changed: Sequence[bytes] | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -154,7 +156,7 @@ class ListBuilding:
         changes, grown = _differences(published.entries, noted.identifiers, now)
         count = published.count + grown
         if not changes:
-            return Built(published.snapshot, published.segments, count, noted.mark, ())
+            return Built(published.snapshot, published.segments, count, noted.mark, (), ())
         *_, base = bases(published.snapshot, published.segments)
         raw = pack_segment(performance_id, base, changes)
         digest = hashlib.sha256(raw).digest()
@@ -162,7 +164,8 @@ class ListBuilding:
         new = SegmentRef(version=version, size=len(raw), sha256=digest.hex(), count=len(changes))
         record = ListFile(performance_id, version, FileKind.SEGMENT, digest, len(raw), len(changes))
         segments = (*published.segments, new)
-        return Built(published.snapshot, segments, count, noted.mark, (record,))
+        changed = [change.identifier for change in changes]
+        return Built(published.snapshot, segments, count, noted.mark, (record,), changed)
 
     async def _whole(
         self,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from admission.journal import class_code
+from admission.keyed import Alphabet
 from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
 from admission.sync.messages import Lists
 from admission.ticket import TicketClass
@@ -19,6 +20,7 @@ from admission.ticketlist.manifest import (
     ClassRow,
     Manifest,
     Showing,
+    alphabet_of,
     decode_manifest,
     encode_manifest,
     list_key_id,
@@ -59,6 +61,7 @@ class _Draft:
     built: Built
     proofs: ProofRows
     attributes: BuiltAttributes
+    alphabet: Alphabet
 
 
 class Publishing:
@@ -147,6 +150,7 @@ class Publishing:
                 anew=anew,
             )
             attributes = await self._attributes.build(transaction, performance)
+            alphabet = await _alphabet(transaction, performance.id, built)
         return _Draft(
             performance,
             event.name if event else "",
@@ -155,6 +159,7 @@ class Publishing:
             built,
             proofs,
             attributes,
+            alphabet,
         )
 
     async def manifest(self, gate_id: str, performance_id: str) -> bytes:
@@ -361,6 +366,7 @@ class Publishing:
             key_storage=performance.key_storage_in_force,
             refresh_by=instant(at_us) + STATUS_LIFE,
             not_after=_not_after(showing, at_us),
+            alphabet=tuple(sorted(draft.alphabet)),
         )
         try:
             signed = self._trust.sign(Role.LIST, MANIFEST_TYPE, encode_manifest(manifest))
@@ -380,6 +386,17 @@ class Publishing:
             count=built.count - len(draft.proofs.stops),
             stops=len(draft.proofs.stops),
         )
+
+
+async def _alphabet(transaction: Transaction, performance_id: str, built: Built) -> Alphabet:
+    """Give what a list's numbers hold. It only grows from one segment to the next."""
+    if built.changed is not None:
+        newest = await transaction.performances.newest_list(performance_id)
+        if newest is not None:
+            before = alphabet_of(decode_manifest(unverified_body(newest.manifest, MANIFEST_TYPE)))
+            if before is not None:
+                return before | await transaction.tickets.alphabet(performance_id, built.changed)
+    return await transaction.tickets.alphabet(performance_id)
 
 
 def _row(ticket_class: TicketClass) -> ClassRow:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from admission.keyed import Alphabet
 from admission.reconcile import ListedTicket
 from admission.ticket import TicketClass, TicketState
 from admission.ticketlist.attributes import Attributes
@@ -206,6 +207,12 @@ class Tickets(Protocol):
         self, performance_id: str, identifiers: Sequence[bytes]
     ) -> Sequence[Entry]:
         """Give those of some tickets that are listed, as they stand now; as `listed` does."""
+        ...
+
+    async def alphabet(
+        self, performance_id: str, identifiers: Sequence[bytes] | None = None
+    ) -> Alphabet:
+        """Give what a performance's ticket numbers hold between them, or those of some tickets."""
         ...
 
     async def says_anything(self, performance_id: str) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from admission.errors import JournalError, ListFormatError
 from admission.journal import class_of
+from admission.keyed import Alphabet, Trait
 from admission.limits import CLASSES_MAX
 from admission.ticket import Performance, TicketClass
 from admission.ticketlist.issuers import ISSUERS_MAX, IssuerRow, RotationRow, check_issuers
@@ -91,6 +92,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         issuers: whose signed tickets are accepted without being listed.
         rotating: the codes that change with time, None where there are none.
         attributes: sealed records of what tickets say; later files stand over earlier ones.
+        alphabet: the `Trait`s that ticket numbers hold, for codes typed by hand; None where that
+            is not stated. One that this program does not know is passed over.
     """
 
     performance: Name
@@ -111,6 +114,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     issuers: Annotated[tuple[IssuerRow, ...], msgspec.Meta(max_length=ISSUERS_MAX)] = ()
     rotating: RotationRow | None = None
     attributes: SealedFiles = ()
+    alphabet: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(Manifest)
@@ -183,6 +187,13 @@ def performance_of(manifest: Manifest) -> Performance:
         canceled=showing.canceled,
         name=showing.name,
     )
+
+
+def alphabet_of(manifest: Manifest) -> Alphabet | None:
+    """Give what a list's numbers hold, None where it is not stated."""
+    if manifest.alphabet is None:
+        return None
+    return frozenset(trait for trait in Trait if trait.value in manifest.alphabet)
 
 
 def classes_of(manifest: Manifest) -> Sequence[TicketClass]:

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, ScalarSelect, Select, func, insert, select
+from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, Select, case, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admission.journal import class_code, class_of
+from admission.keyed import Alphabet, Trait
 from admission.reconcile import ListedTicket, StateChange
 from admission.ticket import TicketClass, TicketState
 from admission.ticketlist.packed import Entry
@@ -40,6 +41,13 @@ _LAST_STATE: Final[ScalarSelect[str]] = (
 
 
 _SAYS: Final = ticket_attributes.c.said != b""
+_NUMBER: Final = tickets.c.number
+_HOLDS: Final[dict[Trait, ColumnElement[bool]]] = {
+    Trait.UPPER: func.lower(_NUMBER) != _NUMBER,
+    Trait.LOWER: func.upper(_NUMBER) != _NUMBER,
+    Trait.SPACE: _NUMBER.contains(" ", autoescape=True),
+    Trait.DASH: _NUMBER.contains("-", autoescape=True),
+}
 _STATES: Final = {state.value: state for state in TicketState}
 
 
@@ -242,6 +250,23 @@ class SqlTickets:
                 Entry(identifier, class_id, valid if state is None else _STATES[state])
                 for identifier, class_id, state in part
             ]
+
+    async def alphabet(
+        self, performance_id: str, identifiers: Sequence[bytes] | None = None
+    ) -> Alphabet:
+        """Give what a performance's ticket numbers hold between them, or those of some tickets."""
+        asked = select(*(func.max(case((holds, 1), else_=0)) for holds in _HOLDS.values())).where(
+            tickets.c.class_id.in_(_classes_of(performance_id))
+        )
+        if identifiers is None:
+            parts = [asked]
+        else:
+            parts = [asked.where(tickets.c.identifier.in_(some)) for some in _chunks(identifiers)]
+        found: set[Trait] = set()
+        for part in parts:
+            row = (await self._connection.execute(part)).one()
+            found |= {trait for trait, holds in zip(_HOLDS, row, strict=True) if holds}
+        return frozenset(found)
 
     async def says_anything(self, performance_id: str) -> bool:
         """Tell whether any ticket of a performance says something besides its class."""

@@ -1,6 +1,7 @@
 """What is published when little has changed: segments that a real gate's rules accept."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -8,9 +9,16 @@ from admission.limits import SEGMENTS_MAX
 from admission.ticket import TicketState
 from admission.ticketlist.acceptance import Installed, accept_manifest, check_segments
 from admission.ticketlist.identifiers import identify
-from admission.ticketlist.manifest import classes_of, pieces_of
+from admission.ticketlist.manifest import (
+    classes_of,
+    decode_manifest,
+    encode_manifest,
+    pieces_of,
+    replace_fields,
+)
 from admission.ticketlist.overlay import NO_CHANGES, layered
 from admission.ticketlist.packed import PackedList
+from admission.trust.envelope import MANIFEST_TYPE, unverified_body
 from admission.trust.root import Role as TrustRole
 from admission.trust.root import signers
 from sync_server.entities import ImportMode
@@ -322,3 +330,26 @@ async def test_whatever_happens_to_the_tickets_the_published_list_is_the_databas
         known = await house.tickets(numbers)
         assert known == {number: expected.get(identify(KEY, number)) for number in numbers}
     assert manifest.version == 26
+
+
+async def test_the_manifest_states_what_its_numbers_hold_for_codes_typed_by_hand(house):
+    await house.bring(rows(0, 100))
+    assert (await house.publish()).alphabet == ("upper",)
+    await house.bring(["ab-1 2;x;"])
+    grown = await house.publish()
+    assert len(grown.segments) == 1
+    assert grown.alphabet == ("dash", "lower", "space", "upper")
+
+
+async def test_a_manifest_that_says_nothing_of_its_numbers_is_followed_by_one_that_does(house):
+    await house.bring(rows(0, 100))
+    await house.publish()
+    async with house.store.write() as transaction:
+        newest = await transaction.performances.newest_list("p0")
+        body = decode_manifest(unverified_body(newest.manifest, MANIFEST_TYPE))
+        silent = encode_manifest(replace_fields(body, version=2, alphabet=None))
+        signed = house.trust.sign(TrustRole.LIST, MANIFEST_TYPE, silent)
+        await transaction.performances.add_list_version(replace(newest, version=2, manifest=signed))
+        await transaction.performances.note_published("p0", 2)
+    await house.block("N001")
+    assert (await house.publish()).alphabet == ("upper",)
