@@ -16,10 +16,10 @@ from appliance.config_section import PIN_MAX, Section
 from appliance.errors import ConfigError
 from appliance.peers_config import PeersConfig, read_peers
 from appliance.scanners_config import HidConfig, SerialConfig, read_hid, read_serial
+from appliance.turnstile_config import TurnstileConfig, read_turnstile
 
 READER_KINDS: Final = ("camera", "folder", "serial")
 IMAGE_KINDS: Final = frozenset({"camera", "folder"})
-TURNSTILE_KINDS: Final = ("relay", "none", "simulated")
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
 BATTERIES: Final = ("ask", "yes", "no")
@@ -57,40 +57,6 @@ class ReaderConfig:
     itf_lengths: tuple[int, ...] = ()
     linear_second_opinion: bool = False
     camera: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TurnstileConfig:
-    """The arm.
-
-    Attributes:
-        kind: one of TURNSTILE_KINDS.
-        entry_pin: BCM number of the relay that opens for an entry.
-        exit_pin: likewise for an exit; None where the arm has no exit.
-        sensor_pin: passage contact, None where there is none.
-        sensor_pull_up: whether the contact pulls the pin to ground; else it pulls it up.
-        sensor_normally_closed: whether the contact opens for a passage, instead of closing.
-        active_high: whether the relay board switches on a high level.
-        pulse_s: length of the relay pulse.
-        passage_timeout_s: how long a grant waits for its person.
-        pin_factory: gpiozero's factory; `mock` only for trials.
-        person_delay_s: for `simulated`, how long its person takes; below 0 nobody ever goes.
-        person_log: for `simulated`, a file that gets a line for everybody who went through, so
-            that a trial can hold the journal against it; None is none.
-    """
-
-    kind: str = "none"
-    entry_pin: int = 17
-    exit_pin: int | None = None
-    sensor_pin: int | None = None
-    sensor_pull_up: bool = True
-    sensor_normally_closed: bool = False
-    active_high: bool = True
-    pulse_s: float = 0.2
-    passage_timeout_s: float = 6.0
-    pin_factory: str = "lgpio"
-    person_delay_s: float = 0.3
-    person_log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +212,7 @@ def load_config(path: Path) -> Config:
         risk_of_plain_http=root.flag("risk_of_plain_http", False),
         language=root.choice("language", LANGUAGES, "fr"),
         readers=tuple(_reader(section) for section in root.sections("readers")),
-        turnstile=_turnstile(root.section("turnstile")),
+        turnstile=read_turnstile(root.section("turnstile")),
         display=_display(root.section("display")),
         signals=_signals(root.section("signals")),
         page=_page(root.section("page")),
@@ -322,25 +288,6 @@ def _reader(section: Section) -> ReaderConfig:
         itf_lengths=section.integers("itf_lengths", 2, 80) if is_image else (),
         linear_second_opinion=(section.flag("linear_second_opinion", False) if is_image else False),
         camera=section.integer("camera", 0, 0, 3) if kind == "camera" else 0,
-    )
-    section.finish()
-    return config
-
-
-def _turnstile(section: Section) -> TurnstileConfig:
-    config = TurnstileConfig(
-        kind=section.choice("kind", TURNSTILE_KINDS, "none"),
-        entry_pin=section.integer("entry_pin", 17, 0, PIN_MAX),
-        exit_pin=section.pin("exit_pin", None),
-        sensor_pin=section.pin("sensor_pin", None),
-        sensor_pull_up=section.flag("sensor_pull_up", True),
-        sensor_normally_closed=section.flag("sensor_normally_closed", False),
-        active_high=section.flag("active_high", True),
-        pulse_s=section.seconds("pulse_s", 0.2, 0.1, 1.0),
-        passage_timeout_s=section.seconds("passage_timeout_s", 6.0, 0.1, 60.0),
-        pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
-        person_delay_s=section.seconds("person_delay_s", 0.3, -1.0, 60.0),
-        person_log=Path(person_log) if (person_log := section.text("person_log", "")) else None,
     )
     section.finish()
     return config
@@ -422,7 +369,7 @@ def _check_readers(root: Section, config: Config) -> None:
             )
     arm = config.turnstile
     leaving = [reader.name for reader in config.readers if reader.direction is Direction.EXIT]
-    if leaving and arm.kind != "none" and arm.exit_pin is None:
+    if leaving and arm.is_on_pins and arm.exit_pin is None:
         raise root.error(
             "turnstile.exit_pin", f"is missing, and reader {leaving[0]!r} lets people out; add it"
         )
@@ -450,13 +397,7 @@ def _pins(config: Config) -> list[tuple[str, str, int]]:
     pins: list[tuple[str, str, int | None]] = []
     if panel.kind == "oled":
         pins += [("lgpio", "display.bus", pin) for pin in _I2C_PINS.get(panel.bus, ())]
-    if arm.kind != "none":
-        header = "mock" if arm.kind == "simulated" else arm.pin_factory
-        pins += [
-            (header, "turnstile.entry_pin", arm.entry_pin),
-            (header, "turnstile.exit_pin", arm.exit_pin),
-            (header, "turnstile.sensor_pin", arm.sensor_pin),
-        ]
+    pins += arm.pins()
     if light.kind == "gpio":
         pins += [
             (light.pin_factory, "signals.red_pin", light.red_pin),

@@ -212,6 +212,13 @@ def _open_no_arm(drivers: Drivers) -> Turnstile:
     return FreePassage()
 
 
+def _open_confirmed(drivers: Drivers) -> Turnstile:
+    from appliance.turnstiles.confirmed import ConfirmedPassage
+
+    del drivers
+    return ConfirmedPassage()
+
+
 def _open_relay(drivers: Drivers) -> Turnstile:
     return _relay(drivers, drivers.pins(drivers.config.turnstile.pin_factory))
 
@@ -262,6 +269,7 @@ def _relay(drivers: Drivers, pins: Any) -> Turnstile:
 
 TURNSTILES: Final[dict[str, Callable[[Drivers], Turnstile]]] = {
     "none": _open_no_arm,
+    "confirm": _open_confirmed,
     "relay": _open_relay,
     "simulated": _open_simulated,
 }

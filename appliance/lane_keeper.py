@@ -32,7 +32,7 @@ from appliance.announcer import Announcer
 from appliance.errors import StorageError, TurnstileFaultError
 from appliance.health import Health
 from appliance.hinting import Hinting
-from appliance.ports import Clock, Look, Screen, Turnstile
+from appliance.ports import Clock, LaneEvent, Look, Screen, Turnstile
 from appliance.recording import Recorder
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ OWED_MAX: Final = 1000  # beyond, turns of the arm without a grant are no longer
 _NS: Final = 1_000_000_000
 COMMIT_S_MAX: Final = 5.0
 RELAY_FAULT: Final = "GT-RLY"
+_PASSAGES: Final = (LaneEvent.PASSED, LaneEvent.PASSED_ENTRY, LaneEvent.PASSED_EXIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class LaneKeeper:
         self._is_in_doubt = False
         self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
         self._journal_id = recorder.journal.id
-        self._sensed: deque[Passed] = deque()
+        self._sensed: deque[LaneInput] = deque()
         self._deadlines: list[_Deadline] = []
         self._owed: deque[_Owed] = deque()
         self._retry_ns = 0
@@ -145,8 +146,11 @@ class LaneKeeper:
 
     async def watch(self) -> None:
         """Listen to the arm's sensor until cancelled."""
-        async for _ in self._turnstile.events():
-            self._sensed.append(Passed())
+        async for event in self._turnstile.events():
+            if event in _PASSAGES:
+                self._sensed.append(Passed())
+            elif event is LaneEvent.NOT_PASSED and self._lane.pending is not None:
+                self._sensed.append(TimedOut(self._lane.pending))
             self.stirred.set()
 
     async def wait(self) -> None:
@@ -285,6 +289,7 @@ class LaneKeeper:
         if grant is None or pending is None:
             return
         self._pending = None
+        self._turnstile.close()
         draft = journal.ending(grant, kind, grant.sequence, flags)
         await self._write(_Owed(draft, pending))
         if kind is Kind.NOT_PASSED:

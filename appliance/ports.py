@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from admission.operating_mode import Cause
 from admission.scan import Direction
@@ -111,9 +111,39 @@ class Trigger(Protocol):
 
 @unique
 class LaneEvent(StrEnum):
-    """What a turnstile's own sensors say."""
+    """What a turnstile, its sensors and the staff's own inputs say; each debounced."""
 
-    PASSED = "passed"  # the arm turned once (rising edge of the passage contact, debounced)
+    PASSED = "passed"  # somebody went through; the sensor does not say which way
+    PASSED_ENTRY = "passed_entry"
+    PASSED_EXIT = "passed_exit"
+    NOT_PASSED = "not_passed"  # nobody goes on the grant that is pending: the arm closed again
+    TURNING = "turning"  # somebody stands in the arm
+    TURNED_BACK = "turned_back"  # the arm is home again
+    SENSOR_STUCK = "sensor_stuck"  # a passage contact stays active, as with a broken wire
+    SENSOR_FREE = "sensor_free"
+    DEVICE_LOST = "device_lost"  # the controller does not answer, or was started anew
+    DEVICE_BACK = "device_back"
+    FIRE = "fire"  # the alarm's loop is open; the hard-wired release has freed the arm
+    FIRE_OVER = "fire_over"
+    OPEN_ENTRY = "open_entry"  # the staff's button: one person, once
+    OPEN_EXIT = "open_exit"
+    HOLD = "hold"  # the staff's switch: free passage
+    HOLD_OVER = "hold_over"
+    LOCK = "lock"  # the staff's switch: nobody enters
+    LOCK_OVER = "lock_over"
+
+    @property
+    def direction(self) -> Direction | None:
+        """Which way, where the event has one and knows it."""
+        return _DIRECTIONS.get(self)
+
+
+_DIRECTIONS: Final = {
+    LaneEvent.PASSED_ENTRY: Direction.ENTRY,
+    LaneEvent.PASSED_EXIT: Direction.EXIT,
+    LaneEvent.OPEN_ENTRY: Direction.ENTRY,
+    LaneEvent.OPEN_EXIT: Direction.EXIT,
+}
 
 
 class Turnstile(Protocol):
@@ -134,12 +164,44 @@ class Turnstile(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let nobody more through on the last release, where the arm can still be closed.
+
+        Called when its grant has ended, by a passage or without; now, synchronously.
+        """
+        ...
+
+    async def hold(self, is_open: bool) -> None:
+        """Keep the way free for everybody, or no longer; nothing where no output can.
+
+        Raises:
+            TurnstileFaultError: if an output cannot be driven.
+        """
+        ...
+
     def events(self) -> AsyncIterator[LaneEvent]:
-        """Yield what the sensors say, debounced, until cancelled."""
+        """Yield what sensors and inputs say, debounced, until cancelled."""
         ...
 
     def rest(self) -> None:
         """Bring every output to rest, now, synchronously; called on every way out."""
+        ...
+
+
+class Confirming(Protocol):
+    """A lane whose steward says whether the person went: the tap is the sensor."""
+
+    @property
+    def awaits(self) -> Direction | None:
+        """Which way somebody was let through whose going is to be confirmed; None for nobody."""
+        ...
+
+    def passed(self) -> bool:
+        """Say that the person went; tell whether anybody was awaited."""
+        ...
+
+    def not_passed(self) -> bool:
+        """Say that the person did not go; tell whether anybody was awaited."""
         ...
 
 

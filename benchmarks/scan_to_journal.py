@@ -166,6 +166,12 @@ class SensedTurnstile:
         SensedTurnstile.released_ns = time.perf_counter_ns()
         self._passed.put_nowait(LaneEvent.PASSED)
 
+    def close(self) -> None:
+        """Do nothing: it closes behind each person."""
+
+    async def hold(self, is_open: bool) -> None:
+        """Do nothing: nobody holds it."""
+
     async def events(self) -> AsyncIterator[LaneEvent]:
         """Yield what the sensor says."""
         while True:

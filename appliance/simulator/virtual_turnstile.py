@@ -44,6 +44,8 @@ class Motion(Enum):
     RELEASED = "released"
     PASSED = "passed"  # somebody went through, ticket or not
     RESTED = "rested"
+    HELD = "held"  # kept open for everybody
+    HELD_NO_MORE = "held_no_more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,21 @@ class VirtualTurnstile:
         self._pulse_ends_ns[direction] = now_ns + _PULSE_NS
         self._history.append(Happening(now_ns, Motion.RELEASED, direction))
         self._send(next(self._people))
+
+    def close(self) -> None:
+        """Do nothing: it closes behind each person by itself."""
+
+    async def hold(self, is_open: bool) -> None:
+        """Keep the way free, or no longer.
+
+        Raises:
+            TurnstileFaultError: while it is broken down.
+        """
+        if self._is_broken:
+            raise TurnstileFaultError("the virtual turnstile is broken down")
+        self._catch_up()
+        motion = Motion.HELD if is_open else Motion.HELD_NO_MORE
+        self._history.append(Happening(self._clock.monotonic_ns(), motion))
 
     async def events(self) -> AsyncIterator[LaneEvent]:
         """Yield each passage as it happens, if they are sensed."""

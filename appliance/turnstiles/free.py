@@ -18,6 +18,12 @@ class FreePassage:
     async def release(self, direction: Direction) -> None:
         """Do nothing: the way is open."""
 
+    def close(self) -> None:
+        """Do nothing: the way stays open."""
+
+    async def hold(self, is_open: bool) -> None:
+        """Do nothing: the way is open."""
+
     async def events(self) -> AsyncIterator[LaneEvent]:
         """Never yield; waits to be cancelled."""
         nobody: tuple[LaneEvent, ...] = ()

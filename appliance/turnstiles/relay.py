@@ -136,6 +136,12 @@ class RelayTurnstile:
         self._free_at_ns = self._clock.monotonic_ns() + PULSE_INTERVAL_NS
         relay.pulse()
 
+    def close(self) -> None:
+        """Do nothing: the turnstile itself closes behind each person."""
+
+    async def hold(self, is_open: bool) -> None:
+        """Do nothing: no output of it can hold the arm."""
+
     async def events(self) -> AsyncIterator[LaneEvent]:
         """Yield each passage once its contact has settled; for one consumer."""
         while True:

@@ -326,6 +326,12 @@ class Arm:
         self.pulsed(direction)
         self.power.step()
 
+    def close(self) -> None:
+        """Do nothing: it closes behind each person by itself."""
+
+    async def hold(self, is_open: bool) -> None:
+        """Do nothing: in these worlds it is not held."""
+
     def rest(self) -> None:
         """Close."""
         self.open_until_ms = -1
