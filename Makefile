@@ -38,6 +38,12 @@ test-all: ## every test there is, slow proofs and browser included
 test-fresh: ## demo and tests from a clone in bare Debian 12 and 13 roots (needs root and mmdebstrap)
 	@tools/fresh
 
+.PHONY: test-vm
+test-vm: ## real kernels' USB, pins and cameras, in a small emulated machine
+	@tools/setup vm
+	@tools/vm
+	@$(BIN)/pytest -m vm $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## the parsers against altered documents (ARGS="--seconds 3600 manifest")
 	@tools/fuzz $(ARGS)

@@ -1,0 +1,20 @@
+"""Scanners on real USB, from the device's bytes to the gate's payloads."""
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.vm]
+
+BINARY = bytes(range(0x80, 0xA0)) + b"\x1d\x00"
+
+
+def test_a_serial_scanner_is_found_by_its_id_read_and_found_again_under_another_number(guest):
+    proof = guest.run("serial_proof.py")
+    assert proof["nothing"]["is_alive"] is False
+    assert proof["read"]["device"] == "/dev/ttyACM0"
+    assert proof["read"]["codes"] == [b"TKT-a1B2-99X".hex(), BINARY.hex()]
+    assert proof["read"]["symbologies"] == ["QRCode", "DataMatrix"]
+    assert proof["unplugged"]["gone_s"] < 5
+    assert proof["unplugged"]["names"] == []
+    assert proof["replugged"]["device"] == "/dev/ttyACM1"
+    assert proof["replugged"]["code"] == "TKT-AGAIN"
+    assert proof["replugged"]["codes"] == 3
