@@ -122,6 +122,7 @@ class HandingIn:
             answer = line.uploader.compared(answer, own)
         if isinstance(answer, Fork):
             log.error("the server holds another history", extra={"sequence": answer.sequence})
+            line.is_sure = False  # what it acknowledged of ours before, it may have lost since
             self._forked(answer.sequence)
         else:
             await _note(line, answer)

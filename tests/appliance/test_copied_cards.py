@@ -229,6 +229,21 @@ async def test_a_side_line_that_the_server_lost_is_handed_in_again():
     assert lines_written([clone]) <= lines_held(link.server).keys()
 
 
+async def test_a_main_line_whose_place_another_took_at_a_restored_server_is_handed_in_again():
+    link = Link()
+    machine = new_machine(link)
+    await machine.settle()
+    link.back_up()
+    clone = Machine(link, machine.card.image(), machine.fresh)
+    machine.write(1)
+    await machine.settle()
+    link.restore()
+    clone.write(2)
+    await clone.settle()
+    await machine.settle()
+    assert lines_written([machine, clone]) <= lines_held(link.server).keys()
+
+
 async def test_clones_of_a_clone_each_get_a_journal_of_their_own():
     link = Link()
     first = new_machine(link)
