@@ -183,7 +183,15 @@ class Gate:
         if took_effect:
             held = self._holdings.performances
             said = self._said(scan, verdict)  # not before the arm was told: nobody waits for it
-            screen = screen_of(verdict, scan.direction, held, judged.last, opens=opens, said=said)
+            screen = screen_of(
+                verdict,
+                scan.direction,
+                held,
+                judged.last,
+                opens=opens,
+                said=said,
+                gate_called=self._health.gate_called,
+            )
             self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
         else:
             self._announcer.done()  # the arm stayed closed: at rest the fault is shown

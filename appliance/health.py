@@ -124,6 +124,16 @@ class Health:
         assignment = self._keeper.assignment
         return assignment is not None and assignment.strict
 
+    def gate_called(self, journal_id: str) -> str | None:
+        """Give the name of the gate that wrote a journal: "" is this one, None is not known.
+
+        A journal begun anew has an id that no assignment names.
+        """
+        if self._recorder.journal.is_own(journal_id):
+            return ""
+        assignment = self._keeper.assignment
+        return None if assignment is None else assignment.gate_names.get(journal_id) or None
+
     @property
     def faults(self) -> tuple[str, ...]:
         """Codes of what is wrong now."""

@@ -1,6 +1,6 @@
 """From a verdict to what people are shown. Pure; called by the gate."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from admission.passage import Passage
@@ -13,6 +13,10 @@ from appliance.ports import Look, Screen
 _USED = {Answer.ALREADY_USED, Answer.ALREADY_INSIDE, Answer.NO_PASSES_LEFT}
 
 
+def _unnamed(_journal: str) -> None:
+    """Know no gate's name."""
+
+
 def screen_of(
     verdict: Verdict,
     direction: Direction,
@@ -21,6 +25,7 @@ def screen_of(
     *,
     opens: bool,
     said: Attributes = NOTHING,
+    gate_called: Callable[[str], str | None] = _unnamed,
 ) -> Screen:
     """Give the screen that tells a verdict.
 
@@ -31,6 +36,7 @@ def screen_of(
         last: the ticket's last passage here, or None.
         opens: whether the arm opens, as it may at an exit also on a refusal.
         said: what the ticket says besides; shown, and nowhere written down.
+        gate_called: gives the name of the gate that wrote a journal, as `Screen.gate` has it.
     """
     performance = performances.get(verdict.performance or "")
     if isinstance(verdict, Grant):
@@ -43,9 +49,9 @@ def screen_of(
             seat=place_of(said),
             holder=" ".join(part for part in (said.holder_first, said.holder_last) if part),
         )
-    detail = ""
+    detail, gate = "", None
     if verdict.answer in _USED and last is not None and performance is not None:
-        detail = _clock_face(last.at, performance)
+        detail, gate = _clock_face(last.at, performance), gate_called(last.gate)
     elif verdict.answer is Answer.WRONG_PERFORMANCE and performance is not None:
         detail = performance.name
     elif verdict.answer is Answer.NOT_YET_VALID and performance is not None:
@@ -53,7 +59,7 @@ def screen_of(
     elif verdict.answer is Answer.CATEGORY_EXCLUDED and verdict.ticket is not None:
         detail = verdict.ticket.ticket_class.category
     look = Look.GRANTED if opens else Look.DENIED
-    return Screen(look, direction, verdict.answer, detail=detail)
+    return Screen(look, direction, verdict.answer, detail=detail, gate=gate)
 
 
 def place_of(said: Attributes) -> str:

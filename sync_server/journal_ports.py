@@ -224,6 +224,10 @@ class Journals(Protocol):
         """Give the ids of a gate's journals."""
         ...
 
+    async def names_at(self, checkpoint_id: str, count_max: int) -> dict[str, str]:
+        """Give by the latest journals' ids the names of a checkpoint's gates that wrote them."""
+        ...
+
     async def add_journal(self, journal_id: str, gate_id: str | None, head: Head) -> None:
         """Keep a new one."""
         ...

@@ -6,6 +6,7 @@ version rises with every publication. Ticket numbers leave the server in no othe
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,13 @@ from typing import Final
 
 from admission.journal import class_code
 from admission.keyed import Alphabet
-from admission.sync.assignment import Assignment, CheckpointRow, encode_assignment
+from admission.sync.assignment import (
+    GATE_NAME_CHARACTERS_MAX,
+    JOURNALS_NAMED_MAX,
+    Assignment,
+    CheckpointRow,
+    encode_assignment,
+)
 from admission.sync.messages import Lists
 from admission.ticket import TicketClass
 from admission.ticketlist.manifest import (
@@ -325,7 +332,8 @@ class Publishing:
         if checkpoint is None:
             raise NotFoundError("checkpoint")
         published = await self._published_at(transaction, gate.venue_id)
-        return gate, _assignment(gate, checkpoint, published)
+        names = await transaction.journals.names_at(checkpoint.id, JOURNALS_NAMED_MAX)
+        return gate, _assignment(gate, checkpoint, published, names)
 
     async def _published_at(self, transaction: Transaction, venue_id: str) -> list[Performance]:
         """Give a venue's published performances that are not over, by start."""
@@ -437,7 +445,9 @@ def _not_after(showing: Showing, at_us: int) -> datetime:
     return max(end, now) + AFTER_THE_END
 
 
-def _assignment(gate: Gate, checkpoint: Checkpoint, published: list[Performance]) -> Assignment:
+def _assignment(
+    gate: Gate, checkpoint: Checkpoint, published: list[Performance], names: Mapping[str, str]
+) -> Assignment:
     known = {performance.id for performance in published}
     own = tuple(one for one in checkpoint.performances if one in known)
     others = [performance.id for performance in published if performance.id not in own]
@@ -456,6 +466,7 @@ def _assignment(gate: Gate, checkpoint: Checkpoint, published: list[Performance]
         exit_policy=gate.exit_policy,
         clock_policy=gate.clock_policy,
         strict=gate.strict,
+        gate_names={journal: name[:GATE_NAME_CHARACTERS_MAX] for journal, name in names.items()},
     )
 
 
@@ -473,4 +484,5 @@ def _numbered(bare: Assignment, version: int) -> Assignment:
         exit_policy=bare.exit_policy,
         clock_policy=bare.clock_policy,
         strict=bare.strict,
+        gate_names=bare.gate_names,
     )

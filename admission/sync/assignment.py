@@ -11,6 +11,8 @@ from admission.trust.envelope import ASSIGNMENT_TYPE, open_envelope
 from admission.trust.root import Signers
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+JOURNALS_NAMED_MAX: Final = 64  # of one checkpoint, the latest; older ones are told without a name
+GATE_NAME_CHARACTERS_MAX: Final = 40  # as much as a screen shows; what is over stays behind
 
 
 class CheckpointRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +38,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         exit_policy: for which refused numbers its exits open.
         clock_policy: what rules with a time in them do while it has no trusted time.
         strict: whether it claims a ticket at the server before it opens, while there is a link.
+        gate_names: of the checkpoint's gates, by the ids of their journals, to say where a ticket
+            was used first; older servers send none.
     """
 
     gate: Name
@@ -46,6 +50,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     exit_policy: ExitPolicy = ExitPolicy.LISTED
     clock_policy: ClockPolicy = ClockPolicy.ADMIT
     strict: bool = False
+    gate_names: Annotated[dict[Name, str], msgspec.Meta(max_length=JOURNALS_NAMED_MAX)] = {}
 
     @property
     def performances(self) -> tuple[str, ...]:

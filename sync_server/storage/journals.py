@@ -37,6 +37,17 @@ class SqlJournals:
         )
         return [row.id for row in rows]
 
+    async def names_at(self, checkpoint_id: str, count_max: int) -> dict[str, str]:
+        """Give by the latest journals' ids the names of a checkpoint's gates that wrote them."""
+        rows = await self._connection.execute(
+            select(journals.c.id, gates.c.name)
+            .join(gates, gates.c.id == journals.c.gate_id)
+            .where(gates.c.checkpoint_id == checkpoint_id)
+            .order_by(journals.c.id.desc())  # an id begins with its time
+            .limit(count_max)
+        )
+        return {row.id: row.name for row in rows}
+
     async def add_journal(self, journal_id: str, gate_id: str | None, head: Head) -> None:
         """Keep a new one."""
         await self._connection.execute(

@@ -25,6 +25,7 @@ from admission.sync.assignment import (
     CheckpointRow,
     accept_assignment,
     checkpoint_of,
+    decode_assignment,
     encode_assignment,
 )
 from admission.sync.messages import (
@@ -317,6 +318,21 @@ def test_a_duty_by_a_trusted_key_is_believed():
     assert accept() == DUTY
     assert accept(installed=3) == DUTY
     assert DUTY.performances == ("show", "matinee", "gala")
+
+
+def test_a_duty_without_names_of_gates_is_read_as_before():
+    """From a server of before there were any."""
+    named = msgspec.structs.replace(DUTY, gate_names={"journal-n": "Nord"})
+    assert accept(named).gate_names == {"journal-n": "Nord"}
+    older = msgspec.json.decode(encode_assignment(named))
+    del older["gate_names"]
+    assert decode_assignment(msgspec.json.encode(older), "north") == DUTY
+
+
+def test_a_duty_with_names_without_number_is_refused():
+    crowd = msgspec.structs.replace(DUTY, gate_names={f"g{n}": "" for n in range(65)})
+    with pytest.raises(ListFormatError):
+        accept(crowd)
 
 
 def test_a_duty_describes_the_checkpoint_as_the_rules_see_it():

@@ -7,7 +7,7 @@ import pytest
 from admission import journal
 from admission.journal import Flag, Kind
 from admission.operating_mode import Situation
-from admission.passage import FreeCrossing
+from admission.passage import FreeCrossing, Passage
 from admission.ticket import TicketState
 from admission.ticketlist.manifest import Showing
 from admission.verdict import Answer
@@ -76,6 +76,28 @@ async def test_a_ticket_that_was_used_is_refused_and_told_when(open_gate):
         screen = await gate.scan("T1")
         assert answers(screen) == red(Answer.ALREADY_USED)
         assert screen.detail == "20:00"  # 18:00 UTC on the venue's clock
+
+
+@pytest.mark.parametrize(
+    ("journal_id", "gate_told"),
+    [("journal-a", ""), ("journal-n", "Porte Nord"), ("a later one", None)],
+)
+async def test_a_ticket_that_was_used_is_told_at_which_gate(open_gate, journal_id, gate_told):
+    duty = {"gate_names": {"journal-n": "Porte Nord", "journal-s": "Porte Sud"}}
+    async with open_gate(assignment=duty) as gate:
+        passage = Passage(
+            gate=journal_id,
+            sequence=7,
+            at=gate.clock.now() - timedelta(minutes=5),
+            checkpoint="checkpoint",
+            performance="show",
+            identifier=gate.holdings.identify("show", "T1"),
+            direction=ENTRY,
+        )
+        gate.history.add(passage)
+        screen = await gate.scan("T1")
+        assert answers(screen) == red(Answer.ALREADY_USED)
+        assert screen.gate == gate_told
 
 
 async def test_nobody_goes_through_and_the_ticket_stays_unused(open_gate):

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from admission.journal import genesis
 from admission.rules import ClockPolicy, ExitPolicy
 from admission.scan import Direction
-from admission.sync.assignment import accept_assignment
+from admission.sync.assignment import JOURNALS_NAMED_MAX, accept_assignment
+from admission.sync.server_side import Head
 from admission.ticket import EntryExit, Multi, Single, TicketClass, TicketState
 from admission.ticketlist.acceptance import accept_manifest
 from admission.ticketlist.identifiers import identify
@@ -182,6 +184,35 @@ async def test_what_a_gate_does_not_hold_it_does_not_get(publishing, venue, mast
     ):
         with pytest.raises(NotFoundError):
             await attempt
+
+
+async def _begin_journal(venue, journal_id, gate):
+    async with venue.write() as transaction:
+        await transaction.journals.add_journal(journal_id, gate, Head(0, genesis(journal_id)))
+
+
+async def test_an_assignment_names_the_gates_whose_journals_a_ticket_may_be_in(publishing, venue):
+    assert (await _assigned(publishing)).gate_names == {}
+    async with venue.write() as transaction:
+        await transaction.checkpoints.add_checkpoint(
+            Checkpoint("c1", "venue", "South", None, None, ())
+        )
+        for gate, name, checkpoint in (("g1", "Gate B" * 20, "c0"), ("g2", "Gate C", "c1")):
+            await transaction.gates.add_gate(Gate(gate, "venue", name, checkpoint, Direction.ENTRY))
+    for journal_id, gate in (("j0", "g0"), ("j1", "g1"), ("j1-anew", "g1"), ("j2", "g2")):
+        await _begin_journal(venue, journal_id, gate)
+    changed = await _assigned(publishing, version=1)
+    assert changed.version == 2
+    long_name = ("Gate B" * 20)[:40]
+    assert changed.gate_names == {"j0": "Gate A", "j1": long_name, "j1-anew": long_name}
+    assert (await _assigned(publishing, "g2")).gate_names == {"j2": "Gate C"}
+
+
+async def test_of_very_many_journals_the_latest_are_named(publishing, venue):
+    for number in range(JOURNALS_NAMED_MAX + 9):
+        await _begin_journal(venue, f"j{number:03}", "g0")
+    named = (await _assigned(publishing)).gate_names
+    assert sorted(named) == [f"j{number:03}" for number in range(9, JOURNALS_NAMED_MAX + 9)]
 
 
 async def test_an_assignment_names_what_is_published_and_rises_with_every_change(
