@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from admission.scan import Direction
 from appliance.config_section import PIN_MAX, Section
 from appliance.errors import ConfigError
+from appliance.page_config import PageConfig, read_page
 from appliance.peers_config import PeersConfig, read_peers
 from appliance.scanners_config import HidConfig, SerialConfig, read_hid, read_serial
 from appliance.turnstile_config import TurnstileConfig, read_turnstile
@@ -97,19 +98,6 @@ class SignalsConfig:
     blue_pin: int = 13
     buzzer_pin: int | None = None
     pin_factory: str = "lgpio"
-
-
-@dataclass(frozen=True, slots=True)
-class PageConfig:
-    """The gate's own page.
-
-    Attributes:
-        address: loopback unless said otherwise.
-        port: 0 is off.
-    """
-
-    address: str = "127.0.0.1"
-    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +203,7 @@ def load_config(path: Path) -> Config:
         turnstile=read_turnstile(root.section("turnstile")),
         display=_display(root.section("display")),
         signals=_signals(root.section("signals")),
-        page=_page(root.section("page")),
+        page=read_page(root.section("page")),
         clock=_clock(root.section("clock")),
         peers=read_peers(root.section("peers")),
         journal=_journal(root.section("journal")),
@@ -314,22 +302,6 @@ def _signals(section: Section) -> SignalsConfig:
         blue_pin=section.integer("blue_pin", 13, 0, PIN_MAX),
         buzzer_pin=section.pin("buzzer_pin", None),
         pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
-    )
-    section.finish()
-    return config
-
-
-def _page(section: Section) -> PageConfig:
-    address = section.text("address", "127.0.0.1")
-    try:
-        ip_address(address)
-    except ValueError:
-        raise section.error(
-            "address", f"{address!r} is no IP address; write 127.0.0.1, or 0.0.0.0 for everybody"
-        ) from None
-    config = PageConfig(
-        address=address,
-        port=section.integer("port", 0, 0, 65_535),
     )
     section.finish()
     return config

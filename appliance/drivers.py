@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from admission.scan import Direction
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
+from appliance.page_ports import GateDesk
 from appliance.ports import Clock, Display, Reader, Signals, Task, Trigger, Turnstile
 from appliance.scanners_config import SerialConfig
 
@@ -35,6 +36,7 @@ class Drivers:
         config: the checked configuration.
         clock: the machine's.
         stack: closes what was opened, in reverse.
+        desk: what the gate's own page looks at and may ask for.
         tasks: what the devices want to have run beside the gate.
         triggers: of the readers that look for a code when they are asked to.
     """
@@ -46,6 +48,7 @@ class Drivers:
         self.stack = stack
         self.tasks: list[Task] = []
         self.triggers: list[Trigger] = []
+        self.desk = GateDesk()
         self._pins: dict[str, Any] = {}
         self._pins_stack = stack
 
@@ -53,6 +56,7 @@ class Drivers:
         """Give drivers whose devices stay open for one start of the lane, over the same pins."""
         drivers = Drivers(self.config, self.clock, stack)
         drivers._pins, drivers._pins_stack = self._pins, self._pins_stack
+        drivers.desk = self.desk
         return drivers
 
     def open_readers(self) -> list[Reader]:
@@ -131,13 +135,10 @@ class Drivers:
         is_display = self.config.display.kind == "picture"
         size = self._display_size() if is_display else PAGE_SIZE
         picture = PictureDisplay(self.config.language, size)
-        page = self.config.page
-        if page.port:
-            from appliance.local_page.serving import serve_page
+        if self.config.page.port:
+            from appliance.page_opening import open_page
 
-            serving = serve_page(picture, page.address, page.port)
-            address = await self.stack.enter_async_context(serving)
-            log.info("page ready", extra={"address": address})
+            await open_page(self.config, self.clock, self.desk, picture, self.stack)
         return picture
 
     def _display_size(self) -> tuple[int, int]:

@@ -1,7 +1,8 @@
-"""`portillon gate run|enrol|stick`: the gate's daemon, its enrolment, and a stick's visit."""
+"""`portillon gate run|enrol|stick|pin`: the daemon, its enrolment, a stick, the page's PINs."""
 
 import argparse
 import asyncio
+import getpass
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ from appliance.config import Config, load_config
 from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ApplianceError
 from appliance.main import run_gate
+from appliance.page_ports import PIN_CHARACTERS_MIN, PageRole, pin_problem
 from appliance.stick_main import visit_stick
+from appliance.storage.page_certificate import CERTIFICATE_FILE, fingerprint_of
+from appliance.storage.pin_file import PinFile
 from portillon import __version__, log_lines
 
 
@@ -31,7 +35,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stick_parser.add_argument(
         "--from", type=Path, required=True, dest="stick", metavar="FOLDER", help="where it is"
     )
-    for sub in (run_parser, enrol_parser, stick_parser):
+    pin_parser = actions.add_parser("pin", help="choose a PIN of the gate's own page")
+    pin_parser.add_argument(
+        "--role",
+        type=PageRole,
+        choices=list(PageRole),
+        default=PageRole.SUPERVISOR,
+        metavar="ROLE",
+        help="supervisor (the default) or steward",
+    )
+    pin_parser.add_argument(
+        "--remove", action="store_true", help="let nobody in with this role any more"
+    )
+    for sub in (run_parser, enrol_parser, stick_parser, pin_parser):
         sub.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
         sub.add_argument("--log", choices=("text", "json"), default="text")
 
@@ -44,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         config = load_config(arguments.config)
         if arguments.action == "enrol":
             _enrol(config, arguments)
+        elif arguments.action == "pin":
+            status = _choose_pin(config, arguments.role, is_removed=arguments.remove)
         elif arguments.action == "stick":
             status = _visit(config, arguments.stick)
         else:
@@ -65,6 +83,38 @@ def _enrol(config: Config, arguments: argparse.Namespace) -> None:
     print(f"Check string: {welcome.check}. The server's page must show the same.")
     if welcome.is_pending:
         print("It gets its lists once an operator has confirmed that there.")
+
+
+def _choose_pin(config: Config, role: PageRole, *, is_removed: bool) -> int:
+    """Ask for a PIN, twice at a keyboard and once where it is piped in; keep its hash."""
+    pin = "" if is_removed else _asked_pin(role)
+    if pin is None:
+        print("The two are not the same; nothing was changed.", file=sys.stderr)
+        return 1
+    if not is_removed and (problem := pin_problem(role, pin)):
+        least = PIN_CHARACTERS_MIN[role]
+        print(
+            f"That PIN is too {problem}: at least {least} characters, and not what everybody tries "
+            "first; nothing was changed.",
+            file=sys.stderr,
+        )
+        return 1
+    asyncio.run(PinFile(config.data).choose(role, pin))
+    if is_removed:
+        print(f"The {role.value}'s PIN is removed.")
+    else:
+        print(f"The {role.value}'s PIN is chosen. Sessions of the one before are over.")
+    certificate = config.page.certificate or config.data / CERTIFICATE_FILE
+    if config.page.is_tls and certificate.exists():
+        print(f"The page's certificate, SHA-256: {fingerprint_of(certificate)}")
+    return 0
+
+
+def _asked_pin(role: PageRole) -> str | None:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    pin = getpass.getpass(f"New PIN of the {role.value}: ")
+    return pin if pin == getpass.getpass("The same once more: ") else None
 
 
 def _visit(config: Config, stick: Path) -> int:

@@ -23,6 +23,27 @@ def text(key: str, language: str) -> str:
     return found
 
 
+def worded(key: str, language: str, **values: str | int | float) -> str:
+    """Give a text with its `{names}` filled in.
+
+    Raises:
+        KeyError: if the catalogue has no such key, or the text wants another name.
+    """
+    return text(key, language).format_map(values) if values else text(key, language)
+
+
+def counted(key: str, language: str, count: int) -> str:
+    """Give a text with a number in it, in the number's form; `{n}` stands for the number.
+
+    Raises:
+        KeyError: if the catalogue has no such key with forms for numbers.
+    """
+    found = _load(language).ngettext(key, key, count)
+    if found == key:
+        raise KeyError(f"the catalogue has no {key} for numbers")
+    return found.format(n=count)
+
+
 def choose_language(asked: str | None, accepted: str, default: str) -> str:
     """Choose a language: the one asked for, else the visitor's first that we speak.
 
