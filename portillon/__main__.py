@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "server": ("portillon.server", "set up or run the sync server"),
     "trust": ("portillon.trust", "the key ceremony: who may sign what, and with which keys"),
     "stick": ("portillon.stick", "carry lists to gates and journals back, on a USB stick"),
+    "bench": ("portillon.bench", "what this device can do: decoding, commits, memory"),
     "demo": ("portillon.demo", "two gates, a server, and their pages, on this machine"),
     "conformance": ("portillon.conformance", "replay scenarios of the passage rules"),
     "pictures": ("portillon.pictures", "draw the pictures of the README"),
