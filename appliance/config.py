@@ -19,7 +19,7 @@ from appliance.peers_config import PeersConfig, read_peers
 from appliance.scanners_config import HidConfig, SerialConfig, read_hid, read_serial
 from appliance.turnstile_config import TurnstileConfig, read_turnstile
 
-READER_KINDS: Final = ("camera", "folder", "serial")
+READER_KINDS: Final = ("camera", "folder", "hid", "serial")
 IMAGE_KINDS: Final = frozenset({"camera", "folder"})
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")

@@ -19,7 +19,7 @@ from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
 from appliance.page_ports import GateDesk
 from appliance.ports import Clock, Display, Reader, Signals, Task, Trigger, Turnstile
-from appliance.scanners_config import SerialConfig
+from appliance.scanners_config import HidConfig, SerialConfig
 
 if TYPE_CHECKING:
     from appliance.readers.frames import OpensFrames
@@ -160,6 +160,16 @@ def _open_serial(drivers: Drivers, config: ReaderConfig) -> Reader:
     return reader
 
 
+def _open_hid(drivers: Drivers, config: ReaderConfig) -> Reader:
+    from appliance.readers.hid import HidKeyboard, HidReader, evdev_devices
+    from appliance.readers.usb_names import UsbName
+
+    scanner = config.hid or HidConfig()
+    usb = UsbName.read(scanner.usb) if scanner.usb else None
+    keyboard = HidKeyboard(scanner.port, usb, scanner.layout, scanner.duplicates_s)
+    return HidReader(config.name, config.direction, keyboard, drivers.clock, evdev_devices())
+
+
 def _open_camera(drivers: Drivers, config: ReaderConfig) -> Reader:
     from appliance.readers.picamera import Picamera, PicameraFrames
 
@@ -201,6 +211,7 @@ def _image_reader(
 
 READERS: Final[dict[str, Callable[[Drivers, ReaderConfig], Reader]]] = {
     "serial": _open_serial,
+    "hid": _open_hid,
     "camera": _open_camera,
     "folder": _open_folder,
 }

@@ -14,13 +14,11 @@ from admission.scan import Direction
 from appliance.alarm import wait_set
 from appliance.errors import ReaderLostError
 from appliance.ports import Clock, Payload
-from appliance.readers.debounce import Debounce
-from appliance.readers.flood import TokenBucket
 from appliance.readers.framing import Code, Framer
+from appliance.readers.new_scans import NewScans
 from appliance.readers.noise import NoiseGate
 from appliance.readers.presence import Presence
 from appliance.readers.serial_line import SerialLine, SerialPort, open_line
-from appliance.readers.setup_codes import is_setup_code
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +40,14 @@ class SerialReader:
         self, name: str, direction: Direction, serial_port: SerialPort, clock: Clock
     ) -> None:
         self._name = name
-        self._direction = direction
         self._serial_port = serial_port
         self._clock = clock
-        window_ns = round(serial_port.duplicates_s * _NS_PER_S)
-        self._debounce = Debounce[bytes](window_ns=window_ns, replaced_ns=window_ns)
+        self._new = NewScans(name, direction, serial_port.duplicates_s)
         self._framer = Framer(serial_port.framing)
         self._noise = NoiseGate()
-        self._bucket = TokenBucket()
         self._presence = Presence(name)
         self._line: SerialLine | None = None
         self._bytes = 0
-        self._setup_codes = 0
         self._unsent = 0
         self._overruns_told = 0
         self._unframed_told = False
@@ -66,9 +60,8 @@ class SerialReader:
             "overruns": self._framer.overruns,
             "unframed": self._framer.unframed,
             "garbled": self._noise.garbled,
-            "flooded": self._bucket.dropped,
-            "setup_codes": self._setup_codes,
             "unsent": self._unsent,
+            **self._new.counts,
         }
 
     @property
@@ -144,15 +137,7 @@ class SerialReader:
     def _new_scan(self, code: Code) -> Payload | None:
         if not self._noise.admit(code.data, code.received_ns):
             return None
-        if not self._debounce.see([code.data], code.received_ns):
-            return None
-        if not self._bucket.admit(code.received_ns):
-            self._debounce.forget(code.data)  # it was not handed on, so it is no duplicate
-            return None
-        if is_setup_code(code.data):
-            self._setup_codes += 1
-            log.warning("reader read what looks like a setup code", extra={"reader": self._name})
-        return Payload(self._name, self._direction, code.data, code.symbology, code.received_ns)
+        return self._new.take(code.data, code.symbology, code.received_ns)
 
     def _tell_of_trouble(self, was_noisy: bool) -> None:
         if self._noise.is_noisy and not was_noisy:

@@ -98,6 +98,7 @@ def test_what_the_example_shows_as_a_default_is_the_default(load):
     [
         "ReaderConfig",
         "SerialConfig",
+        "HidConfig",
         "TurnstileConfig",
         "DisplayConfig",
         "SignalsConfig",
@@ -151,7 +152,7 @@ def test_what_is_no_toml_is_told_with_the_line(complaint):
         ),
         (
             LEAST.replace('"folder"', '"wand"'),
-            "readers[1].kind: 'wand' is unknown; choose one of camera, folder, serial",
+            "readers[1].kind: 'wand' is unknown; choose one of camera, folder, hid, serial",
         ),
         (
             LEAST.replace("folder =", "#"),

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from appliance import scanners_config
 from appliance.config import load_config
 from appliance.errors import ConfigError
-from appliance.scanners_config import SerialConfig
+from appliance.readers.keyboard_layouts import LAYOUTS
+from appliance.scanners_config import HidConfig, SerialConfig
 
 HEAD = 'data = "data"\nserver = "https://tickets.example.org"\n'
 SERIAL = HEAD + '[[readers]]\nkind = "serial"\n'
@@ -77,3 +79,28 @@ def test_two_readers_of_one_scanner_are_told(complaint, where: str):
     second = '[[readers]]\nkind = "serial"\nname = "other"\n' + where
     told = complaint(SERIAL + where + second)
     assert told == "readers: 'serial' and 'other' read one serial; leave one out"
+
+
+HID = HEAD + '[[readers]]\nkind = "hid"\n'
+
+
+def test_a_scanner_that_types_has_a_layout(load):
+    (reader,) = load(HID + 'usb = "0C2E:0B81"\nlayout = "fr"\nduplicates_s = 0\n')
+    assert reader.hid == HidConfig(usb="0c2e:0b81", layout="fr", duplicates_s=0.0)
+    assert reader.serial is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("", "port: is missing"),
+        (PORT + 'layout = "es"\n', "layout: 'es' is unknown; choose one of us, fr, de"),
+        (PORT + "baud = 9600\n", "baud: is not a setting here; remove it"),
+    ],
+)
+def test_what_is_wrong_with_one_that_types_is_told_with_its_key(complaint, wrong, told):
+    assert complaint(HID + wrong).startswith(f"readers[1].{told}")
+
+
+def test_the_layouts_are_those_that_there_are_tables_of():
+    assert set(scanners_config.LAYOUTS) == set(LAYOUTS)

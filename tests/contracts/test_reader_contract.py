@@ -1,4 +1,4 @@
-"""What every reader keeps to: the scripted one, the camera's path over a folder, a serial line."""
+"""What every reader keeps to: the scripted one, a folder's pictures, a serial line, typed keys."""
 
 import asyncio
 import os
@@ -16,12 +16,14 @@ from appliance.readers.camera import CameraReader
 from appliance.readers.chain import open_decoder
 from appliance.readers.decoding import Decoding
 from appliance.readers.folder import Folder, FolderFrames
+from appliance.readers.hid import HidKeyboard, HidReader
 from appliance.readers.serial_line import SerialPort
 from appliance.readers.serial_port import SerialReader
 from appliance.simulator.inline_worker import InlineWorker
 from appliance.simulator.scripted_reader import ScriptedReader
 from appliance.simulator.ticket_pictures import draw_code, save_picture
 from appliance.simulator.virtual_clock import VirtualClock, settle
+from typed_keys import FakeBus, typed_as
 
 NAME = "a reader"
 
@@ -74,8 +76,18 @@ async def serial_line(tmp_path: Path) -> AsyncIterator[Desk]:
         os.close(port)
 
 
+@asynccontextmanager
+async def typed_keys(tmp_path: Path) -> AsyncIterator[Desk]:
+    clock, bus = VirtualClock(), FakeBus("/dev/input/event3")
+    keyboard = HidKeyboard("/dev/input/event3", layout="fr")
+    reader = HidReader(NAME, Direction.EXIT, keyboard, clock, bus.open)
+    yield Desk(clock, reader, lambda data: bus.type(typed_as(data.decode(), "fr")))
+    assert bus.open_devices == []
+
+
 OpensDesk = Callable[[Path], AbstractAsyncContextManager[Desk]]
-EVERY: list[OpensDesk] = [scripted, folder, serial_line]
+EVERY: list[OpensDesk] = [scripted, folder, serial_line, typed_keys]
+OF_BYTES = [scripted, folder, serial_line]  # a keyboard types characters
 
 
 @dataclass
@@ -125,7 +137,7 @@ async def test_a_payload_names_its_reader_its_direction_and_its_bytes(
     assert payload.data == b"TICKET-1"
 
 
-@pytest.mark.parametrize("open_desk", EVERY)
+@pytest.mark.parametrize("open_desk", OF_BYTES)
 async def test_bytes_that_are_no_text_come_through_unchanged(open_desk: OpensDesk, tmp_path: Path):
     data = bytes(byte for byte in range(256) if byte not in b"\r\n")
     async with open_desk(tmp_path) as desk, reading(desk) as r:
