@@ -70,6 +70,7 @@ class Flag(IntFlag):
     EXIT_POLICY = 64  # refused, but the exit opened all the same
     PROVEN = 128  # no list held the ticket: its own signature proved its class
     HINTED = 256  # refused by what another gate, or the server, said before any journal did
+    KEYED = 512  # the number was typed by hand
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

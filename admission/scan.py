@@ -15,6 +15,7 @@ from admission.limits import NUMBER_CODE_POINTS_MAX, SCAN_PAYLOAD_BYTES_MAX
 _STRIPPED: Final = " \t\r\n"  # docs/rules.md: these four, nothing else
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _MASK_KEEPS: Final = 3
+KEYED_READER: Final = "keyed"  # in the place of a reader's name, for numbers typed by hand
 
 
 @unique

@@ -9,7 +9,7 @@ passage counts like any other (docs/rules.md).
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
@@ -187,23 +187,51 @@ class Commanding:
     async def _open(self, command: Command, detail: dict[str, str | int]) -> None:
         """Let one person through: the grant is durable before the arm moves."""
         is_ticket = command.action is Action.ADMIT
-        performance = command.performance if is_ticket else ""
-        identifier = command.identifier if is_ticket else b""
-        ticket = self._holdings.find(performance, identifier) if is_ticket else None
+        await self.let_through(
+            command.direction,
+            detail,
+            performance=command.performance if is_ticket else "",
+            identifier=command.identifier if is_ticket else b"",
+        )
+
+    async def let_through(
+        self,
+        direction: Direction,
+        detail: Mapping[str, str | int],
+        performance: str = "",
+        identifier: bytes = b"",
+    ) -> bool:
+        """Let one person through whatever the rules say. Not to be called while busy.
+
+        Args:
+            direction: which way.
+            detail: who decided it, and why.
+            performance: of the ticket that it is for, "" for none.
+            identifier: of that ticket.
+
+        Returns:
+            Whether the arm was told to open.
+
+        Raises:
+            StorageError: if it could not be written; the arm has not moved.
+        """
+        ticket = self._holdings.find(performance, identifier) if identifier else None
         draft = self._recorder.override(
             checkpoint=self._checkpoint,
-            direction=command.direction,
+            direction=direction,
             performance=performance,
             identifier=identifier,
             ticket_class=None if ticket is None else ticket.ticket_class,
             list_version=self._holdings.version(performance),
             detail=detail,
         )
-        if await self._lane.release(draft):
-            self._announcer.post(Screen(Look.GRANTED, command.direction, Answer.GRANTED))
+        is_open = await self._lane.release(draft)
+        if is_open:
+            self._announcer.post(Screen(Look.GRANTED, direction, Answer.GRANTED))
         else:
             self._announcer.done()
         self._health.changed()
+        return is_open
 
     async def _refuse(self, given: _Given, exc: ListError) -> None:
         """Write a refusal down, once; what was obeyed and comes again by itself is no news."""

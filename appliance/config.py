@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from admission.scan import Direction
+from admission.scan import KEYED_READER, Direction
 from appliance.config_section import PIN_MAX, Section
 from appliance.errors import ConfigError
 from appliance.page_config import PageConfig, read_page
@@ -334,6 +334,10 @@ def _check_readers(root: Section, config: Config) -> None:
         if reader.name in names:
             raise root.error("readers", f"two are called {reader.name!r}; give each its own name")
         names.add(reader.name)
+        if reader.name == KEYED_READER:
+            raise root.error(
+                "readers", f"{KEYED_READER!r} names what is typed by hand; choose another name"
+            )
         twin = devices.setdefault((reader.kind, _device(reader)), reader.name)
         if twin != reader.name:
             raise root.error(

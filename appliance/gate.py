@@ -22,6 +22,7 @@ from admission.ticketlist.attributes import NOTHING, Attributes
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Deny, Grant, Verdict
 from appliance.announcer import Announcer
+from appliance.checking import checked
 from appliance.claiming import Claiming
 from appliance.commanding import Commanding, Source
 from appliance.errors import StorageError
@@ -29,9 +30,10 @@ from appliance.health import Health
 from appliance.hinting import Hinting
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
-from appliance.ports import Payload, Reader
+from appliance.ports import Payload, Reader, Screen
 from appliance.presenting import Presentations, waiting_with
 from appliance.recording import Recorder
+from appliance.steward_ports import Checked
 from appliance.telling import screen_of
 from appliance.trusted_clock import TrustedClock
 
@@ -59,6 +61,16 @@ async def _nothing() -> None:
     """Do nothing."""
 
 
+async def _nobody_asks() -> bool:
+    """Serve nobody."""
+    return False
+
+
+def _as_read(payload: Payload) -> Payload:
+    """Leave a payload as its reader yielded it."""
+    return payload
+
+
 class Gate:
     """One lane with its readers, its arm and its face."""
 
@@ -77,6 +89,8 @@ class Gate:
         clock: TrustedClock,
         new_id: Callable[[], str],
         at_rest: Callable[[], Awaitable[None]] = _nothing,
+        serve_next: Callable[[], Awaitable[bool]] = _nobody_asks,
+        turned: Callable[[Payload], Payload] = _as_read,
     ) -> None:
         """Take what the gate works with; `main` makes it all."""
         self._holdings = holdings
@@ -91,6 +105,8 @@ class Gate:
         self._clock = clock
         self._new_id = new_id
         self._at_rest = at_rest  # done between two people: no grant is open, nothing is owed
+        self._serve_next = serve_next  # what people at the gate ask for, one at a time
+        self._turned = turned  # gives a payload the way that its reader was turned to
         self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
         self._going_through = b""  # what was read for the grant that is pending
         self._presentations = Presentations()
@@ -105,7 +121,9 @@ class Gate:
                 while True:
                     await self._lane.wait()
                     await self._lane.settle()
-                    while not self._lane.is_busy and await self._commanding.obey_next():
+                    while not self._lane.is_busy and (
+                        await self._commanding.obey_next() or await self._serve_next()
+                    ):
                         await self._lane.settle()
                     if self._lane.is_settled:
                         await self._at_rest()
@@ -118,7 +136,8 @@ class Gate:
                 self._announcer.rest()
 
     async def _pump(self, reader: Reader) -> None:
-        async for payload in reader.payloads():
+        async for read in reader.payloads():
+            payload = self._turned(read)
             if is_code(payload.data):
                 if not payload.is_tentative:
                     self._take_code(payload)
@@ -146,17 +165,21 @@ class Gate:
             self._waiting = deque(others, maxlen=WAITING_MAX)
         await self._lane.settle()
 
-    async def handle(self, payload: Payload) -> None:
-        """Judge one payload, write the answer down, then let it take effect."""
+    async def handle(self, payload: Payload) -> Screen | None:
+        """Judge one payload, write the answer down, then let it take effect.
+
+        Returns:
+            What was told; None where nothing was, or the arm stayed closed.
+        """
         checkpoint = self._health.checkpoint
         if checkpoint is None:
-            return  # the display says that the gate waits for its first list
+            return None  # the display says that the gate waits for its first list
         is_closed = self._health.is_locked or self._health.is_stopped
         if is_closed and payload.direction is Direction.ENTRY:
-            return  # the display says why
+            return None  # the display says why
         name = self._holdings.named(payload.data)
         if self._presentations.is_again(payload, name):
-            return
+            return None
         begun_ns = self._clock.monotonic_ns()
         instant = self._clock.look()  # one for judging, for conditions and for the record
         scan = self._scan(payload, instant)
@@ -166,7 +189,7 @@ class Gate:
         verdict = judged.verdict
         if payload.is_tentative and isinstance(verdict, Deny):
             self._presentations.undecided(payload, name)
-            return  # a second look will tell whether it was misread
+            return None  # a second look will tell whether it was misread
         judged_ns = self._clock.monotonic_ns()
         opens = self._opens(scan.direction, verdict)
         self._going_through = name
@@ -177,9 +200,10 @@ class Gate:
             log.exception("answer not written", extra={"scan": scan.id, "reason": str(exc)})
             self._health.broken(exc.fault)
             self._announcer.done()  # what was said to the person before is not said to this one
-            return
+            return None
         if self._lane.take_late():
             self._waiting.clear()  # whoever showed these has gone, too
+        screen: Screen | None = None
         if took_effect:
             held = self._holdings.performances
             said = self._said(scan, verdict)  # not before the arm was told: nobody waits for it
@@ -197,6 +221,31 @@ class Gate:
             self._announcer.done()  # the arm stayed closed: at rest the fault is shown
         self._log(scan, verdict, judged_ns - begun_ns, begun_ns, payload)
         self._health.changed()
+        return screen
+
+    def check(self, payload: Payload) -> Checked | None:
+        """Judge one payload as `handle` does, and let nothing follow of it.
+
+        Returns:
+            What is known of it; None where the gate has no duty.
+        """
+        checkpoint = self._health.checkpoint
+        if checkpoint is None:
+            return None
+        instant = self._clock.look()
+        scan = self._scan(payload, instant)
+        judged = self._judge(scan, checkpoint, instant)
+        opens = self._opens(scan.direction, judged.verdict)
+        held = self._holdings.performances
+        return checked(
+            judged.verdict,
+            screen_of(judged.verdict, scan.direction, held, judged.last, opens=opens),
+            scan.number,
+            checkpoint=checkpoint,
+            holdings=self._holdings,
+            history=self._history,
+            gate_called=self._health.gate_called,
+        )
 
     def _judge(self, scan: Scan, checkpoint: Checkpoint, instant: TrustedInstant) -> _Judged:
         """Judge by the facts; a grant is looked at again where there are hints."""

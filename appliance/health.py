@@ -210,6 +210,12 @@ class Health:
             self._ordered_locked = is_locked
             self.changed()
 
+    def face(self, direction: Direction) -> None:
+        """Show at rest that the lane lets people go this way."""
+        if direction is not self._direction:
+            self._direction = direction
+            self.changed()
+
     def lock(self, code: str) -> None:
         """Let nobody enter any more, and show why; until the gate is started as another one."""
         self._locked = True

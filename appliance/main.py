@@ -16,6 +16,7 @@ from typing import Final
 
 from admission.errors import ListError
 from admission.passage import History
+from admission.scan import Direction
 from admission.trust.root import Role
 from appliance.announcer import Announcer
 from appliance.card_keeper import CardKeeper, CardLimits, SlowCardPolicy
@@ -43,6 +44,7 @@ from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.restarts import House, serve_until
 from appliance.starting import close_open_grants, note_start, remember
+from appliance.stewarding import Stewarding
 from appliance.storage.card import DataCard
 from appliance.storage.command_store import SqliteCommands
 from appliance.storage.database import Database, open_database
@@ -148,7 +150,8 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         uplink = _uplink(parts, link, trust, keeper, health, commanding, succession)
         uplink.card = card.report
         network = await _network(parts, link, trust, uplink, health)
-        gate = _gate(parts, health, lane, commanding, succession)
+        stewarding = await _stewarding(parts, health, lane, commanding)
+        gate = stewarding.judge = _gate(parts, health, lane, commanding, succession, stewarding)
         readers = parts.drivers.open_readers()
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
@@ -400,12 +403,34 @@ async def _commanding(
     return commanding
 
 
+async def _stewarding(
+    parts: _Parts, health: Health, lane: LaneKeeper, commanding: Commanding
+) -> Stewarding:
+    config = parts.config
+    has_exit = config.turnstile.kind in ("none", "confirm") or config.turnstile.exit_pin is not None
+    stewarding = Stewarding(
+        recorder=parts.recorder,
+        holdings=parts.holdings,
+        history=parts.history,
+        health=health,
+        lane=lane,
+        commanding=commanding,
+        memory=parts.commands,
+        clock=parts.clock,
+        readers={reader.name: reader.direction for reader in config.readers},
+        ways=frozenset(Direction) if has_exit else frozenset({Direction.ENTRY}),
+    )
+    await stewarding.load()
+    return stewarding
+
+
 def _gate(
     parts: _Parts,
     health: Health,
     lane: LaneKeeper,
     commanding: Commanding,
     succession: Succession,
+    stewarding: Stewarding,
 ) -> Gate:
     return Gate(
         holdings=parts.holdings,
@@ -420,6 +445,8 @@ def _gate(
         clock=parts.clock,
         new_id=scan_ids(),
         at_rest=succession.settle,
+        serve_next=stewarding.serve_next,
+        turned=stewarding.turned,
     )
 
 

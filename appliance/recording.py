@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from admission import journal
 from admission.journal import Flag, Kind, Record
-from admission.scan import Direction, Scan
+from admission.scan import KEYED_READER, Direction, Scan
 from admission.sync.gate_side import Row
 from admission.ticket import TicketClass
 from admission.trust.trusted_time import TrustedInstant
@@ -25,6 +25,7 @@ class Recorder:
         journal: where it writes.
         grew: set whenever the journal has grown; the uplink clears and awaits it.
         followers: set likewise, each for somebody else who clears and awaits it.
+        watchers: told of every record that was written.
         circumstances: flags that hold for the gate as a whole now; set by the gate.
         times: how long commits take.
     """
@@ -40,6 +41,7 @@ class Recorder:
         self.journal = store
         self.grew = asyncio.Event()
         self.followers: list[asyncio.Event] = []
+        self.watchers: list[Callable[[Record], None]] = []
         self.circumstances = Flag(0)
         self.times = CommitTimes(clock.monotonic_ns)
         self._clock = clock
@@ -63,6 +65,9 @@ class Recorder:
         self.grew.set()
         for follower in self.followers:
             follower.set()
+        for record in records:
+            for watcher in self.watchers:
+                watcher(record)
         return records
 
     async def begin_journal(self, new_id: str, why: str, opening: Callable[[Row], Record]) -> None:
@@ -139,6 +144,8 @@ class Recorder:
         ticket = verdict.ticket
         if ticket is not None and ticket.proven:
             flags |= Flag.PROVEN
+        if scan.reader == KEYED_READER:
+            flags |= Flag.KEYED
         return Record(
             kind=int(kind),
             sequence=0,
@@ -184,6 +191,25 @@ class Recorder:
             answer=Answer.GRANTED.value,
             list_version=list_version,
             ticket_class=None if ticket_class is None else journal.class_code(ticket_class),
+            detail=dict(detail),
+            trusted_ms=instant.now_ms,
+        )
+
+    def reset(self, grant: Record, detail: Mapping[str, str | int]) -> Record:
+        """Make the record that forgets the passages of a ticket that was admitted; it is now."""
+        instant = self._clock.look()
+        return Record(
+            kind=int(Kind.RESET),
+            sequence=0,
+            wall_ms=instant.reading.wall_ms,
+            boot_ms=instant.reading.boot_ms,
+            boot_id=self._boot_id,
+            flags=int(self.circumstances | _of_clock(instant)),
+            checkpoint=grant.checkpoint,
+            performance=grant.performance,
+            identifier=grant.identifier,
+            ticket_class=grant.ticket_class,
+            list_version=grant.list_version,
             detail=dict(detail),
             trusted_ms=instant.now_ms,
         )

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
+from admission.scan import Direction
+
 
 class SignedClock(Protocol):
     """A clock that goes by what the server signs of the time. Implemented by `trusted_clock`."""
@@ -75,4 +77,8 @@ class CommandMemory(Protocol):
 
     async def is_locked(self) -> bool:
         """Tell whether the last lock or unlock that was obeyed is a lock."""
+        ...
+
+    async def turned(self) -> dict[str, Direction]:
+        """Give which way each reader that a steward turned lets people go since, by its name."""
         ...

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import Any
 
+from admission.scan import Direction
 from appliance.errors import StorageError
 from appliance.storage.database import Database
 
@@ -32,6 +33,14 @@ class SqliteCommands:
             "ORDER BY ordinal DESC LIMIT 1"
         )
         return bool(rows) and rows[0][0] == "lock"
+
+    async def turned(self) -> dict[str, Direction]:
+        """Give which way each reader that a steward turned lets people go since, by its name."""
+        rows = await self._run(
+            "SELECT action FROM commands WHERE action LIKE 'turn %' ORDER BY ordinal"
+        )
+        turns = [row[0].split(" ", 2)[1:] for row in rows]
+        return {reader: Direction(direction) for direction, reader in turns}
 
     async def _run(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         try:

@@ -107,6 +107,7 @@ def test_the_numbers_of_kinds_and_flags_are_final():
         "EXIT_POLICY": 64,
         "PROVEN": 128,
         "HINTED": 256,
+        "KEYED": 512,
     }
 
 

@@ -43,6 +43,7 @@ from appliance.simulator.scripted_reader import ScriptedReader
 from appliance.simulator.virtual_clock import VirtualClock, settle
 from appliance.simulator.virtual_turnstile import Person, VirtualTurnstile
 from appliance.starting import close_open_grants, note_start, remember
+from appliance.stewarding import Stewarding
 from appliance.storage.command_store import SqliteCommands
 from appliance.storage.database import Database, open_database
 from appliance.storage.identity_file import Identity
@@ -143,6 +144,7 @@ class Bench:
     card: CardKeeper
     commanding: Commanding
     succession: Succession
+    stewarding: Stewarding
     gate: Gate
     entry: ScriptedReader
     exit: ScriptedReader
@@ -234,6 +236,7 @@ async def open_bench(
     hears_time: bool = True,
     card_limits: CardLimits = NO_LOOKS,
     reserve_bytes: int = 0,
+    ways: frozenset[Direction] = frozenset(Direction),
     **of_the_list: Any,
 ) -> AsyncIterator[Bench]:
     """Run a gate until the context ends, as abruptly as a power cut."""
@@ -348,6 +351,19 @@ async def open_bench(
             new_id=(f"journal-a-{number}" for number in count(2)).__next__,
             stir=bench.lane.stirred.set,
         )
+        bench.stewarding = Stewarding(
+            recorder=bench.recorder,
+            holdings=bench.holdings,
+            history=bench.history,
+            health=bench.health,
+            lane=bench.lane,
+            commanding=bench.commanding,
+            memory=SqliteCommands(database),
+            clock=bench.time,
+            readers={"outside": Direction.ENTRY, "inside": Direction.EXIT},
+            ways=ways,
+        )
+        await bench.stewarding.load()
         bench.gate = Gate(
             holdings=bench.holdings,
             history=bench.history,
@@ -361,7 +377,10 @@ async def open_bench(
             clock=bench.time,
             new_id=lambda: f"scan-{next(scans)}",
             at_rest=bench.succession.settle,
+            serve_next=bench.stewarding.serve_next,
+            turned=bench.stewarding.turned,
         )
+        bench.stewarding.judge = bench.gate
         bench.entry = ScriptedReader("outside", Direction.ENTRY, bench.clock)
         bench.exit = ScriptedReader("inside", Direction.EXIT, bench.clock)
         bench.begun = bench.journal.head
