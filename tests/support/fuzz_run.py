@@ -43,7 +43,9 @@ def with_atheris(target: str, folders: list[str], options: list[str]) -> None:
 
     from fuzz_mutations import JSON, LENGTH_MAX, MSGPACK, mutated
 
-    with atheris.instrument_imports(include=["admission"], enable_loader_override=False):
+    with atheris.instrument_imports(
+        include=["admission", "appliance.readers"], enable_loader_override=False
+    ):
         from fuzz_targets import TARGETS
 
     again = [sys.executable, __file__, target, "--new=."]  # libFuzzer runs itself in a shell

@@ -44,7 +44,10 @@ from admission.trust.keys import key_id, public_key, sign
 from admission.trust.root import Role, encode_root, make_root
 from admission.trust.sealing import RECORD_OVERHEAD_BYTES
 from admission.trust.status import ListLine, ServerStatus, encode_status
+from appliance.readers.engines import ENGINES
+from appliance.readers.keyboard_layouts import LAYOUTS
 from fuzz_targets import BASE, CLASSES, KEY, NOW, PUBLIC, ROTATION, SHOW
+from typed_keys import typed_as
 
 LATER: Final = NOW + timedelta(hours=6)
 
@@ -331,6 +334,31 @@ def _carried() -> dict[str, bytes]:
     }
 
 
+def _sent_by_scanners() -> dict[str, bytes]:
+    place = {name: bytes([number]) for number, name in enumerate(ENGINES)}
+    sent = {
+        "plain": b"TICKET-1\r\nTICKET-2\r",
+        "honeywell": b"BEPBEP0\x06!TICKET-1\r",
+        "zebra": bytes.fromhex("04d00000ff2c") + b"TICKET-1\r",
+        "newland": b"\x02\x010000#GRBENA0\x06;\x03TICKET-1\r",
+        "gm65": bytes.fromhex("02000001003331") * 2 + b"TICKET-1\r",
+        "de2120": b"\x06TICKET-1\r",
+    }
+    framed = {
+        "prefix": bytes([0x40]) + b"<TICKET-1\rTICKET-2\r",
+        "aim": bytes([0xC0]) + b"<]Q1TICKET-1\r<]d201040\x1d99\r",
+    }
+    return {name: place[name] + data for name, data in sent.items()} | framed
+
+
+def _typed_by_scanners() -> dict[str, bytes]:
+    def of(layout: str, text: str) -> bytes:
+        typed = [bytes([event.type, event.code, event.value]) for event in typed_as(text, layout)]
+        return bytes([list(LAYOUTS).index(layout)]) + b"".join(typed)
+
+    return {"us": of("us", "Ticket-1"), "fr": of("fr", "AZ@12é^"), "de": of("de", "ZY@ß~`")}
+
+
 def seeds() -> dict[str, dict[str, bytes]]:
     """Give every target's documents by name."""
     manifests = _manifests()
@@ -354,4 +382,6 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "carried": _carried(),
         "record": {"passed": journal.encode(_record())},
         "link": _links(),
+        "serial_bytes": _sent_by_scanners(),
+        "typed_keys": _typed_by_scanners(),
     }

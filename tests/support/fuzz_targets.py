@@ -19,7 +19,12 @@ from admission.errors import (
     RemoteProtocolError,
     SignatureError,
 )
-from admission.limits import ENVELOPE_BYTES_MAX, IDENTIFIER_BYTES, NUMBER_CODE_POINTS_MAX
+from admission.limits import (
+    ENVELOPE_BYTES_MAX,
+    IDENTIFIER_BYTES,
+    NUMBER_CODE_POINTS_MAX,
+    SCAN_PAYLOAD_BYTES_MAX,
+)
 from admission.proof import base45, compact, pretix
 from admission.proof.public_keys import read_public_key
 from admission.proof.rotation import Rotation
@@ -46,6 +51,12 @@ from admission.ticketlist.segment import (
 from admission.trust import certificate, command, envelope, root, status
 from admission.trust.keys import key_id, public_key
 from admission.trust.root import Signers
+from appliance.readers.engines import ENGINES
+from appliance.readers.framing import Code, Framer, Framing
+from appliance.readers.keyboard import Typing
+from appliance.readers.keyboard_layouts import LAYOUTS
+from appliance.readers.noise import NoiseGate
+from appliance.readers.setup_codes import is_setup_code
 
 Target = Callable[[bytes], None]
 
@@ -377,6 +388,53 @@ def link(data: bytes) -> None:
         assert enrolment_link.read_link(enrolment_link.write_link(read)) == read
 
 
+# --- scanners ---------------------------------------------------------------------------------
+
+
+def serial_bytes(data: bytes) -> None:
+    """What a scanner sends: the same codes however the line cuts it, none over the bound.
+
+    The first byte says which make it is and what it puts around its codes.
+    """
+    if not data:
+        return
+    engines, flags = list(ENGINES.values()), data[0]
+    framing = Framing(
+        prefix=b"<" if flags & 0x40 else b"",
+        answers=engines[flags % len(engines)].answers,
+        has_aim=bool(flags & 0x80),
+    )
+    stream = data[1:] + b"\r"
+    whole, bytewise = Framer(framing), Framer(framing)
+    codes: list[Code] = attempt((), whole.feed, stream, 0)
+    assert codes == [code for byte in stream for code in bytewise.feed(bytes([byte]), 0)]
+    assert (whole.overruns, whole.unframed) == (bytewise.overruns, bytewise.unframed)
+    noise = NoiseGate()
+    for code in codes:
+        assert 0 < len(code.data) <= SCAN_PAYLOAD_BYTES_MAX
+        assert b"\r" not in code.data
+        is_setup_code(code.data)
+        noise.admit(code.data, 0)
+
+
+def typed_keys(data: bytes) -> None:
+    """What a scanner presses: three bytes an event, and the code that follows is read whole."""
+    if not data:
+        return
+    typing = Typing(list(LAYOUTS.values())[data[0] % len(LAYOUTS)])
+    now_ns = 0
+    for kind, key, value in zip(data[1::3], data[2::3], data[3::3], strict=False):
+        now_ns += (value >> 2) * 2_000_000
+        for code in attempt((), typing.feed, kind & 3, key, value & 3, now_ns):
+            assert 0 < len(code.data) <= SCAN_PAYLOAD_BYTES_MAX
+            assert code.data.decode("utf-8").encode() == code.data
+    typing.reset()
+    digits = [event for key in (2, 11, 28) for event in ((1, key, 1), (1, key, 0))]
+    layout = list(LAYOUTS)[data[0] % len(LAYOUTS)]
+    (code,) = [code for event in digits for code in typing.feed(*event, now_ns=now_ns)]
+    assert code.data.decode() == ("&à" if layout == "fr" else "10")
+
+
 TARGETS: Final[dict[str, Target]] = {
     "number": number,
     "proofs": proofs,
@@ -397,4 +455,6 @@ TARGETS: Final[dict[str, Target]] = {
     "carried": carried,
     "record": record,
     "link": link,
+    "serial_bytes": serial_bytes,
+    "typed_keys": typed_keys,
 }
