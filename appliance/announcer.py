@@ -16,51 +16,88 @@ from appliance.ports import Clock, Display, Look, Screen, Signals
 
 log = logging.getLogger(__name__)
 
-HOLD_S: Final = {Look.GRANTED: 5.0, Look.DENIED: 2.5, Look.NOT_PASSED: 2.5}
+_NS: Final = 1_000_000_000
+_UNTIL_DONE_S: Final = 86_400.0
+HOLD_S: Final = {
+    Look.HOLD_STILL: 1.5,  # whoever sees the code says so again
+    Look.GRANTED: 5.0,
+    Look.PLEASE_PASS: 60.0,  # longer than any lane waits: it says itself how it ends
+    Look.PASSED: 1.0,
+    Look.DENIED: 2.5,
+    Look.NOT_PASSED: 2.5,
+}
+VERDICT_S: Final = 2.0  # of an admission that is followed by "please pass"
+ATTENTION_S: Final = 4.0  # likewise, where a steward has to read what to look at
+LANGUAGE_S: Final = 1.5  # as long as a verdict is at least told in each of several languages
+# Nothing takes the place of a refusal before its person saw it, but an emergency, and an admission:
+# the light has to go with the arm.
+STANDS_S: Final = {Look.DENIED: 1.0}
+EMERGENCIES: Final = frozenset({Look.FREE_PASSAGE, Look.LOCKED_DOWN})
 
 
 class Announcer:
     """Shows one screen after the other; falls back to the resting one."""
 
-    def __init__(self, displays: list[Display], signals: list[Signals], clock: Clock) -> None:
+    def __init__(
+        self, displays: list[Display], signals: list[Signals], clock: Clock, languages: int = 1
+    ) -> None:
         """Take the devices.
 
         Args:
             displays: all show the same.
             signals: lights and sounds, likewise.
             clock: counts how long a screen is held.
+            languages: in how many the displays tell a verdict, one after the other.
         """
         self._displays = displays
         self._signals = signals
         self._clock = clock
+        self._languages = languages
         self._resting = Screen(Look.STARTING)
+        self._shown = self._resting
         self._next: Screen | None = None
+        self._then: Screen | None = None  # what follows the next one when that had its time
+        self._after: Screen | None = None  # what follows the one that is shown
         self._is_over = False  # what is shown has served its time
         self._posted = asyncio.Event()
         self._lost: set[str] = set()
 
     def rest_on(self, screen: Screen) -> None:
-        """Set what is shown when nothing else is to be said; shown at once if nothing is."""
+        """Set what is shown when nothing else is to be said; shown at once if nothing is.
+
+        An emergency is shown at once whatever is to be said.
+        """
         if screen != self._resting:
             self._resting = screen
             self._posted.set()
 
-    def post(self, screen: Screen) -> None:
-        """Show a screen next; takes the place of one that was not shown yet."""
-        self._next = screen
+    def post(self, screen: Screen, then: Screen | None = None) -> None:
+        """Show a screen next; takes the place of one that was not shown yet.
+
+        That a code cannot be read is told only where nothing else is.
+
+        Args:
+            screen: what to show.
+            then: what follows it when it had its time, in the place of the resting screen.
+        """
+        if screen.look is Look.HOLD_STILL and not self._is_at_rest():
+            return
+        self._next, self._then = screen, then
         self._posted.set()
 
     def done(self) -> None:
         """End what is shown now, and drop what is to be: it has served its time."""
-        self._next, self._is_over = None, True
+        self._next = self._then = self._after = None
+        self._is_over = True
         self._posted.set()
 
     async def run(self) -> None:
         """Show what is posted until cancelled."""
+        told: Screen | None = None
         while True:
             self._posted.clear()
+            screen = self._shown = self._take()
             self._is_over = False
-            screen, self._next = self._next or self._resting, None
             resting = self._resting
             screen = replace(
                 screen,
@@ -68,22 +105,60 @@ class Announcer:
                 degraded_by=resting.degraded_by,
                 degraded_min=resting.degraded_min,
             )
-            await self._show(screen)
-            hold_s = HOLD_S.get(screen.look)
-            if hold_s is None:
+            begun_ns = self._clock.monotonic_ns()
+            if screen != told or screen.look is not Look.HOLD_STILL:  # else its light would stutter
+                await self._show(screen)
+            told = screen
+            if self._shown is resting:
                 await self._posted.wait()
             else:
-                await self._hold(hold_s)
+                await self._hold(begun_ns)
 
-    async def _hold(self, hold_s: float) -> None:
-        """Keep the screen for its time; only another screen ends it, not a new resting one."""
-        until_ns = self._clock.monotonic_ns() + round(hold_s * 1e9)
-        while self._next is None and not self._is_over:
-            left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
-            if left_s <= 0 or not await wait_set(self._posted, self._clock, left_s):
+    def _take(self) -> Screen:
+        """Give what is to be shown now."""
+        if self._resting.look in EMERGENCIES:
+            self._next = self._then = self._after = None
+            return self._resting
+        if self._next is not None:
+            screen, self._after = self._next, self._then
+            self._next = self._then = None
+            return screen
+        if self._after is not None:
+            screen, self._after = self._after, None
+            return screen
+        return self._resting
+
+    def _is_at_rest(self) -> bool:
+        shown = self._next or self._shown
+        return shown is self._resting or shown.look is Look.HOLD_STILL
+
+    async def _hold(self, begun_ns: int) -> None:
+        """Keep the screen for its time; another one ends it, not a new resting one."""
+        hold_s = self._hold_s()
+        while self._resting.look not in EMERGENCIES:
+            passed_s = (self._clock.monotonic_ns() - begun_ns) / _NS
+            stands_s = self._stands_s()
+            if self._is_over or (self._next is not None and passed_s >= stands_s):
                 return
-            if self._next is None and not self._is_over:
-                self._posted.clear()  # a new resting screen waits its turn
+            wait_s = (hold_s if self._next is None else stands_s) - passed_s
+            if wait_s <= 0:
+                return
+            self._posted.clear()  # a new resting screen waits its turn
+            await wait_set(self._posted, self._clock, wait_s)
+
+    def _stands_s(self) -> float:
+        goes = self._next is not None and self._next.look is Look.GRANTED
+        return 0.0 if goes else STANDS_S.get(self._shown.look, 0.0)
+
+    def _hold_s(self) -> float:
+        look = self._shown.look
+        if look is Look.GRANTED and self._after is not None:
+            hold_s = ATTENTION_S if self._shown.attention else VERDICT_S
+        else:
+            hold_s = HOLD_S.get(look, _UNTIL_DONE_S)
+        if look in (Look.GRANTED, Look.DENIED) and self._languages > 1:
+            return max(hold_s, LANGUAGE_S * self._languages)
+        return hold_s
 
     async def _show(self, screen: Screen) -> None:
         for place, signals in enumerate(self._signals):

@@ -28,6 +28,7 @@ from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
 from appliance.ports import Look, Screen
 from appliance.recording import Recorder
+from appliance.telling import please_pass
 from appliance.trust_ports import CommandMemory
 from appliance.trusted_clock import TrustedClock
 
@@ -227,7 +228,8 @@ class Commanding:
         )
         is_open = await self._lane.release(draft)
         if is_open:
-            self._announcer.post(Screen(Look.GRANTED, direction, Answer.GRANTED))
+            then = please_pass(direction) if self._lane.is_busy else None
+            self._announcer.post(Screen(Look.GRANTED, direction, Answer.GRANTED), then)
         else:
             self._announcer.done()
         self._health.changed()

@@ -34,7 +34,7 @@ from appliance.ports import Payload, Reader, Screen
 from appliance.presenting import Presentations, waiting_with
 from appliance.recording import Recorder
 from appliance.steward_ports import Checked
-from appliance.telling import screen_of
+from appliance.telling import please_pass, screen_of
 from appliance.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
@@ -216,7 +216,8 @@ class Gate:
                 said=said,
                 gate_called=self._health.gate_called,
             )
-            self._announcer.post(screen)  # one-slot mailbox: a broken display holds nobody up
+            then = please_pass(scan.direction) if self._lane.is_busy else None
+            self._announcer.post(screen, then)  # one-slot: a broken display holds nobody up
         else:
             self._announcer.done()  # the arm stayed closed: at rest the fault is shown
         self._log(scan, verdict, judged_ns - begun_ns, begun_ns, payload)

@@ -258,7 +258,7 @@ class LaneKeeper:
                 if self._lane.has_sensor:
                     await self._end(Kind.PASSED)
                     self._due(SETTLE_S, Settled(grant))
-                    self._announcer.done()
+                    self._tell(Look.PASSED)
             case LaneAction.RECORD_UNRESOLVED:
                 await self._end(Kind.PASSED, Flag.UNRESOLVED)
             case LaneAction.RECORD_NOT_PASSED:
@@ -293,8 +293,13 @@ class LaneKeeper:
         draft = journal.ending(grant, kind, grant.sequence, flags)
         await self._write(_Owed(draft, pending))
         if kind is Kind.NOT_PASSED:
-            self._announcer.post(Screen(Look.NOT_PASSED, journal.direction_of(grant.direction)))
+            self._tell(Look.NOT_PASSED)
         self._health.changed()
+
+    def _tell(self, look: Look) -> None:
+        """Show how the last grant ended."""
+        if self._grant is not None:
+            self._announcer.post(Screen(look, journal.direction_of(self._grant.direction)))
 
     async def _note(self, kind: Kind, detail: dict[str, str | int]) -> None:
         if len(self._owed) >= OWED_MAX:

@@ -62,6 +62,11 @@ def screen_of(
     return Screen(look, direction, verdict.answer, detail=detail, gate=gate)
 
 
+def please_pass(direction: Direction) -> Screen:
+    """Give what is shown while the arm waits for its person, when the verdict had its time."""
+    return Screen(Look.PLEASE_PASS, direction)
+
+
 def place_of(said: Attributes) -> str:
     """Give where a ticket's holder goes and sits, from the large to the small; "" is anywhere."""
     return _joined(said.entrance, said.zone, said.row, said.seat)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from admission.verdict import Answer
-from appliance.announcer import HOLD_S, Announcer
+from appliance.announcer import ATTENTION_S, HOLD_S, LANGUAGE_S, VERDICT_S, Announcer
 from appliance.errors import DeviceError, DisplayLostError
 from appliance.ports import Look, Screen
 from appliance.simulator.virtual_clock import VirtualClock, settle
@@ -45,9 +45,9 @@ class Shown:
 
 
 @asynccontextmanager
-async def announcing():
+async def announcing(languages: int = 1):
     clock, display, second, lamp = VirtualClock(), Shown(), Shown(), Shown()
-    announcer = Announcer([display, second], [lamp], clock)
+    announcer = Announcer([display, second], [lamp], clock, languages)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(announcer.run())
         announcer.rest_on(IDLE)
@@ -103,6 +103,112 @@ async def test_a_new_answer_ends_the_one_before_at_once():
         await settle()
         assert gate.display.looks == [Look.IDLE, Look.GRANTED, Look.DENIED]
         await gate.clock.run(HOLD_S[Look.DENIED])
+        assert gate.display.screens[-1] == IDLE
+
+
+PASS = Screen(Look.PLEASE_PASS)
+PROOF = Screen(Look.GRANTED, answer=Answer.GRANTED, attention=("!",))
+FREE = Screen(Look.FREE_PASSAGE)
+
+
+@pytest.mark.parametrize(("screen", "seconds"), [(GREEN, VERDICT_S), (PROOF, ATTENTION_S)])
+async def test_an_admission_is_followed_by_what_was_posted_with_it(screen, seconds):
+    async with announcing() as gate:
+        gate.announcer.post(screen, PASS)
+        await gate.clock.run(seconds - 0.01)
+        assert gate.display.screens == [IDLE, screen]
+        await gate.clock.run(0.02)
+        assert gate.display.screens == [IDLE, screen, PASS]
+        await gate.clock.run(30)
+        gate.announcer.post(Screen(Look.PASSED))
+        await gate.clock.run(HOLD_S[Look.PASSED] + 0.01)
+        assert gate.display.looks[-2:] == [Look.PASSED, Look.IDLE]
+
+
+async def test_what_would_follow_an_admission_is_dropped_with_it():
+    async with announcing() as gate:
+        gate.announcer.post(GREEN, PASS)
+        await gate.clock.run(1)
+        gate.announcer.done()
+        gate.announcer.post(GREEN, PASS)
+        gate.announcer.post(RED)
+        await gate.clock.run(60)
+        assert gate.display.looks == [Look.IDLE, Look.GRANTED, Look.DENIED, Look.IDLE]
+
+
+async def test_a_refusal_stands_for_a_second_before_another_takes_its_place():
+    other = Screen(Look.DENIED, answer=Answer.BLOCKED)
+    async with announcing() as gate:
+        gate.announcer.post(RED)
+        await gate.clock.run(0.2)
+        gate.announcer.post(other)
+        await gate.clock.run(0.79)
+        assert gate.display.screens == [IDLE, RED]
+        await gate.clock.run(0.02)
+        assert gate.display.screens == [IDLE, RED, other]
+        await gate.clock.run(HOLD_S[Look.DENIED])
+        assert gate.display.screens == [IDLE, RED, other, IDLE]
+
+
+async def test_an_admission_is_shown_with_the_arm_also_right_after_a_refusal():
+    async with announcing() as gate:
+        gate.announcer.post(RED)
+        await gate.clock.run(0.2)
+        gate.announcer.post(GREEN)
+        await settle()
+        assert gate.display.screens == [IDLE, RED, GREEN]
+
+
+@pytest.mark.parametrize("before", [IDLE, GREEN, RED, PASS], ids=lambda s: s.look)
+async def test_an_emergency_is_shown_at_once_and_nothing_else_until_it_is_over(before):
+    async with announcing() as gate:
+        if before is not IDLE:
+            gate.announcer.post(before, PASS)
+            await gate.clock.run(0.2)
+        gate.announcer.rest_on(FREE)
+        await settle()
+        assert gate.display.screens[-1] == FREE
+        for screen in (GREEN, RED, Screen(Look.HOLD_STILL)):
+            gate.announcer.post(screen, PASS)
+            await gate.clock.run(3)
+        assert gate.display.screens[-1] == FREE
+        gate.announcer.rest_on(IDLE)
+        await gate.clock.run(60)
+        assert gate.display.screens[-1] == IDLE
+
+
+async def test_a_code_that_cannot_be_read_is_told_only_to_who_is_told_nothing_else():
+    still = Screen(Look.HOLD_STILL)
+    async with announcing() as gate:
+        gate.announcer.post(GREEN)
+        await settle()
+        gate.announcer.post(still)
+        await gate.clock.run(4.9)
+        assert gate.display.screens == [IDLE, GREEN]
+        await gate.clock.run(0.2)
+        for _ in range(10):  # seen on frame after frame
+            gate.announcer.post(still)
+            await gate.clock.run(0.3)
+        assert gate.display.screens == [IDLE, GREEN, IDLE, still]
+        assert gate.lamp.screens == gate.display.screens
+        gate.announcer.post(RED)
+        await settle()
+        assert gate.display.screens[-1] == RED
+
+
+async def test_a_code_that_is_seen_no_more_is_no_longer_told_of():
+    async with announcing() as gate:
+        gate.announcer.post(Screen(Look.HOLD_STILL))
+        await gate.clock.run(HOLD_S[Look.HOLD_STILL] + 0.01)
+        assert gate.display.looks == [Look.IDLE, Look.HOLD_STILL, Look.IDLE]
+
+
+async def test_a_verdict_in_two_languages_is_held_for_both():
+    async with announcing(languages=2) as gate:
+        gate.announcer.post(RED)
+        await gate.clock.run(2 * LANGUAGE_S - 0.01)
+        assert gate.display.screens[-1] == RED
+        await gate.clock.run(0.02)
         assert gate.display.screens[-1] == IDLE
 
 

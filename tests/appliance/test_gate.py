@@ -12,7 +12,7 @@ from admission.ticket import TicketState
 from admission.ticketlist.manifest import Showing
 from admission.verdict import Answer
 from appliance.lane_keeper import WORD_S
-from appliance.ports import Look
+from appliance.ports import Look, Screen
 from appliance.simulator.box_office import BoxOffice, ListedNumber, multi
 from appliance.simulator.virtual_turnstile import Motion, Person
 from gate_answers import ENTRY, EXIT, GREEN, INSIDE_OUT, NOBODY, answers, red
@@ -57,7 +57,24 @@ async def test_once_somebody_went_through_the_display_is_free_for_the_next(open_
         await gate.scan("T1")
         assert gate.display.last.look is Look.GRANTED
         await gate.later(1)
+        assert gate.display.last == Screen(Look.PASSED)
+        await gate.later(1)
         assert (gate.display.last.look, gate.display.last.occupancy) == (Look.IDLE, 1)
+
+
+async def test_whoever_does_not_go_is_asked_to_and_told_when_it_is_over(open_gate):
+    async with open_gate(people=[NOBODY]) as gate:
+        await gate.scan("T1")
+        await gate.later(9)
+        looks = [Look.GRANTED, Look.PLEASE_PASS, Look.NOT_PASSED, Look.IDLE]
+        assert gate.display.looks[-4:] == looks
+
+
+async def test_a_lane_without_a_sensor_asks_nobody_to_pass(open_gate):
+    async with open_gate(has_sensor=False) as gate:
+        await gate.scan("T1")
+        await gate.later(9)
+        assert gate.display.looks[-2:] == [Look.GRANTED, Look.IDLE]
 
 
 async def test_a_refused_ticket_leaves_one_record_and_a_closed_arm(open_gate):
