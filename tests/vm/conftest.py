@@ -50,7 +50,7 @@ class Outcome:
         """Tell how long everything took that says so."""
         told = [f"up after {self.up_s:.1f} s, {self.wall_s:.1f} s in all"]
         for name, found in self.steps.items():
-            times = [f"{key} {value:.3g}" for key, value in found.items() if _is_time(key)]
+            times = [f"{key} {value:.3g}" for key, value in found.items() if _is_time(key, value)]
             told += [f"{name}: {', '.join(times)}"] if times else []
         return "; ".join(told)
 
@@ -60,15 +60,25 @@ class Outcome:
         return self.steps[step]
 
 
-def _is_time(key: str) -> bool:
-    return key.endswith(("_s", "_ms"))
+def _is_time(key: str, value: object) -> bool:
+    return key.endswith("_s") and isinstance(value, float)
 
 
 class Guest:
-    """Starts one machine after another; each has `folder` for itself."""
+    """A machine that has not run yet.
+
+    Args:
+        folder: for itself alone.
+        told: notes how long it took.
+
+    Attributes:
+        job: a folder that the machine sees, read-only, as /job; put files for the proof there.
+    """
 
     def __init__(self, folder: Path, told: Callable[[str, str], None]) -> None:
         self._folder = folder
+        self.job = folder / "job"
+        self.job.mkdir()
         self._told = told
 
     def run(self, proof: str, *arguments: str) -> Outcome:
@@ -77,14 +87,12 @@ class Guest:
         Raises:
             AssertionError: if it fails or takes too long; its console is told.
         """
-        job = self._folder / "job"
-        job.mkdir()
         words = [sys.executable, "-X", "faulthandler", str(PROOFS / proof), *arguments]
-        (job / "run").write_text(_job(words))
+        (self.job / "run").write_text(_job(words))
         began = time.monotonic()
         with (self._folder / "console").open("wb") as console:
             machine = subprocess.Popen(
-                _command(job, self._folder / "printed"),
+                _command(self.job, self._folder / "printed"),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,

@@ -85,6 +85,21 @@ class TurnstileMachine:
         edges = self.edges()
         return bool(edges) and edges[-1].is_on
 
+    def times_on(self) -> list[float]:
+        """Give for how many seconds the relay was closed each time; now being the last one's end.
+
+        A line that a killed process left high is high for a moment when it is claimed anew: the
+        chip's stock driver makes it an output first and sets its level then.
+        """
+        times, on_s = [], None
+        for edge in self.edges():
+            if edge.is_on and on_s is None:
+                on_s = edge.at_s
+            elif not edge.is_on and on_s is not None:
+                times.append(edge.at_s - on_s)
+                on_s = None
+        return times if on_s is None else [*times, time.monotonic() - on_s]
+
     def close(self) -> None:
         """Pull the chip out."""
         self._machine.kill()

@@ -1,0 +1,142 @@
+"""The whole gate: a ticket under a USB scanner, the arm that turns, and a kill with the relay on.
+
+Runs `portillon gate run` over the data of a gate that was enrolled outside, in /job/gate.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from steps import prove, start_udev, step, wait_until
+from turnstile_machine import CONTACT, RELAY, TurnstileMachine
+from usb_gadget import Gadget, SerialSide, load_usb
+
+from admission.journal import Flag, Kind, decode
+from portillon.demo.processes import Daemon, Event, daemons
+
+FOLDER: Final = Path("/tmp/gate")
+PULSE_S: Final = 1.0
+START_S_MAX: Final = 90.0
+OF_TICKETS: Final = {Kind.GRANTED, Kind.PASSED, Kind.NOT_PASSED, Kind.DENIED}
+CONFIG: Final = f"""
+data = "{FOLDER}/data"
+language = "en"
+
+[[readers]]
+kind = "serial"
+name = "outside"
+port = "/dev/serial/by-id/usb-Honeywell_Emulated_scanner_S123-if00"
+
+[turnstile]
+kind = "relay"
+entry_pin = {RELAY}
+sensor_pin = {CONTACT}
+pulse_s = {PULSE_S}
+
+[peers]
+enabled = false
+"""
+
+
+class Gate:
+    """The daemon, the scanner before it and the machine behind it.
+
+    Args:
+        daemon: not started yet.
+        line: the scanner's end.
+        machine: the turnstile.
+    """
+
+    def __init__(self, daemon: Daemon, line: SerialSide, machine: TurnstileMachine) -> None:
+        self.daemon, self.line, self.machine = daemon, line, machine
+
+    async def start(self, tasks: asyncio.TaskGroup) -> float:
+        """Start the daemon; give the seconds until its reader is there."""
+        began, place = time.monotonic(), self.daemon.seen
+        await self.daemon.start(tasks)
+        await self.daemon.wait_for("the reader", _is("reader is there"), place, START_S_MAX)
+        return time.monotonic() - began
+
+    async def scan(self, ticket: str) -> Event:
+        """Hold a ticket before the scanner; give what the gate says of it."""
+        place = self.daemon.seen
+        self.line.send(ticket.encode() + b"\r")
+        return await self.daemon.wait_for("an answer", _is("scan"), place, START_S_MAX)
+
+
+def _is(name: str) -> Callable[[Event], bool]:
+    return lambda event: event.get("event") == name
+
+
+async def gate_proof() -> None:
+    """Prove it."""
+    first, second = sys.argv[1:]
+    shutil.copytree("/job/gate", FOLDER)
+    (FOLDER / "gate.toml").write_text(CONFIG)
+    load_usb()
+    start_udev()
+    machine = TurnstileMachine()
+    await machine.plugged_in()
+    scanner = Gadget("scanner", serial="S123")
+    scanner.add_serial_line("scan")
+    scanner.plug()
+    arguments = ["gate", "run", "--config", str(FOLDER / "gate.toml"), "--log", "json"]
+    async with daemons() as (tasks, running):
+        daemon = Daemon("gate", arguments, Path("/dev/ttyS0"))
+        running.append(daemon)
+        gate = Gate(daemon, scanner.serial_side("scan"), machine)
+        step("started", after_s=await gate.start(tasks))
+        await _let_one_through(gate, first)
+        await _kill_with_the_relay_on(gate, second)
+        after_s = await gate.start(tasks)
+        step("started_again", after_s=after_s, is_on=machine.is_relay_on())
+        event = await gate.scan(second)
+        step("known", answer=event["answer"], on_for_s=machine.times_on())
+    step("journal", kinds=_journal())
+    machine.close()
+
+
+async def _let_one_through(gate: Gate, ticket: str) -> None:
+    scanned_s = time.monotonic()
+    event = await gate.scan(ticket)
+    await wait_until(gate.machine.is_relay_on, "the relay")
+    on_s = gate.machine.edges()[-1].at_s
+    await wait_until(lambda: not gate.machine.is_relay_on(), "the relay's rest")
+    again = await gate.scan(ticket)
+    step(
+        "passage",
+        answer=event["answer"],
+        again=again["answer"],
+        relay_after_s=on_s - scanned_s,
+        on_for_s=gate.machine.times_on(),
+    )
+
+
+async def _kill_with_the_relay_on(gate: Gate, ticket: str) -> None:
+    gate.line.send(ticket.encode() + b"\r")
+    await wait_until(gate.machine.is_relay_on, "the relay")
+    await gate.daemon.kill()
+    await asyncio.sleep(2 * PULSE_S)
+    step("killed", is_on=gate.machine.is_relay_on())
+
+
+def _journal() -> list[str]:
+    """Give the kinds of the journal's records on tickets, in order."""
+    with closing(sqlite3.connect(FOLDER / "data/journal.sqlite")) as connection:
+        rows = connection.execute("SELECT blob FROM journal ORDER BY sequence").fetchall()
+    records = [decode(blob) for (blob,) in rows]
+    return [
+        Kind(one.kind).name + (" UNRESOLVED" if one.flags & Flag.UNRESOLVED else "")
+        for one in records
+        if one.kind in OF_TICKETS
+    ]
+
+
+if __name__ == "__main__":
+    prove(gate_proof)
