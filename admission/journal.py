@@ -55,6 +55,7 @@ class Kind(IntEnum):
     ALARM = 31  # the fire loop opened or closed
     FAULT = 32  # a device fault began or ended
     COMMAND = 33  # an operator's signed command: obeyed (who, what, why), or refused
+    FREE_PASSAGE = 34  # began or ended; detail: phase, and by what or whom
 
 
 @unique

@@ -5,19 +5,23 @@ in, and what is to be done goes out, in the order in which it is to be done.
 
 A lane lets one grant be pending at a time. While one is (`is_busy`), the gate judges no further
 scan in this lane into a grant: it tells the person to wait. A grant that comes all the same (the
-lane was locked, or failed, while the scan was judged) is never pulsed and ends as not passed, so
-that its ticket stays unused. Without a passage sensor nothing can be pending: the grant counts as
-the passage at once.
+lane was locked down, or failed, while the scan was judged) is never pulsed and ends as not passed,
+so that its ticket stays unused. Without a sensor, or with one that failed, nothing can be pending:
+the grant counts as the passage at once.
 
 Times are the gate's: after PULSE it sends `TimedOut` when nobody went through in time; after
-RECORD_PASSED, in a lane with a sensor, it sends `Settled` when the arm can be taken to be at rest
-again. Both name their grant; one that comes late is recognised and changes nothing.
+AWAIT_TURN, `TurnTimedOut` when whoever stands in the arm neither went on nor back; after
+RECORD_PASSED, in a lane with a sensor, `Settled` when the arm can be taken to be at rest again. All
+name their grant; one that comes late is recognised and changes nothing.
 
 | in the state | a passage is |
 | --- | --- |
-| GRANTED, CLOSING | the pending grant's: passed |
-| SETTLING | a second person on one grant: tailgating |
+| GRANTED, TURNING, OVERDUE | the pending grant's: passed; the other way: nobody's, forced |
+| SETTLING | a second person on one grant: tailgating; the other way: forced |
+| FREE | free: nobody's ticket |
 | any other | nobody's: forced |
+
+The safety of the table is tried exhaustively (tests/admission/test_lane_explored.py).
 """
 
 from dataclasses import dataclass, replace
@@ -25,103 +29,47 @@ from enum import Enum, unique
 from typing import Final, assert_never
 
 from admission.errors import LocalProtocolError
+from admission.lane_events import (
+    Declined,
+    EndFree,
+    Failed,
+    FireAlarm,
+    FireOver,
+    Granted,
+    HoldOpen,
+    LaneAction,
+    LaneInput,
+    LaneOutput,
+    Lock,
+    Mended,
+    Part,
+    Passed,
+    Presented,
+    PulseFailed,
+    Refused,
+    Settled,
+    TimedOut,
+    TurnedBack,
+    Turning,
+    TurnTimedOut,
+    Unlock,
+    WrongWay,
+)
+from admission.scan import Direction
 
 
 @unique
 class LaneState(Enum):
     """What the lane is doing."""
 
-    LOCKED = "locked"  # takes no grants: no list yet, or an operator's order
-    IDLE = "idle"  # ready for a grant
+    IDLE = "idle"  # the arm is locked; ready for a grant
     GRANTED = "granted"  # pulsed, nobody has passed yet
-    CLOSING = "closing"  # as GRANTED, and LOCKED once that grant has ended
+    TURNING = "turning"  # as GRANTED, and somebody stands in the arm
+    OVERDUE = "overdue"  # as TURNING, and the grant's time is over
     SETTLING = "settling"  # somebody has just passed; ready for a grant
-    FAULT = "fault"  # takes no grants: relay or sensor failed
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """A grant is durably recorded, and a person is to be let through.
-
-    Attributes:
-        grant: its number in the journal, higher than every one before.
-    """
-
-    grant: int
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """The sensor saw a person go through."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimedOut:
-    """Nobody went through in the time a grant is given."""
-
-    grant: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A grant's passage is long enough ago that a further one has nothing to do with it."""
-
-    grant: int
-
-
-@dataclass(frozen=True, slots=True)
-class PulseFailed:
-    """The relay did not obey PULSE: the arm stayed closed."""
-
-    grant: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """Take no more grants; one that is pending may still be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unlock:
-    """Take grants again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Relay or sensor failed; what became of a pending grant cannot be known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """Relay and sensor work again; the lane stays locked until it is unlocked."""
-
-
-LaneInput = Granted | Passed | TimedOut | Settled | PulseFailed | Lock | Unlock | Failed | Repaired
-
-
-@unique
-class LaneAction(Enum):
-    """What the gate is to do."""
-
-    PULSE = "pulse"  # release the turnstile for the grant named, and start its time
-    RECORD_PASSED = "record_passed"  # the grant named was used
-    RECORD_NOT_PASSED = "record_not_passed"  # the grant named was not used
-    RECORD_UNRESOLVED = "record_unresolved"  # what became of the grant named is not known
-    RECORD_TAILGATING = "record_tailgating"  # one person more than the grant named allows
-    RECORD_FORCED = "record_forced"  # a person without a grant
-
-
-@dataclass(frozen=True, slots=True)
-class LaneOutput:
-    """One thing to do.
-
-    Attributes:
-        action: what.
-        grant: for which grant, or None for RECORD_FORCED.
-    """
-
-    action: LaneAction
-    grant: int | None = None
+    LOCKED_DOWN = "locked_down"  # nobody enters; who is inside gets out
+    FAULT = "fault"  # as LOCKED_DOWN, because a part failed
+    FREE = "free"  # free passage: the arm stands open, grants are no matter
 
 
 @unique
@@ -134,9 +82,15 @@ class _Whose(Enum):
 
 
 _S = LaneState
-_Step = tuple[LaneState, tuple[tuple[LaneAction, _Whose], ...]]
+_Step = tuple[LaneState | None, tuple[tuple[LaneAction, _Whose], ...]]
+_Table = dict[tuple[LaneState, type[LaneInput]], _Step]
 
+REST: Final = None  # the state that the lane's orders and faults give it: see `Lane.resting`
 _PULSE: Final = (LaneAction.PULSE, _Whose.NEW)
+_AWAIT: Final = (LaneAction.AWAIT_TURN, _Whose.CURRENT)
+_HOLD: Final = (LaneAction.HOLD, _Whose.NOBODY)
+_RELOCK: Final = (LaneAction.RELOCK, _Whose.NOBODY)
+_OPENED: Final = (LaneAction.PULSE_FREE, _Whose.NOBODY)
 _USED: Final = (LaneAction.RECORD_PASSED, _Whose.CURRENT)
 _USED_AT_ONCE: Final = (LaneAction.RECORD_PASSED, _Whose.NEW)
 _UNUSED: Final = (LaneAction.RECORD_NOT_PASSED, _Whose.CURRENT)
@@ -144,47 +98,94 @@ _NOT_TAKEN: Final = (LaneAction.RECORD_NOT_PASSED, _Whose.NEW)
 _UNKNOWN: Final = (LaneAction.RECORD_UNRESOLVED, _Whose.CURRENT)
 _TAILGATING: Final = (LaneAction.RECORD_TAILGATING, _Whose.CURRENT)
 _FORCED: Final = (LaneAction.RECORD_FORCED, _Whose.NOBODY)
+_CROSSED: Final = (LaneAction.RECORD_FREE, _Whose.NOBODY)
 
-# In these states the lane remembers a grant: the pending one, or the one that was just used.
-_REMEMBERS: Final = frozenset({_S.GRANTED, _S.CLOSING, _S.SETTLING})
+# In these states a grant is pending; in SETTLING the one that was just used is remembered.
+_PENDING: Final = frozenset({_S.GRANTED, _S.TURNING, _S.OVERDUE})
+_REMEMBERS: Final = _PENDING | {_S.SETTLING}
 
-# What is not in the table changes nothing. TimedOut counts only for the pending grant and Settled
-# only for the one that is settling; any other is late and changes nothing either. PulseFailed of
-# a grant that is not pending is a failure of the lane.
-TRANSITIONS: Final[dict[tuple[LaneState, type[LaneInput]], _Step]] = {
-    (_S.LOCKED, Granted): (_S.LOCKED, (_NOT_TAKEN,)),
-    (_S.LOCKED, Passed): (_S.LOCKED, (_FORCED,)),
-    (_S.LOCKED, Unlock): (_S.IDLE, ()),
-    (_S.LOCKED, Failed): (_S.FAULT, ()),
+# What is not in the table changes no state; orders and faults are remembered all the same. Timers
+# count only for their own grant. PulseFailed of a grant that is not pending is a failure.
+TRANSITIONS: Final[_Table] = {
     (_S.IDLE, Granted): (_S.GRANTED, (_PULSE,)),
+    (_S.IDLE, Refused): (_S.IDLE, (_NOT_TAKEN,)),
     (_S.IDLE, Passed): (_S.IDLE, (_FORCED,)),
-    (_S.IDLE, Lock): (_S.LOCKED, ()),
-    (_S.IDLE, Failed): (_S.FAULT, ()),
-    (_S.GRANTED, Granted): (_S.GRANTED, (_NOT_TAKEN,)),
+    (_S.IDLE, Lock): (REST, ()),
+    (_S.IDLE, Failed): (REST, ()),
+    (_S.IDLE, FireAlarm): (_S.FREE, (_HOLD,)),
+    (_S.IDLE, HoldOpen): (_S.FREE, (_HOLD,)),
+    #
+    (_S.GRANTED, Refused): (_S.GRANTED, (_NOT_TAKEN,)),
     (_S.GRANTED, Passed): (_S.SETTLING, (_USED,)),
-    (_S.GRANTED, TimedOut): (_S.IDLE, (_UNUSED,)),
-    (_S.GRANTED, PulseFailed): (_S.FAULT, (_UNUSED,)),
-    (_S.GRANTED, Lock): (_S.CLOSING, ()),
-    (_S.GRANTED, Failed): (_S.FAULT, (_UNKNOWN,)),
-    (_S.CLOSING, Granted): (_S.CLOSING, (_NOT_TAKEN,)),
-    (_S.CLOSING, Passed): (_S.LOCKED, (_USED,)),
-    (_S.CLOSING, TimedOut): (_S.LOCKED, (_UNUSED,)),
-    (_S.CLOSING, PulseFailed): (_S.FAULT, (_UNUSED,)),
-    (_S.CLOSING, Unlock): (_S.GRANTED, ()),
-    (_S.CLOSING, Failed): (_S.FAULT, (_UNKNOWN,)),
+    (_S.GRANTED, WrongWay): (_S.GRANTED, (_FORCED,)),
+    (_S.GRANTED, Turning): (_S.TURNING, ()),
+    (_S.GRANTED, Declined): (REST, (_UNUSED,)),
+    (_S.GRANTED, TimedOut): (REST, (_UNUSED,)),
+    (_S.GRANTED, PulseFailed): (REST, (_UNUSED,)),
+    (_S.GRANTED, Failed): (REST, (_UNKNOWN,)),
+    (_S.GRANTED, FireAlarm): (_S.FREE, (_UNUSED, _HOLD)),
+    (_S.GRANTED, HoldOpen): (_S.FREE, (_UNUSED, _HOLD)),
+    #
+    (_S.TURNING, Refused): (_S.TURNING, (_NOT_TAKEN,)),
+    (_S.TURNING, Passed): (_S.SETTLING, (_USED,)),
+    (_S.TURNING, WrongWay): (_S.TURNING, (_FORCED,)),
+    (_S.TURNING, TurnedBack): (_S.GRANTED, ()),
+    (_S.TURNING, Declined): (REST, (_UNUSED,)),
+    (_S.TURNING, TimedOut): (_S.OVERDUE, (_AWAIT,)),
+    (_S.TURNING, PulseFailed): (REST, (_UNUSED,)),
+    (_S.TURNING, Failed): (REST, (_UNKNOWN,)),
+    (_S.TURNING, FireAlarm): (_S.FREE, (_UNUSED, _HOLD)),
+    (_S.TURNING, HoldOpen): (_S.FREE, (_UNUSED, _HOLD)),
+    #
+    (_S.OVERDUE, Refused): (_S.OVERDUE, (_NOT_TAKEN,)),
+    (_S.OVERDUE, Passed): (_S.SETTLING, (_USED,)),
+    (_S.OVERDUE, WrongWay): (_S.OVERDUE, (_FORCED,)),
+    (_S.OVERDUE, TurnedBack): (REST, (_UNUSED,)),
+    (_S.OVERDUE, Declined): (REST, (_UNUSED,)),
+    (_S.OVERDUE, TurnTimedOut): (REST, (_UNKNOWN,)),
+    (_S.OVERDUE, PulseFailed): (REST, (_UNUSED,)),
+    (_S.OVERDUE, Failed): (REST, (_UNKNOWN,)),
+    (_S.OVERDUE, FireAlarm): (_S.FREE, (_UNUSED, _HOLD)),
+    (_S.OVERDUE, HoldOpen): (_S.FREE, (_UNUSED, _HOLD)),
+    #
     (_S.SETTLING, Granted): (_S.GRANTED, (_PULSE,)),
+    (_S.SETTLING, Refused): (_S.SETTLING, (_NOT_TAKEN,)),
     (_S.SETTLING, Passed): (_S.SETTLING, (_TAILGATING,)),
-    (_S.SETTLING, Settled): (_S.IDLE, ()),
-    (_S.SETTLING, Lock): (_S.LOCKED, ()),
-    (_S.SETTLING, Failed): (_S.FAULT, ()),
-    (_S.FAULT, Granted): (_S.FAULT, (_NOT_TAKEN,)),
+    (_S.SETTLING, WrongWay): (_S.SETTLING, (_FORCED,)),
+    (_S.SETTLING, Settled): (REST, ()),
+    (_S.SETTLING, Lock): (REST, ()),
+    (_S.SETTLING, Failed): (REST, ()),
+    (_S.SETTLING, FireAlarm): (_S.FREE, (_HOLD,)),
+    (_S.SETTLING, HoldOpen): (_S.FREE, (_HOLD,)),
+    #
+    (_S.LOCKED_DOWN, Granted): (_S.GRANTED, (_PULSE,)),
+    (_S.LOCKED_DOWN, Refused): (_S.LOCKED_DOWN, (_NOT_TAKEN,)),
+    (_S.LOCKED_DOWN, Passed): (_S.LOCKED_DOWN, (_FORCED,)),
+    (_S.LOCKED_DOWN, Unlock): (REST, ()),
+    (_S.LOCKED_DOWN, Failed): (REST, ()),
+    (_S.LOCKED_DOWN, FireAlarm): (_S.FREE, (_HOLD,)),
+    (_S.LOCKED_DOWN, HoldOpen): (_S.FREE, (_HOLD,)),
+    #
+    (_S.FAULT, Granted): (_S.GRANTED, (_PULSE,)),
+    (_S.FAULT, Refused): (_S.FAULT, (_NOT_TAKEN,)),
     (_S.FAULT, Passed): (_S.FAULT, (_FORCED,)),
-    (_S.FAULT, Repaired): (_S.LOCKED, ()),
+    (_S.FAULT, Mended): (REST, ()),
+    (_S.FAULT, FireAlarm): (_S.FREE, (_HOLD,)),
+    (_S.FAULT, HoldOpen): (_S.FREE, (_HOLD,)),
+    #
+    (_S.FREE, Refused): (_S.FREE, (_NOT_TAKEN,)),
+    (_S.FREE, Passed): (_S.FREE, (_CROSSED,)),
+    (_S.FREE, Presented): (_S.FREE, (_OPENED,)),
+    (_S.FREE, EndFree): (REST, (_RELOCK,)),
 }
-# Without a sensor nothing is ever pending; the record stands above the pulse: durable, then open.
-TRANSITIONS_WITHOUT_SENSOR: Final[dict[tuple[LaneState, type[LaneInput]], _Step]] = {
+# Where passages are not sensed nothing is ever pending; the record stands above the pulse: durable,
+# then open. A sensor that fails leaves a passage that was just used behind.
+TRANSITIONS_BLIND: Final[_Table] = {
     **TRANSITIONS,
     (_S.IDLE, Granted): (_S.IDLE, (_USED_AT_ONCE, _PULSE)),
+    (_S.LOCKED_DOWN, Granted): (_S.LOCKED_DOWN, (_USED_AT_ONCE, _PULSE)),
+    (_S.FAULT, Granted): (_S.FAULT, (_USED_AT_ONCE, _PULSE)),
+    (_S.FREE, Presented): (_S.FREE, (_CROSSED, _OPENED)),
 }
 
 
@@ -193,21 +194,29 @@ class Lane:
     """Where a lane stands; a value, replaced by `step`.
 
     Attributes:
-        has_sensor: whether passages are sensed.
+        has_sensor: whether passages are sensed, as the lane was built.
         state: what it is doing.
-        current: the grant that is pending (GRANTED, CLOSING) or was just used (SETTLING), or None.
+        current: the grant that is pending, or was just used (SETTLING), or None.
+        direction: which way that one goes, or None.
         last: the highest grant it was given, 0 before the first.
+        broken: what failed and was not mended.
+        is_ordered_locked: whether nobody is to enter.
+        is_fire: whether there is an alarm.
     """
 
     has_sensor: bool
-    state: LaneState = LaneState.LOCKED
+    state: LaneState = LaneState.IDLE
     current: int | None = None
+    direction: Direction | None = None
     last: int = 0
+    broken: frozenset[Part] = frozenset()
+    is_ordered_locked: bool = False
+    is_fire: bool = False
 
     @property
     def pending(self) -> int | None:
         """The grant that was pulsed and has not ended, or None."""
-        return None if self.state is LaneState.SETTLING else self.current
+        return self.current if self.state in _PENDING else None
 
     @property
     def is_busy(self) -> bool:
@@ -215,9 +224,27 @@ class Lane:
         return self.pending is not None
 
     @property
-    def takes_grants(self) -> bool:
-        """Whether a grant given now would be pulsed."""
-        return self.state in (LaneState.IDLE, LaneState.SETTLING)
+    def is_free(self) -> bool:
+        """Whether the passage is free."""
+        return self.state is LaneState.FREE
+
+    @property
+    def senses(self) -> bool:
+        """Whether passages are sensed now."""
+        return self.has_sensor and Part.SENSOR not in self.broken
+
+    @property
+    def resting(self) -> LaneState:
+        """The state in which nothing goes on: as orders and faults have it."""
+        if self.broken:
+            return LaneState.FAULT
+        return LaneState.LOCKED_DOWN if self.is_ordered_locked else LaneState.IDLE
+
+    def takes(self, direction: Direction, *, is_override: bool = False) -> bool:
+        """Tell whether a grant given now would be pulsed: nobody is ever held in."""
+        if self.is_busy or self.is_free:
+            return False
+        return direction is Direction.EXIT or is_override or self.resting is LaneState.IDLE
 
     def renumbered(self) -> "Lane":
         """Give the lane, at rest, whose grants count from the beginning: of another journal.
@@ -227,8 +254,8 @@ class Lane:
         """
         if self.is_busy:
             raise LocalProtocolError(f"grant {self.pending} is pending, its journal goes on")
-        state = LaneState.IDLE if self.state is LaneState.SETTLING else self.state
-        return replace(self, state=state, current=None, last=0)
+        state = self.resting if self.state is LaneState.SETTLING else self.state
+        return replace(self, state=state, current=None, direction=None, last=0)
 
     def step(self, event: LaneInput) -> tuple["Lane", tuple[LaneOutput, ...]]:
         """Take in an event; return the lane after it and what is to be done, in order.
@@ -240,50 +267,83 @@ class Lane:
         counted = self._as_counted(event)
         if counted is None:
             return self, ()
-        table = TRANSITIONS if self.has_sensor else TRANSITIONS_WITHOUT_SENSOR
+        lane = self._told(counted)
+        table = TRANSITIONS if lane.senses else TRANSITIONS_BLIND
         state, actions = table.get((self.state, type(counted)), (self.state, ()))
-        new = counted.grant if isinstance(counted, Granted) else None
-        outputs = tuple(LaneOutput(action, self._grant(whose, new)) for action, whose in actions)
-        current = new if _PULSE in actions else self.current
+        if state is REST:
+            state = lane.resting
+        new = getattr(counted, "grant", None)
+        outputs = tuple(self._output(action, whose, counted) for action, whose in actions)
+        current, direction = self.current, self.direction
+        if isinstance(counted, Granted):
+            current, direction = new, counted.direction
+        is_remembered = state in _REMEMBERS
         return (
             replace(
-                self,
+                lane,
                 state=state,
-                current=current if state in _REMEMBERS else None,
-                last=self.last if new is None else new,
+                current=current if is_remembered else None,
+                direction=direction if is_remembered else None,
+                last=new if isinstance(event, Granted) and new is not None else self.last,
             ),
             outputs,
         )
 
+    def _told(self, event: LaneInput) -> "Lane":
+        """Remember what an event says of orders, faults and the alarm."""
+        match event:
+            case PulseFailed():
+                return replace(self, broken=self.broken | {Part.RELAY})
+            case Failed(part):
+                return replace(self, broken=self.broken | {part})
+            case Mended(part):
+                return replace(self, broken=self.broken - {part})
+            case Lock() | Unlock():
+                return replace(self, is_ordered_locked=isinstance(event, Lock))
+            case FireAlarm() | FireOver():
+                return replace(self, is_fire=isinstance(event, FireAlarm))
+            case _:
+                return self
+
     def _as_counted(self, event: LaneInput) -> LaneInput | None:
         """What an event counts as: itself, another, or None for one that comes too late."""
         match event:
-            case Granted(grant):
+            case Granted(grant, direction, is_override):
                 if grant <= self.last:
                     raise LocalProtocolError(f"grants count upwards: {self.last}, then {grant}")
-                return event
-            case Passed():
+                taken = self.takes(direction, is_override=is_override)
+                return event if taken else Refused(grant, direction)
+            case Passed(direction):
                 if not self.has_sensor:
                     raise LocalProtocolError("a passage in a lane that has no sensor")
-                return event
-            case TimedOut(grant):
+                is_wrong = None not in (direction, self.direction) and direction != self.direction
+                return WrongWay(direction) if is_wrong else event
+            case TimedOut(grant) | TurnTimedOut(grant):
                 return event if grant == self.pending else None
             case Settled(grant):
                 return event if grant == self.current else None
             case PulseFailed(grant):
-                return event if grant == self.pending else Failed()
-            case Lock() | Unlock() | Failed() | Repaired():
+                return event if grant == self.pending else Failed(Part.RELAY)
+            case EndFree():
+                return None if self.is_fire else event
+            case Refused() | WrongWay():
+                raise LocalProtocolError(f"{event} is what the lane itself makes of an event")
+            case (
+                Turning() | TurnedBack() | Declined() | Failed() | Mended() | Lock() | Unlock()
+                | FireAlarm() | FireOver() | HoldOpen() | Presented()
+            ):  # fmt: skip
                 return event
             case _:
                 assert_never(event)
 
-    def _grant(self, whose: _Whose, new: int | None) -> int | None:
+    def _output(self, action: LaneAction, whose: _Whose, event: LaneInput) -> LaneOutput:
+        direction: Direction | None = getattr(event, "direction", None)
         match whose:
             case _Whose.NEW:
-                return new
+                return LaneOutput(action, getattr(event, "grant", None), direction)
             case _Whose.CURRENT:
-                return self.current
+                return LaneOutput(action, self.current, self.direction)
             case _Whose.NOBODY:
-                return None
+                return LaneOutput(action, None, direction)
             case _:
                 assert_never(whose)

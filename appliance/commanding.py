@@ -176,6 +176,8 @@ class Commanding:
         )
         fields = {"action": command.action.value, "source": given.source.value}
         log.warning("command obeyed", extra=fields)
+        if command.action in (Action.LOCK, Action.UNLOCK):
+            await self._lane.orders.end_free(f"command {command.action.value}")
         if command.action in (Action.OPEN, Action.ADMIT):
             await self._open(command, detail)
 

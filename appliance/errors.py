@@ -6,6 +6,7 @@ ApplianceError
 │   ├── ReaderLostError
 │   ├── DisplayLostError
 │   └── TurnstileFaultError
+│       └── TurnstileUnsureError  whether the arm opened cannot be known
 ├── StorageError         the journal or the list store cannot be written or read
 └── LinkError            the server cannot be reached, or answers what is no answer
     ├── LinkAnswerError  the server answers one request with an error
@@ -38,6 +39,10 @@ class DisplayLostError(DeviceError):
 
 class TurnstileFaultError(DeviceError):
     """The relay or a sensor of the turnstile fails."""
+
+
+class TurnstileUnsureError(TurnstileFaultError):
+    """The turnstile was told to open, and nobody knows whether it did."""
 
 
 class StorageError(ApplianceError):

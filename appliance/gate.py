@@ -171,11 +171,14 @@ class Gate:
         Returns:
             What was told; None where nothing was, or the arm stayed closed.
         """
+        if self._lane.lane.is_free:
+            await self._lane.let_through(payload.direction)  # whatever it is: nobody is asked
+            return None
         checkpoint = self._health.checkpoint
         if checkpoint is None:
             return None  # the display says that the gate waits for its first list
         is_closed = self._health.is_locked or self._health.is_stopped
-        if is_closed and payload.direction is Direction.ENTRY:
+        if (is_closed or self._lane.is_out_of_order) and payload.direction is Direction.ENTRY:
             return None  # the display says why
         name = self._holdings.named(payload.data)
         if self._presentations.is_again(payload, name):

@@ -93,6 +93,8 @@ class Health:
         self.situation: Callable[[], Situation] = lambda: Situation(live=False)
         self._locked = False
         self._ordered_locked = False
+        self._staff_locked = False
+        self._is_free = False
         self._steadiness = Steadiness()
         self.mode = Mode.DEGRADED
         self.causes: tuple[Cause, ...] = (Cause.LINK,)
@@ -164,14 +166,14 @@ class Health:
                     faults[name] = Answer.LIST_UNTRUSTED
         if not instant.is_trusted:
             return GateConditions(
-                locked=self._ordered_locked,
+                locked=self.is_ordered_locked,
                 list_faults=faults,
                 clock_trusted=False,
                 clock_policy=self.clock_policy,
             )
         error = timedelta(milliseconds=min(instant.error_ms or 0, UNCERTAINTY_MS_MAX))
         return GateConditions(
-            locked=self._ordered_locked, list_faults=faults, clock_uncertainty=error
+            locked=self.is_ordered_locked, list_faults=faults, clock_uncertainty=error
         )
 
     def broken(self, code: str) -> None:
@@ -200,8 +202,8 @@ class Health:
 
     @property
     def is_ordered_locked(self) -> bool:
-        """Whether an operator has locked the gate."""
-        return self._ordered_locked
+        """Whether an operator or the staff's switch has locked the gate."""
+        return self._ordered_locked or self._staff_locked
 
     def order_locked(self, *, is_locked: bool) -> None:
         """Lock or unlock the gate by an operator's command: entries are told `gate_locked`."""
@@ -215,6 +217,18 @@ class Health:
         if direction is not self._direction:
             self._direction = direction
             self.changed()
+
+    def staff_locked(self, *, is_locked: bool) -> None:
+        """Lock or unlock the gate by the staff's switch; an operator's lock stands beside it."""
+        if is_locked is not self._staff_locked:
+            log.warning("gate locked by a switch" if is_locked else "switch unlocked")
+            self._staff_locked = is_locked
+            self.changed()
+
+    def free_passage(self, *, is_free: bool) -> None:
+        """Note whether everybody may go through; shown whatever else is wrong."""
+        self._is_free = is_free
+        self.changed()
 
     def lock(self, code: str) -> None:
         """Let nobody enter any more, and show why; until the gate is started as another one."""
@@ -252,7 +266,9 @@ class Health:
         self.fault_log.take({*self._faults, *self._noted, *self.others()})
 
     def _resting(self) -> Screen:
-        if self._faults or self._ordered_locked:
+        if self._is_free:
+            return Screen(Look.FREE_PASSAGE, self._direction)
+        if self._faults or self.is_ordered_locked:
             fault = min(self._faults, default=LOCK_CODE)
             return Screen(Look.OUT_OF_SERVICE, self._direction, fault=fault)
         checkpoint = self.checkpoint

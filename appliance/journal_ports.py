@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from admission.journal import Record
+from admission.journal import Kind, Record
 from admission.sync.gate_side import Row
 
 
@@ -91,6 +91,14 @@ class Journal(Protocol):
         not written twice.
 
         Cancel: the records may or may not have been written; the journal knows at the next call.
+        """
+        ...
+
+    async def last_of(self, kind: Kind) -> Record | None:
+        """Give the newest record of a kind, from the journals before this one, too.
+
+        Raises:
+            StorageError: if the disk cannot be read.
         """
         ...
 

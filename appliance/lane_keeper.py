@@ -1,67 +1,81 @@
-"""The lane's shell: feeds sensor and time to the state machine, and does what it says.
+"""The lane's shell: feeds sensors, orders and time to the state machine, and does what it says.
 
-Called by the gate. Writes every end of a grant down; keeps the pending one counted while it is.
-What the disk does not take is owed: it is written, in order, as soon as there is room again.
+Called by the gate, which does one thing at a time. Writes every end of a grant down; keeps the
+pending one counted while it is.
 """
 
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 from admission import journal
 from admission.journal import PREVIOUS, Flag, Kind, Record
-from admission.lane import (
+from admission.lane import Lane, LaneState
+from admission.lane_events import (
+    Declined,
+    Failed,
     Granted,
-    Lane,
     LaneAction,
     LaneInput,
     LaneOutput,
-    LaneState,
+    Lock,
+    Mended,
+    Part,
     Passed,
+    Presented,
     PulseFailed,
-    Repaired,
     Settled,
     TimedOut,
+    TurnedBack,
+    Turning,
+    TurnTimedOut,
     Unlock,
 )
 from admission.passage import History, Passage
+from admission.scan import Direction
 from appliance.alarm import wait_set
 from appliance.announcer import Announcer
-from appliance.errors import StorageError, TurnstileFaultError
+from appliance.errors import StorageError, TurnstileFaultError, TurnstileUnsureError
+from appliance.fault_codes import CONTROLLER_FAULT, RELAY_FAULT, SENSOR_FAULT
 from appliance.health import Health
 from appliance.hinting import Hinting
+from appliance.lane_orders import FIRE, LaneOrders
+from appliance.lane_records import LaneRecords
 from appliance.ports import Clock, LaneEvent, Look, Screen, Turnstile
 from appliance.recording import Recorder
 
 log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 1.0  # a second turn of the arm within it belongs to the same grant
+TURN_S: Final = 10.0  # whoever stands in the arm when the grant's time is over has this long
 WORD_S: Final = 0.05  # the sensor's word of what was in time takes so long to come here,
 STOOD_STILL_S: Final = (
     0.2  # but where a time is noticed so late, the machine did nothing meanwhile,
 )
 LATE_WORD_S: Final = 0.5  # and the word of that while may take so long
-DISK_RETRY_S: Final = 5.0
-OWED_MAX: Final = 1000  # beyond, turns of the arm without a grant are no longer kept
 _NS: Final = 1_000_000_000
 COMMIT_S_MAX: Final = 5.0
-RELAY_FAULT: Final = "GT-RLY"
+_Timer = TimedOut | TurnTimedOut | Settled
+
+# What a turnstile's own word is to the lane; passages and orders are heard elsewhere.
+_WORDS: Final[dict[LaneEvent, LaneInput]] = {
+    LaneEvent.NOT_PASSED: Declined(),
+    LaneEvent.TURNING: Turning(),
+    LaneEvent.TURNED_BACK: TurnedBack(),
+    LaneEvent.SENSOR_STUCK: Failed(Part.SENSOR),
+    LaneEvent.SENSOR_FREE: Mended(Part.SENSOR),
+    LaneEvent.DEVICE_LOST: Failed(Part.DEVICE),
+    LaneEvent.DEVICE_BACK: Mended(Part.DEVICE),
+}
+_CODES: Final = {
+    Part.RELAY: RELAY_FAULT,
+    Part.SENSOR: SENSOR_FAULT,
+    Part.DEVICE: CONTROLLER_FAULT,
+}
 _PASSAGES: Final = (LaneEvent.PASSED, LaneEvent.PASSED_ENTRY, LaneEvent.PASSED_EXIT)
-
-
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    """A record that is still to be written.
-
-    Attributes:
-        draft: the record to be.
-        pending: what counts in its place until it is written, or None.
-    """
-
-    draft: Record
-    pending: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,7 @@ class _Deadline:
     """
 
     due_ns: int
-    event: TimedOut | Settled
+    event: _Timer
     is_put_off: bool = False
 
 
@@ -84,6 +98,8 @@ class LaneKeeper:
 
     Attributes:
         stirred: set when there is something for the gate to look at.
+        orders: the alarm, the staff's inputs, free passage.
+        records: what is still to be written.
     """
 
     def __init__(
@@ -105,7 +121,7 @@ class LaneKeeper:
             turnstile: the arm.
             recorder: the journal's pen.
             history: a pending grant counts in it as a passage.
-            health: told of faults.
+            health: told of faults, and says whether anybody may enter.
             announcer: told when nobody went through.
             hinting: tells other gates, after the arm was told.
             clock: counts the time that a grant waits.
@@ -124,15 +140,27 @@ class LaneKeeper:
         self._passage_timeout_s = passage_timeout_s
         self._commit_ns_max = round(commit_s_max * _NS)
         self._is_late = False
-        self._is_in_doubt = False
-        self._lane, _ = Lane(turnstile.has_sensor).step(Unlock())
+        self._has_opened = False
+        self._lane = Lane(turnstile.has_sensor)
         self._journal_id = recorder.journal.id
-        self._sensed: deque[LaneInput] = deque()
+        self._sensed: deque[LaneEvent] = deque()
         self._deadlines: list[_Deadline] = []
-        self._owed: deque[_Owed] = deque()
-        self._retry_ns = 0
         self._grant: Record | None = None
         self._pending: Passage | None = None
+        self.records = LaneRecords(recorder, history, health, hinting, clock)
+        self.orders = LaneOrders(
+            feed=self._feed,
+            lane=lambda: self._lane,
+            open_once=self._open_once,
+            records=self.records,
+            recorder=recorder,
+            health=health,
+        )
+
+    @property
+    def lane(self) -> Lane:
+        """Where the lane stands."""
+        return self._lane
 
     @property
     def is_busy(self) -> bool:
@@ -142,33 +170,42 @@ class LaneKeeper:
     @property
     def is_settled(self) -> bool:
         """Whether every grant that was given has its end in the journal."""
-        return not self._lane.is_busy and not self._owed
+        return not self._lane.is_busy and self.records.is_settled
+
+    @property
+    def is_out_of_order(self) -> bool:
+        """Whether nobody is let in because a part failed that no ticket tries anew."""
+        return bool(self._lane.broken - {Part.RELAY})
 
     async def watch(self) -> None:
-        """Listen to the arm's sensor until cancelled."""
+        """Listen to the arm's sensor and the staff's inputs until cancelled."""
         async for event in self._turnstile.events():
-            if event in _PASSAGES:
-                self._sensed.append(Passed())
-            elif event is LaneEvent.NOT_PASSED and self._lane.pending is not None:
-                self._sensed.append(TimedOut(self._lane.pending))
+            self._sensed.append(event)
             self.stirred.set()
 
     async def wait(self) -> None:
         """Wait until something has happened or a time has run out."""
-        is_due = self._owed or self._is_in_doubt
-        times = [one.due_ns for one in self._deadlines] + ([self._retry_ns] if is_due else [])
-        if not times:
+        due_ns = self.next_due_ns
+        if due_ns is None:
             await self.stirred.wait()
         else:
-            left_ns = min(times) - self._clock.monotonic_ns()
+            left_ns = due_ns - self._clock.monotonic_ns()
             if left_ns > 0:
                 await wait_set(self.stirred, self._clock, left_ns / _NS)
         self.stirred.clear()
 
+    @property
+    def next_due_ns(self) -> int | None:
+        """When a time runs out next, or None where none does."""
+        times = [one.due_ns for one in self._deadlines]
+        if self.records.due_ns is not None:
+            times.append(self.records.due_ns)
+        return min(times, default=None)
+
     async def settle(self) -> None:
         """Take in everything that the sensor and the clock have to say."""
         while self._sensed:
-            await self._feed(self._sensed.popleft())
+            await self._hear(self._sensed.popleft())
         now_ns = self._clock.monotonic_ns()
         due = [one for one in self._deadlines if one.due_ns <= now_ns]
         self._deadlines = [late for late in self._deadlines if late.due_ns > now_ns]
@@ -178,18 +215,22 @@ class LaneKeeper:
             else:  # what was in time is heard of first
                 stood_still = now_ns - one.due_ns >= STOOD_STILL_S * _NS
                 self._due(LATE_WORD_S if stood_still else WORD_S, one.event, is_put_off=True)
-        if (self._owed or self._is_in_doubt) and self._retry_ns <= now_ns:
-            await self._pay()
+        if self.records.due_ns is not None and self.records.due_ns <= now_ns:
+            await self.records.pay()
 
     def retry(self) -> None:
         """Write what is owed now: the card works again."""
-        self._retry_ns, self._is_in_doubt = 0, True
+        self.records.retry()
         self.stirred.set()
 
     def take_late(self) -> bool:
         """Tell whether the last grant was written too late to open; asked once."""
         is_late, self._is_late = self._is_late, False
         return is_late
+
+    async def let_through(self, direction: Direction) -> None:
+        """Open for whoever holds something before a reader while the passage is free."""
+        await self._feed(Presented(direction))
 
     async def release(self, draft: Record) -> bool:
         """Write a grant down, then open for one person.
@@ -204,37 +245,33 @@ class LaneKeeper:
             StorageError: if it could not be written; the arm has not moved.
         """
         begun_ns = self._clock.monotonic_ns()
-        await self._pay()  # what is owed comes first, also in the journal
+        await self.records.pay()  # what is owed comes first, also in the journal
         if self._recorder.journal.id != self._journal_id:
             self._begin_anew()
-        if not self._lane.takes_grants:  # the relay failed before: try it anew
-            await self._feed(Repaired())
-            await self._feed(Unlock())
-        if self._lane.has_sensor:
+        await self._take_orders()
+        if Part.RELAY in self._lane.broken:  # it failed before: try it anew
+            await self._feed(Mended(Part.RELAY))
+        direction = journal.direction_of(draft.direction)
+        is_override = bool(draft.flags & Flag.OVERRIDE)
+        is_taken = self._lane.takes(direction, is_override=is_override)
+        if self._lane.senses or not is_taken:
             (self._grant,) = await self._recorder.write(draft, is_awaited=True)
             self._pending = journal.pending_of(self._recorder.journal.id, self._grant)
             self._history.pend(self._pending)
         else:
             ending = journal.ending(draft, Kind.PASSED, PREVIOUS, Flag.NO_SENSOR)
             self._grant, passed = await self._recorder.write(draft, ending, is_awaited=True)
-            self._remember(passed)
+            self.records.remember(passed)
         if self._clock.monotonic_ns() - begun_ns >= self._commit_ns_max:
             log.error("grant written too late to open", extra={"grant": self._grant.sequence})
             self._is_late = True
             await self._end(Kind.NOT_PASSED)  # without a sensor it stays a passage: see ADR 15
             return False
-        granted = self._grant
-        await self._feed(Granted(granted.sequence))
-        if self._lane.state is LaneState.FAULT:
-            return False
-        self._hinting.granted(granted)
-        return True
-
-    def _begin_anew(self) -> None:
-        """Count grants as another journal does: from its beginning; late times are of the old."""
-        self._journal_id = self._recorder.journal.id
-        self._deadlines.clear()
-        self._lane = self._lane.renumbered()
+        granted, self._has_opened = self._grant, False
+        await self._feed(Granted(granted.sequence, direction, is_override))
+        if self._has_opened:
+            self._hinting.granted(granted)
+        return self._has_opened
 
     def rest(self) -> None:
         """Bring the arm to rest, now.
@@ -244,45 +281,139 @@ class LaneKeeper:
         """
         self._turnstile.rest()
 
+    def _begin_anew(self) -> None:
+        """Count grants as another journal does: from its beginning; late times are of the old."""
+        self._journal_id = self._recorder.journal.id
+        self._deadlines.clear()
+        self._lane = self._lane.renumbered()
+
+    async def _hear(self, event: LaneEvent) -> None:
+        """Take in what the arm, its sensors or the staff's inputs say."""
+        if event in _PASSAGES:
+            if self._lane.has_sensor:
+                await self._feed(Passed(event.direction))
+            return
+        word = _WORDS.get(event)
+        if word is None:
+            await self.orders.take(event)
+            return
+        await self._feed(word)
+        if isinstance(word, Failed):
+            self._health.broken(_CODES[word.part])
+        elif isinstance(word, Mended):
+            self._health.mended(_CODES[word.part])
+
+    async def _take_orders(self) -> None:
+        """Tell the lane whether anybody may enter."""
+        is_locked = self._health.is_locked or self._health.is_ordered_locked
+        if is_locked is not self._lane.is_ordered_locked:
+            await self._feed(Lock() if is_locked else Unlock())
+
+    async def _open_once(self, direction: Direction, why: str) -> None:
+        """Let one person through by somebody's word, where the lane can now."""
+        await self._take_orders()
+        checkpoint = self._health.checkpoint
+        is_closed = self._lane.resting is not LaneState.IDLE
+        if checkpoint is None or (is_closed and direction is Direction.ENTRY):
+            log.warning("not opened", extra={"why": why, "direction": direction.value})
+            return
+        if self._lane.is_busy or self._lane.is_free:
+            return  # somebody is going through, or everybody may
+        draft = self._recorder.override(
+            checkpoint=checkpoint.id,
+            direction=direction,
+            performance="",
+            identifier=b"",
+            ticket_class=None,
+            list_version=0,
+            detail={"why": why},
+        )
+        try:
+            has_opened = await self.release(draft)
+        except StorageError as exc:
+            log.exception("not opened", extra={"why": why, "reason": str(exc)})
+            self._health.broken(exc.fault)
+            return
+        if has_opened:
+            self._announcer.post(Screen(Look.PLEASE_PASS, direction))
+
     async def _feed(self, event: LaneInput) -> None:
         self._lane, outputs = self._lane.step(event)
         for output in outputs:
             await self._do(output)
 
     async def _do(self, output: LaneOutput) -> None:
-        grant = output.grant or 0
+        grant, way = output.grant or 0, output.direction
         match output.action:
             case LaneAction.PULSE:
                 await self._pulse(grant)
+            case LaneAction.PULSE_FREE:
+                await self._release_free(way or Direction.ENTRY)
+            case LaneAction.HOLD:
+                await self._hold(is_open=True)
+            case LaneAction.RELOCK:
+                await self._hold(is_open=False)
+            case LaneAction.AWAIT_TURN:
+                self._due(TURN_S, TurnTimedOut(grant))
             case LaneAction.RECORD_PASSED:
-                if self._lane.has_sensor:
+                if self._lane.senses:
                     await self._end(Kind.PASSED)
                     self._due(SETTLE_S, Settled(grant))
                     self._tell(Look.PASSED)
             case LaneAction.RECORD_UNRESOLVED:
                 await self._end(Kind.PASSED, Flag.UNRESOLVED)
+                self._announcer.done()
             case LaneAction.RECORD_NOT_PASSED:
                 await self._end(Kind.NOT_PASSED)
             case LaneAction.RECORD_TAILGATING:
-                await self._note(Kind.TAILGATED, {"grant": grant})
+                await self.records.note(Kind.TAILGATED, {"grant": grant}, way)
             case LaneAction.RECORD_FORCED:
-                await self._note(Kind.FORCED, {})
+                await self.records.note(Kind.FORCED, {}, way)
+            case LaneAction.RECORD_FREE:
+                await self.records.note(Kind.FREE, {}, way or self._usual_way)
+                self._health.changed()
             case _:
                 assert_never(output.action)
+
+    @property
+    def _usual_way(self) -> Direction:
+        """Which way people go in free passage where the sensor does not tell."""
+        return Direction.EXIT if self.orders.free_why == FIRE else Direction.ENTRY
 
     async def _pulse(self, grant: int) -> None:
         if self._grant is None:
             return
         try:
             await self._turnstile.release(journal.direction_of(self._grant.direction))
+        except TurnstileUnsureError as exc:  # it may have opened: nobody is to be let in twice
+            log.exception("nobody knows whether the arm has opened", extra={"reason": str(exc)})
+            self._health.broken(CONTROLLER_FAULT)
+            await self._feed(Failed(Part.DEVICE))
+            return
         except TurnstileFaultError as exc:
             log.exception("relay failed", extra={"reason": str(exc)})
             self._health.broken(RELAY_FAULT)
             await self._feed(PulseFailed(grant))
             return
+        self._has_opened = True
         self._health.mended(RELAY_FAULT)
-        if self._lane.has_sensor:
+        if self._lane.senses:
             self._due(self._passage_timeout_s, TimedOut(grant))
+
+    async def _release_free(self, direction: Direction) -> None:
+        await self._try(lambda: self._turnstile.release(direction))
+
+    async def _hold(self, *, is_open: bool) -> None:
+        await self._try(lambda: self._turnstile.hold(is_open))
+
+    async def _try(self, drive: Callable[[], Coroutine[None, None, None]]) -> None:
+        try:
+            await drive()
+        except TurnstileFaultError as exc:
+            log.exception("relay failed", extra={"reason": str(exc)})
+            self._health.broken(RELAY_FAULT)
+        else:
+            self._health.mended(RELAY_FAULT)
 
     async def _end(self, kind: Kind, flags: Flag | None = None) -> None:
         grant, pending = self._grant, self._pending
@@ -290,8 +421,7 @@ class LaneKeeper:
             return
         self._pending = None
         self._turnstile.close()
-        draft = journal.ending(grant, kind, grant.sequence, flags)
-        await self._write(_Owed(draft, pending))
+        await self.records.write(journal.ending(grant, kind, grant.sequence, flags), pending)
         if kind is Kind.NOT_PASSED:
             self._tell(Look.NOT_PASSED)
         self._health.changed()
@@ -301,69 +431,6 @@ class LaneKeeper:
         if self._grant is not None:
             self._announcer.post(Screen(look, journal.direction_of(self._grant.direction)))
 
-    async def _note(self, kind: Kind, detail: dict[str, str | int]) -> None:
-        if len(self._owed) >= OWED_MAX:
-            log.error("a turn of the arm is not kept", extra={"kind": kind.name})
-            return
-        checkpoint = self._health.checkpoint
-        where = "" if checkpoint is None else checkpoint.id
-        await self._write(_Owed(self._recorder.event(kind, checkpoint=where, detail=detail)))
-
-    async def _write(self, owed: _Owed) -> None:
-        self._owed.append(owed)
-        await self._pay()
-
-    async def _pay(self) -> None:
-        """Write what is owed; what the disk still does not take is tried again later.
-
-        A grant whose end is owed stays open in the journal and counts as a passage, which a
-        restart would make of it, too.
-        """
-        while self._owed:
-            owed = self._owed[0]
-            try:
-                (record,) = await self._recorder.write(owed.draft)
-            except StorageError as exc:
-                self._put_off(exc)
-                return
-            self._owed.popleft()
-            if owed.pending is not None:
-                self._history.take_back(owed.pending)
-            self._remember(record)
-            self._hinting.ended(record)
-        if self._is_in_doubt:
-            await self._take_found()
-
-    def _put_off(self, exc: StorageError) -> None:
-        if not self._health.is_stopped:
-            log.error("record not written yet", extra={"reason": str(exc)})
-        self._retry_ns = self._clock.monotonic_ns() + round(DISK_RETRY_S * _NS)
-        self._health.broken(exc.fault)
-
-    async def _take_found(self) -> None:
-        """Account for what is in the journal though the card said that it was not written.
-
-        Its grant opened nothing. Where the passage was written with it, it counts: nobody may be
-        let in twice.
-        """
-        try:
-            found = await self._recorder.journal.found()
-        except StorageError as exc:
-            self._put_off(exc)
-            return
-        self._is_in_doubt = False
-        ended = {record.refers_to for record in found}
-        for record in found:
-            self._remember(record)
-            if record.kind == Kind.GRANTED and record.sequence not in ended:
-                ending = journal.ending(record, Kind.NOT_PASSED, record.sequence)
-                await self._write(_Owed(ending))
-
-    def _remember(self, record: Record) -> None:
-        fact = journal.fact_of(self._recorder.journal.id, record)
-        if fact is not None:
-            self._history.add(fact)
-
-    def _due(self, after_s: float, event: TimedOut | Settled, *, is_put_off: bool = False) -> None:
+    def _due(self, after_s: float, event: _Timer, *, is_put_off: bool = False) -> None:
         due_ns = self._clock.monotonic_ns() + round(after_s * _NS)
         self._deadlines.append(_Deadline(due_ns, event, is_put_off))

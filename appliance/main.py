@@ -140,6 +140,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         keeper = await _load_lists(parts, trust)
         health = _health(parts, keeper)
         lane = _lane(parts, health, parts.drivers.open_turnstile())
+        await lane.orders.restore()
         card = _card_keeper(parts, health, lane)
         await card.self_test()
         commanding = await _commanding(parts, trust, health, lane)

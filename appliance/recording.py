@@ -112,6 +112,7 @@ class Recorder:
         checkpoint: str = "",
         list_version: int = 0,
         detail: Mapping[str, str | int] | None = None,
+        direction: Direction | None = None,
     ) -> Record:
         """Make the record of something that is no scan; its moment is now."""
         instant = self._clock.look()
@@ -124,6 +125,7 @@ class Recorder:
             flags=int(self.circumstances | _of_clock(instant)),
             checkpoint=checkpoint,
             performance=performance,
+            direction=0 if direction is None else journal.direction_code(direction),
             list_version=list_version,
             detail=dict(detail or {}),
             trusted_ms=instant.now_ms,

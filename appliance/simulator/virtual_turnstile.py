@@ -6,6 +6,7 @@ hold the journal against it.
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from enum import Enum, unique
@@ -17,6 +18,7 @@ from appliance.alarm import wait_set
 from appliance.errors import TurnstileFaultError
 from appliance.ports import Clock, LaneEvent
 
+_PASSAGES: Final = frozenset({LaneEvent.PASSED, LaneEvent.PASSED_ENTRY, LaneEvent.PASSED_EXIT})
 RELOCK_S: Final = 5.0  # a turnstile in pulse mode stays free for one person this long
 _PULSE_NS: Final = 200_000_000
 _NS_PER_S: Final = 1_000_000_000
@@ -79,8 +81,8 @@ class VirtualTurnstile:
         self._clock = clock
         self._people = chain(people, repeat(Person()))
         self._has_sensor = has_sensor
-        self._due_ns: list[int] = []
-        self._unsensed = 0
+        self._due_ns: list[tuple[int, LaneEvent]] = []
+        self._unsensed: deque[LaneEvent] = deque()
         self._history: list[Happening] = []
         self._stirred = asyncio.Event()
         self._pulse_ends_ns: dict[Direction, int] = {}
@@ -101,9 +103,20 @@ class VirtualTurnstile:
         """How often something has happened by now."""
         return sum(happening.motion is motion for happening in self.history)
 
-    def walk(self, after_s: float = 0.0) -> None:
-        """Send somebody through whom nobody let in, now or in some seconds."""
-        heapq.heappush(self._due_ns, self._clock.monotonic_ns() + round(after_s * _NS_PER_S))
+    def walk(self, after_s: float = 0.0, way: LaneEvent = LaneEvent.PASSED) -> None:
+        """Send somebody through whom nobody let in, now or in some seconds.
+
+        Args:
+            after_s: seconds until then.
+            way: what the sensor says of it.
+        """
+        due_ns = self._clock.monotonic_ns() + round(after_s * _NS_PER_S)
+        heapq.heappush(self._due_ns, (due_ns, way))
+        self._stirred.set()
+
+    def say(self, event: LaneEvent) -> None:
+        """Tell of something that is no passage: an input, a fault."""
+        self._unsensed.append(event)
         self._stirred.set()
 
     def break_down(self) -> None:
@@ -146,11 +159,11 @@ class VirtualTurnstile:
         self._history.append(Happening(self._clock.monotonic_ns(), motion))
 
     async def events(self) -> AsyncIterator[LaneEvent]:
-        """Yield each passage as it happens, if they are sensed."""
+        """Yield what is said, and each passage as it happens if they are sensed."""
         while True:
-            await self._next_passage()
-            if self._has_sensor:
-                yield LaneEvent.PASSED
+            event = await self._next_event()
+            if self._has_sensor or event not in _PASSAGES:
+                yield event
 
     def rest(self) -> None:
         """End every pulse, now."""
@@ -165,21 +178,21 @@ class VirtualTurnstile:
         if person.followed_after_s is not None:
             self.walk(person.passes_after_s + person.followed_after_s)
 
-    async def _next_passage(self) -> None:
+    async def _next_event(self) -> LaneEvent:
         while True:
             self._stirred.clear()
             self._catch_up()
             if self._unsensed:
-                self._unsensed -= 1
-                return
+                return self._unsensed.popleft()
             if self._due_ns:
-                left_s = (self._due_ns[0] - self._clock.monotonic_ns()) / _NS_PER_S
+                left_s = (self._due_ns[0][0] - self._clock.monotonic_ns()) / _NS_PER_S
                 await wait_set(self._stirred, self._clock, left_s)
             else:
                 await self._stirred.wait()
 
     def _catch_up(self) -> None:
         """Let those pass who are due."""
-        while self._due_ns and self._due_ns[0] <= self._clock.monotonic_ns():
-            self._history.append(Happening(heapq.heappop(self._due_ns), Motion.PASSED))
-            self._unsensed += 1
+        while self._due_ns and self._due_ns[0][0] <= self._clock.monotonic_ns():
+            at_ns, way = heapq.heappop(self._due_ns)
+            self._history.append(Happening(at_ns, Motion.PASSED))
+            self._unsensed.append(way)

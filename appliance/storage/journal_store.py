@@ -180,6 +180,13 @@ class SqliteJournal:
         )
         return [_decoded(row[0]) for row in found]
 
+    async def last_of(self, kind: Kind) -> Record | None:
+        """Give the newest record of a kind; see `ports.Journal.last_of`."""
+        found = await self._select(
+            "SELECT blob FROM journal WHERE kind = ? ORDER BY sequence DESC LIMIT 1", (int(kind),)
+        )
+        return _decoded(found[0][0]) if found else None
+
     async def facts(self) -> list[Record]:
         """Give every record of this journal that states a fact, in order."""
         return await self._facts(self._current.base, _PLACE_MAX)

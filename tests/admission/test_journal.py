@@ -96,6 +96,7 @@ def test_the_numbers_of_kinds_and_flags_are_final():
         "ALARM": 31,
         "FAULT": 32,
         "COMMAND": 33,
+        "FREE_PASSAGE": 34,
     }
     assert {flag.name: flag.value for flag in Flag} == {
         "STALE": 1,

@@ -322,6 +322,7 @@ async def open_bench(
             passage_timeout_s=passage_timeout_s,
             commit_s_max=card_limits.commit_s_max,
         )
+        await bench.lane.orders.restore()
         bench.card = CardKeeper(
             card=bench.disk.watched,
             times=bench.recorder.times,

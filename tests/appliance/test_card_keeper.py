@@ -230,7 +230,7 @@ async def test_a_record_that_is_on_the_disk_though_its_commit_failed_is_not_writ
         await gate.later(3)
         assert await gate.kinds() == ["GRANTED", "PASSED"]
         assert gate.inside == 1
-        assert not gate.lane._owed
+        assert not gate.lane.records._owed
         assert not (await gate.records())[1].flags & Flag.UNRESOLVED
 
 

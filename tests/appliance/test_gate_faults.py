@@ -10,7 +10,7 @@ from admission.scan import Direction
 from admission.verdict import Answer
 from appliance.card_keeper import RETRY_S_MAX, RETRY_S_MIN
 from appliance.errors import TurnstileFaultError
-from appliance.lane_keeper import OWED_MAX
+from appliance.lane_records import OWED_MAX
 from appliance.ports import LaneEvent, Look
 from appliance.simulator.box_office import ENTRY_EXIT, ListedNumber
 from appliance.simulator.virtual_turnstile import Motion, Person, VirtualTurnstile
@@ -128,10 +128,10 @@ async def test_turns_of_the_arm_are_owed_up_to_a_bound_while_the_disk_is_full(op
         gate.disk.fill()
         for _ in range(OWED_MAX + 5):
             gate.turnstile.walk()
-        await gate.until(lambda: not gate.lane._sensed and len(gate.lane._owed) >= OWED_MAX)
+        await gate.until(lambda: not gate.lane._sensed and len(gate.lane.records._owed) >= OWED_MAX)
         gate.disk.make_room()
         await gate.later(RETRY_S_MAX)
-        await gate.until(lambda: not gate.lane._owed)
+        await gate.until(lambda: not gate.lane.records._owed)
         assert (await gate.kinds()).count("FORCED") == OWED_MAX
 
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from admission.journal import Kind
-from admission.lane import Passed
 from admission.passage import Fact, History
 from admission.scan import Direction
 from admission.sync.assignment import Assignment, CheckpointRow
@@ -26,7 +25,7 @@ from appliance.hinting import ExpressQueue, Hinting
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
 from appliance.peer_facts import PeerFacts
-from appliance.ports import Payload
+from appliance.ports import LaneEvent, Payload
 from appliance.recording import Recorder
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.storage.journal_store import SqliteJournal
@@ -424,7 +423,7 @@ class SimulatedGate(Linked):
                 (record,) = await self.recorder.write(msgspec.structs.replace(draft, direction=1))
             except StorageError:
                 return
-            self.lane._remember(record)
+            self.lane.records.remember(record)
 
         if self.is_up:
             self.run(write())
@@ -433,7 +432,7 @@ class SimulatedGate(Linked):
     def sensed(self) -> None:
         """Have the sensor say that the arm has turned."""
         if self.is_up:
-            self.lane._sensed.append(Passed())
+            self.lane._sensed.append(LaneEvent.PASSED)
             self.turn()
 
     def turn(self) -> None:
@@ -454,11 +453,9 @@ class SimulatedGate(Linked):
         self._wake_when_due()
 
     def _wake_when_due(self) -> None:
-        times = [one.due_ns for one in self.lane._deadlines]
-        is_due = self.lane._owed or self.lane._is_in_doubt
-        times += [self.lane._retry_ns] if is_due else []
-        if times:
-            left_ns = min(times) - self.machine.monotonic_ns()
+        due_ns = self.lane.next_due_ns
+        if due_ns is not None:
+            left_ns = due_ns - self.machine.monotonic_ns()
             self._later(max(1, -(-left_ns // 1_000_000)), self.turn)
 
     def _pulsed(self, direction: Direction) -> None:

@@ -11,7 +11,7 @@ from admission.ticketlist import acceptance
 from admission.trust import trusted_time
 from admission.verdict import Grant
 from appliance import gate as gate_flow
-from appliance import hinting, lane_keeper
+from appliance import hinting, lane_keeper, lane_records
 from appliance.hinting import Hinting
 from appliance.storage import journal_store
 from simulation import gate as simulated_gate
@@ -65,7 +65,7 @@ def _unresolved_not_passed() -> Patches:
 
 @mutant("a passage that the full disk does not take is dropped", "audit", Trouble.FULL, first=4)
 def _owed_dropped() -> Patches:
-    pay = lane_keeper.LaneKeeper._pay
+    pay = lane_records.LaneRecords.pay
 
     async def once(self: Any) -> None:
         await pay(self)
@@ -74,7 +74,7 @@ def _owed_dropped() -> Patches:
                 self._history.take_back(owed.pending)
         self._owed.clear()
 
-    return [patch.object(lane_keeper.LaneKeeper, "_pay", once)]
+    return [patch.object(lane_records.LaneRecords, "pay", once)]
 
 
 @mutant("nobody went through, and it is written down as a passage", "audit")

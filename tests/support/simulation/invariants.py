@@ -20,7 +20,7 @@ from admission.sync.hints import HINTS_OF_A_GATE_MAX
 from admission.trust.trusted_time import StoredTime
 from appliance.commanding import WAITING_MAX as COMMANDS_MAX
 from appliance.gate import WAITING_MAX
-from appliance.lane_keeper import OWED_MAX
+from appliance.lane_records import OWED_MAX
 from simulation.gate import SimulatedGate
 from simulation.scheduler import BrokenError, finish
 from sync_server.reporting import Reporting
@@ -367,7 +367,7 @@ def i13_connected_gates_keep_up(
 def i16_bounded(gate: SimulatedGate, watched: Watched) -> None:
     """Nothing grows with what people or the network do but the journal, and that in step."""
     require(len(gate.gate._waiting) <= WAITING_MAX, "I16", f"{gate.name}: codes pile up")
-    require(len(gate.lane._owed) <= OWED_MAX, "I16", f"{gate.name}: what is owed piles up")
+    require(len(gate.lane.records._owed) <= OWED_MAX, "I16", f"{gate.name}: what is owed piles up")
     require(len(gate.lane._deadlines) <= COMMANDS_MAX, "I16", f"{gate.name}: deadlines pile up")
     require(len(gate.hinting.board) <= HINTS_OF_A_GATE_MAX * 12, "I16", "hints pile up")
     require(len(gate._tasks) <= 6, "I16", f"{gate.name}: {len(gate._tasks)} tasks on the link")

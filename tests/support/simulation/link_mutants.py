@@ -11,7 +11,7 @@ import msgspec
 from admission import reconcile
 from admission.scan import Direction
 from admission.sync import gate_side, server_side
-from appliance import lane_keeper
+from appliance import lane_keeper, lane_records
 from appliance.simulator.box_office import SINGLE
 from appliance.storage import journal_store
 from simulation import office
@@ -64,7 +64,7 @@ def _found_ignored() -> Patches:
     async def nothing(self: Any) -> None:
         self._is_in_doubt = False
 
-    return [patch.object(lane_keeper.LaneKeeper, "_take_found", nothing)]
+    return [patch.object(lane_records.LaneRecords, "_take_found", nothing)]
 
 
 @mutant("what a failed sync left on the card is written again", "audit I5", Trouble.SYNC, first=4)
