@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from admission.scan import KEYED_READER, Direction
 from appliance.config_section import PIN_MAX, Section
 from appliance.errors import ConfigError
+from appliance.handheld_config import PROFILES, HandheldConfig, read_handheld
 from appliance.page_config import PageConfig, read_page
 from appliance.peers_config import PeersConfig, read_peers
 from appliance.scanners_config import HidConfig, SerialConfig, read_hid, read_serial
@@ -159,6 +160,8 @@ class Config:
             free; then the gate's own rule holds.
         peers: the other gates of the local network.
         journal: what is asked of the card under it.
+        profile: one of PROFILES.
+        handheld: what a steward's handheld has; of no account on a gate that stands.
     """
 
     path: Path
@@ -176,6 +179,13 @@ class Config:
     device_secret: Path | None = None
     claim_s_max: float = 0.15
     journal: JournalConfig = field(default_factory=JournalConfig)
+    profile: str = PROFILES[0]
+    handheld: HandheldConfig = field(default_factory=HandheldConfig)
+
+    @property
+    def is_handheld(self) -> bool:
+        """Whether this is a steward's handheld."""
+        return self.profile == "handheld"
 
 
 def load_config(path: Path) -> Config:
@@ -208,12 +218,15 @@ def load_config(path: Path) -> Config:
         peers=read_peers(root.section("peers")),
         journal=_journal(root.section("journal")),
         device_secret=Path(secret) if (secret := root.text("device_secret", "")) else None,
+        profile=root.choice("profile", PROFILES, PROFILES[0]),
+        handheld=read_handheld(root.section("handheld")),
         claim_s_max=root.seconds("claim_s_max", 0.15, 0.02, 1.0),
     )
     root.finish()
     _check_secret(root, config)
     _check_readers(root, config)
     _check_pins(root, config)
+    _check_handheld(root, config)
     return config
 
 
@@ -359,6 +372,18 @@ def _device(reader: ReaderConfig) -> object:
     return reader.folder or reader.camera
 
 
+def _check_handheld(root: Section, config: Config) -> None:
+    if not config.is_handheld:
+        return
+    if config.turnstile.kind not in ("none", "confirm"):
+        raise root.error(
+            "turnstile.kind",
+            f"{config.turnstile.kind!r} is an arm, which no handheld has; write none or confirm",
+        )
+    if not config.page.port:
+        raise root.error("page.port", "is missing, and a handheld is its page; add it")
+
+
 def _check_pins(root: Section, config: Config) -> None:
     used: dict[tuple[str, int], str] = {}
     for header, key, pin in _pins(config):
@@ -380,5 +405,11 @@ def _pins(config: Config) -> list[tuple[str, str, int]]:
             (light.pin_factory, "signals.green_pin", light.green_pin),
             (light.pin_factory, "signals.blue_pin", light.blue_pin),
             (light.pin_factory, "signals.buzzer_pin", light.buzzer_pin),
+        ]
+    if config.is_handheld:
+        hand = config.handheld
+        pins += [
+            (hand.pin_factory, "handheld.trigger_pin", hand.trigger_pin),
+            (hand.pin_factory, "handheld.vibration_pin", hand.vibration_pin),
         ]
     return [(header, key, pin) for header, key, pin in pins if pin is not None]

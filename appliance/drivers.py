@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from admission.scan import Direction
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
+from appliance.handheld_keeper import HandheldFace
+from appliance.handheld_ports import Battery, Button
 from appliance.page_ports import GateDesk
-from appliance.ports import Clock, Display, Reader, Signals, Task, Trigger, Turnstile
+from appliance.ports import Clock, Confirming, Display, Reader, Signals, Task, Trigger, Turnstile
 from appliance.scanners_config import HidConfig, SerialConfig
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Drivers:
         desk: what the gate's own page looks at and may ask for.
         tasks: what the devices want to have run beside the gate.
         triggers: of the readers that look for a code when they are asked to.
+        confirming: where the steward says who went; None where an arm or nobody does.
+        face: what a handheld's page shows; None on a gate that stands.
     """
 
     def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack) -> None:
@@ -49,6 +53,8 @@ class Drivers:
         self.tasks: list[Task] = []
         self.triggers: list[Trigger] = []
         self.desk = GateDesk()
+        self.confirming: Confirming | None = None
+        self.face = HandheldFace() if config.is_handheld else None
         self._pins: dict[str, Any] = {}
         self._pins_stack = stack
 
@@ -56,7 +62,7 @@ class Drivers:
         """Give drivers whose devices stay open for one start of the lane, over the same pins."""
         drivers = Drivers(self.config, self.clock, stack)
         drivers._pins, drivers._pins_stack = self._pins, self._pins_stack
-        drivers.desk = self.desk
+        drivers.desk, drivers.face = self.desk, self.face
         return drivers
 
     def open_readers(self) -> list[Reader]:
@@ -87,6 +93,8 @@ class Drivers:
             displays.append(await self._open_oled())
         if self.config.display.kind == "picture" or self.config.page.port:
             displays.append(await self._open_picture())
+        if self.face is not None:
+            displays.append(self.face)
         return displays
 
     async def open_signals(self) -> list[Signals]:
@@ -95,8 +103,47 @@ class Drivers:
         Raises:
             DeviceError: if their pins cannot be had.
         """
-        if self.config.signals.kind == "none":
-            return []
+        signals: list[Signals] = []
+        if self.config.signals.kind == "gpio":
+            signals.append(await self._open_lamp())
+        hand = self.config.handheld
+        if self.config.is_handheld and hand.vibration_pin is not None:
+            from appliance.handheld.vibration import open_vibration
+
+            pins = self.pins(hand.pin_factory)
+            opened = open_vibration(
+                hand.vibration_pin, self.clock, factory=pins.factory, errors=pins.errors
+            )
+            signals.append(await self.stack.enter_async_context(opened))
+        return signals
+
+    def open_trigger(self) -> Button | None:
+        """Open a handheld's trigger; None where it has none but the one on the screen.
+
+        Raises:
+            DeviceError: if its pin cannot be had.
+        """
+        hand = self.config.handheld
+        if not self.config.is_handheld or hand.trigger_pin is None:
+            return None
+        from appliance.handheld.trigger_button import open_trigger
+
+        pins = self.pins(hand.pin_factory)
+        opened = open_trigger(
+            hand.trigger_pin, self.clock, factory=pins.factory, errors=pins.errors
+        )
+        return self.stack.enter_context(opened)
+
+    def open_battery(self) -> Battery | None:
+        """Open a handheld's gauge; None where there is none."""
+        hand = self.config.handheld
+        if not self.config.is_handheld or hand.gauge == "none":
+            return None
+        from appliance.handheld.power_supply import PowerSupply
+
+        return PowerSupply(hand.battery)
+
+    async def _open_lamp(self) -> Signals:
         from appliance.displays.gpio_signals import SignalWiring, open_gpio_signals
 
         light = self.config.signals
@@ -105,7 +152,7 @@ class Drivers:
         )
         pins = self.pins(light.pin_factory)
         opened = open_gpio_signals(wiring, self.clock, factory=pins.factory, errors=pins.errors)
-        return [await self.stack.enter_async_context(opened)]
+        return await self.stack.enter_async_context(opened)
 
     def pins(self, library: str) -> Any:
         """Open a pin library, once for turnstile and signals alike."""
@@ -136,8 +183,10 @@ class Drivers:
         size = self._display_size() if is_display else PAGE_SIZE
         picture = PictureDisplay(self.config.language, size)
         if self.config.page.port:
+            from appliance.displays.told import told
             from appliance.page_opening import open_page
 
+            self.desk.staff.tell = told
             await open_page(self.config, self.clock, self.desk, picture, self.stack)
         return picture
 
@@ -227,8 +276,8 @@ def _open_no_arm(drivers: Drivers) -> Turnstile:
 def _open_confirmed(drivers: Drivers) -> Turnstile:
     from appliance.turnstiles.confirmed import ConfirmedPassage
 
-    del drivers
-    return ConfirmedPassage()
+    passage = drivers.confirming = ConfirmedPassage()
+    return passage
 
 
 def _open_relay(drivers: Drivers) -> Turnstile:

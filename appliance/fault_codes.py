@@ -15,5 +15,6 @@ RELAY_FAULT: Final = "GT-RLY"  # the relay or its pins fail
 SENSOR_FAULT: Final = "GT-SNS"  # a passage contact stays active
 CONTROLLER_FAULT: Final = "GT-ARM"  # the turnstile's controller does not answer
 FIRE_FAULT: Final = "GT-FIR"  # no fault: the fire alarm's loop is open
+BATTERY_FAULT: Final = "GT-BAT"  # a handheld's battery is low, or empty
 CARD_FAULTS: Final = frozenset({DISK_FAULT, FULL_FAULT, READ_ONLY_FAULT, JOURNAL_FAULT})
 STOPPING_FAULTS: Final = CARD_FAULTS | {SLOW_FAULT}  # nobody enters while one of them lasts

@@ -66,7 +66,7 @@ async def _nobody_asks() -> bool:
     return False
 
 
-def _as_read(payload: Payload) -> Payload:
+def _as_read(payload: Payload) -> Payload | None:
     """Leave a payload as its reader yielded it."""
     return payload
 
@@ -90,7 +90,7 @@ class Gate:
         new_id: Callable[[], str],
         at_rest: Callable[[], Awaitable[None]] = _nothing,
         serve_next: Callable[[], Awaitable[bool]] = _nobody_asks,
-        turned: Callable[[Payload], Payload] = _as_read,
+        taken: Callable[[Payload], Payload | None] = _as_read,
     ) -> None:
         """Take what the gate works with; `main` makes it all."""
         self._holdings = holdings
@@ -106,7 +106,7 @@ class Gate:
         self._new_id = new_id
         self._at_rest = at_rest  # done between two people: no grant is open, nothing is owed
         self._serve_next = serve_next  # what people at the gate ask for, one at a time
-        self._turned = turned  # gives a payload the way that its reader was turned to
+        self._taken = taken  # turns a payload, or takes it away where it is only looked at
         self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
         self._going_through = b""  # what was read for the grant that is pending
         self._presentations = Presentations()
@@ -137,7 +137,9 @@ class Gate:
 
     async def _pump(self, reader: Reader) -> None:
         async for read in reader.payloads():
-            payload = self._turned(read)
+            payload = self._taken(read)
+            if payload is None:
+                continue
             if is_code(payload.data):
                 if not payload.is_tentative:
                     self._take_code(payload)

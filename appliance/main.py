@@ -16,7 +16,6 @@ from typing import Final
 
 from admission.errors import ListError
 from admission.passage import History
-from admission.scan import Direction
 from admission.trust.root import Role
 from appliance.announcer import Announcer
 from appliance.card_keeper import CardKeeper, CardLimits, SlowCardPolicy
@@ -43,6 +42,7 @@ from appliance.peering import open_peering
 from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.restarts import House, serve_until
+from appliance.staff_opening import StaffParts, open_handheld, open_stewarding
 from appliance.starting import close_open_grants, note_start, remember
 from appliance.stewarding import Stewarding
 from appliance.storage.card import DataCard
@@ -151,9 +151,10 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         uplink = _uplink(parts, link, trust, keeper, health, commanding, succession)
         uplink.card = card.report
         network = await _network(parts, link, trust, uplink, health)
-        stewarding = await _stewarding(parts, health, lane, commanding)
+        stewarding = await open_stewarding(_staff(parts, health, lane, commanding))
         gate = stewarding.judge = _gate(parts, health, lane, commanding, succession, stewarding)
         readers = parts.drivers.open_readers()
+        handheld = open_handheld(parts.drivers, stewarding, health, stack)
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
         watch = ClockWatch(parts.clock, parts.recorder, health.changed)
@@ -166,6 +167,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
             card.run(),
             card.watch(),
             health.fault_log.run(),
+            *handheld,
         ]
         await house.tell_salvaged(parts.recorder, health)
         log.info("gate ready", extra={"gate": vault.identity.gate_name})
@@ -404,12 +406,9 @@ async def _commanding(
     return commanding
 
 
-async def _stewarding(
-    parts: _Parts, health: Health, lane: LaneKeeper, commanding: Commanding
-) -> Stewarding:
-    config = parts.config
-    has_exit = config.turnstile.kind in ("none", "confirm") or config.turnstile.exit_pin is not None
-    stewarding = Stewarding(
+def _staff(parts: _Parts, health: Health, lane: LaneKeeper, commanding: Commanding) -> StaffParts:
+    return StaffParts(
+        config=parts.config,
         recorder=parts.recorder,
         holdings=parts.holdings,
         history=parts.history,
@@ -418,11 +417,7 @@ async def _stewarding(
         commanding=commanding,
         memory=parts.commands,
         clock=parts.clock,
-        readers={reader.name: reader.direction for reader in config.readers},
-        ways=frozenset(Direction) if has_exit else frozenset({Direction.ENTRY}),
     )
-    await stewarding.load()
-    return stewarding
 
 
 def _gate(
@@ -447,7 +442,7 @@ def _gate(
         new_id=scan_ids(),
         at_rest=succession.settle,
         serve_next=stewarding.serve_next,
-        turned=stewarding.turned,
+        taken=stewarding.taken,
     )
 
 

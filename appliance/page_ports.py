@@ -4,10 +4,12 @@ The page reads snapshots and asks for things to be done through these; it never 
 service.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from itertools import pairwise
 from typing import Final, Protocol
+
+from appliance.handheld_ports import StaffDesk
 
 PIN_CHARACTERS_MAX: Final = 64
 
@@ -79,9 +81,12 @@ class GateDesk:
 
     Attributes:
         gate_name: for people; "" before it is known.
+        staff: what stewards and supervisors look at and ask for.
     """
 
     gate_name: str = ""
+    staff: StaffDesk = field(default_factory=StaffDesk)
 
     def clear(self) -> None:
         """Forget everything that belongs to the lane that was served."""
+        self.staff.clear()

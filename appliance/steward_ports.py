@@ -206,8 +206,39 @@ class Statistics:
     occupancy: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A screen in words, for pages.
+
+    Attributes:
+        tone: `good`, `look`, `stop`, `wait` or `still`: what kind of answer it is.
+        title: the answer.
+        detail: when, where, which; "" is nothing.
+        line: what to do; "" is nothing.
+    """
+
+    tone: str
+    title: str
+    detail: str = ""
+    line: str = ""
+
+
 class Steward(Protocol):
     """Who serves people at the gate. Implemented by `stewarding`."""
+
+    @property
+    def is_check_only(self) -> bool:
+        """Whether what readers read is only looked at, and marks no ticket."""
+        ...
+
+    @property
+    def looked_at(self) -> Checked | None:
+        """What a reader's last code came to while that is so; None for none."""
+        ...
+
+    def check_only(self, *, is_on: bool) -> None:
+        """Have what readers read only looked at, or judged again; it ends by itself, too."""
+        ...
 
     @property
     def directions(self) -> Mapping[str, Direction]:

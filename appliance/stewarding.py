@@ -53,6 +53,7 @@ WAITING_MAX: Final = 8  # a few hands; beyond, whoever asks is told to ask again
 ANSWER_S_MAX: Final = 12.0  # two people may go through meanwhile
 TYPED_A_SECOND: Final = 1 / 3  # whoever reads codes off tickets is no faster
 TYPED_BURST_S: Final = 30.0
+CHECK_ONLY_S: Final = 120.0  # after so long without a code tickets are marked again
 MISS_COSTS: Final = 2  # what hits no ticket counts as so many more: guessing is the slower
 REMEMBERED: Final = 500  # so many of the newest records are looked at for the last admission
 MEMORY_KEY: Final = "steward"  # under which locks and turns are remembered, beside operators' keys
@@ -125,6 +126,8 @@ class Stewarding:
         self._directions = dict(readers)
         self._ways = ways
         self._waiting: deque[_Asked] = deque()
+        self._check_until_ns = 0
+        self._looked_at: Checked | None = None
         self._typed = Allowance(TYPED_A_SECOND, TYPED_BURST_S)
         self._tally = Tally(clock.now())
         recorder.watchers.append(self._tally.take)
@@ -176,10 +179,36 @@ class Stewarding:
         inside = None if checkpoint is None else self._history.occupancy(checkpoint.id)
         return self._tally.statistics(self._clock.now(), inside)
 
-    def turned(self, payload: Payload) -> Payload:
-        """Give a payload the way that its reader lets people go now."""
+    @property
+    def is_check_only(self) -> bool:
+        """Whether what readers read is only looked at, and marks no ticket."""
+        return self._clock.monotonic_ns() < self._check_until_ns
+
+    @property
+    def looked_at(self) -> Checked | None:
+        """What a reader's last code came to while that is so; None for none."""
+        return self._looked_at if self.is_check_only else None
+
+    def check_only(self, *, is_on: bool) -> None:
+        """Have what readers read only looked at, or judged again; it ends by itself, too."""
+        now_ns = self._clock.monotonic_ns()
+        self._check_until_ns = now_ns + round(CHECK_ONLY_S * 1e9) if is_on else 0
+        self._looked_at = None
+        log.warning("check only" if is_on else "check only is over")
+
+    def taken(self, payload: Payload) -> Payload | None:
+        """Give a payload the way that its reader lets people go now; None if only looked at."""
         direction = self._directions.get(payload.reader, payload.direction)
-        return payload if direction is payload.direction else replace(payload, direction=direction)
+        if direction is not payload.direction:
+            payload = replace(payload, direction=direction)
+        if not self.is_check_only:
+            return payload
+        checked = self.judge.check(payload)
+        is_misread = payload.is_tentative and checked is not None and checked.category == ""
+        if not is_misread:  # a second look will tell
+            self._looked_at = checked
+            self._check_until_ns = self._clock.monotonic_ns() + round(CHECK_ONLY_S * 1e9)
+        return None
 
     # --- asking -----------------------------------------------------------------------------------
 

@@ -379,7 +379,7 @@ async def open_bench(
             new_id=lambda: f"scan-{next(scans)}",
             at_rest=bench.succession.settle,
             serve_next=bench.stewarding.serve_next,
-            turned=bench.stewarding.turned,
+            taken=bench.stewarding.taken,
         )
         bench.stewarding.judge = bench.gate
         bench.entry = ScriptedReader("outside", Direction.ENTRY, bench.clock)
