@@ -51,7 +51,7 @@ from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
 from appliance.main import spare_the_collector
-from appliance.ports import LaneEvent, Payload
+from appliance.ports import LaneEvent, Payload, Turnstile
 from appliance.recording import Recorder
 from appliance.simulator.box_office import BoxOffice
 from appliance.storage.command_store import SqliteCommands
@@ -97,9 +97,12 @@ def install(holdings: GateHoldings, tickets: int) -> None:
 
 
 async def compose(
-    connection: aiosqlite.Connection, folder: Path, tickets: int
+    connection: aiosqlite.Connection,
+    folder: Path,
+    tickets: int,
+    turnstile: Turnstile | None = None,
 ) -> tuple[Gate, LaneKeeper, Recorder, GateHoldings]:
-    """Compose the gate's own services, without devices."""
+    """Compose the gate's own services, without devices but the arm where one is given."""
     journal: Any = TimedJournal(await SqliteJournal.open(connection, fresh_id()))
     memory = SqliteMemory(connection, folder / "lists")
     boot, built = boot_id(), datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,7 +137,7 @@ async def compose(
     hinting.lanes.append(claiming.lane)
     claiming.lane.open()  # a hint of each grant is offered, as on a live link
     lane = LaneKeeper(
-        turnstile=SensedTurnstile(), recorder=recorder, history=history, health=health,
+        turnstile=turnstile or SensedTurnstile(), recorder=recorder, history=history, health=health,
         announcer=announcer, hinting=hinting, clock=clock, passage_timeout_s=6.0,
     )  # fmt: skip
     commanding = Commanding(

@@ -14,6 +14,7 @@ SMALL = {
     "list_update.py": ["20000"],
     "self_proving.py": [],
     "hostile_payloads.py": [],
+    "serial_to_relay.py": ["--scans", "3", "--tickets", "100"],
     "refusal_at_the_other_gate.py": ["--scans", "5", "3"],
     "simulated_events.py": ["--worlds", "1", "--rounds", "1"],
     "catch_up.py": ["--passages", "20", "--alone", "5", "--rounds", "1", "0", "5"],

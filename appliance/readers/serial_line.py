@@ -23,8 +23,8 @@ from appliance.readers.usb_names import UsbName, find_serial_line
 
 log = logging.getLogger(__name__)
 
-_CHUNK_BYTES: Final = 4096
-_BACKLOG_BYTES_MAX: Final = 64 * 1024  # beyond this a jammed scanner's bytes are not even read
+_CHUNK_BYTES: Final = 1024
+_BACKLOG_BYTES_MAX: Final = 4 * 1024  # beyond this a jammed scanner's bytes are not even read
 _ERRORS: Final = (OSError, termios.error)  # pyserial's own errors are OSErrors
 
 

@@ -14,6 +14,7 @@ from admission.scan import Direction
 from appliance.alarm import wait_set
 from appliance.errors import ReaderLostError
 from appliance.ports import Clock, Payload
+from appliance.readers.flood import BytePace
 from appliance.readers.framing import Code, Framer
 from appliance.readers.new_scans import NewScans
 from appliance.readers.noise import NoiseGate
@@ -44,6 +45,7 @@ class SerialReader:
         self._clock = clock
         self._new = NewScans(name, direction, serial_port.duplicates_s)
         self._framer = Framer(serial_port.framing)
+        self._pace = BytePace()
         self._noise = NoiseGate()
         self._presence = Presence(name)
         self._line: SerialLine | None = None
@@ -99,8 +101,10 @@ class SerialReader:
                         self._presence.here()
                         self._send(self._serial_port.opening)
                         while True:
+                            before = self._bytes
                             for payload in await self._next_scans(line):
                                 yield payload
+                            await self._rest(self._bytes - before)
                 except ReaderLostError as exc:
                     self._presence.lost(str(exc), REOPEN_S)
                 finally:
@@ -113,6 +117,12 @@ class SerialReader:
     def _send(self, command: bytes) -> None:
         if command and (self._line is None or not self._line.send(command)):
             self._unsent += 1
+
+    async def _rest(self, count: int) -> None:
+        """Let a jammed line wait, so that looking at it does not keep the lane from its work."""
+        pause_s = self._pace.pause_s(count, self._clock.monotonic_ns())
+        if pause_s > 0:
+            await self._clock.sleep(pause_s)
 
     async def _next_scans(self, line: SerialLine) -> list[Payload]:
         silence_at_ns = self._framer.silence_at_ns

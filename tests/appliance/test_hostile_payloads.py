@@ -19,7 +19,7 @@ from appliance.displays.screens import draw
 from appliance.displays.words import spoken
 from appliance.local_page.display_page import routes
 from appliance.ports import Look, Screen
-from appliance.readers.flood import SCANS_PER_S_MAX, TokenBucket
+from appliance.readers.flood import BYTES_PER_S_MAX, SCANS_PER_S_MAX, BytePace, TokenBucket
 from appliance.readers.noise import NoiseGate
 from appliance.simulator.box_office import ListedNumber
 from appliance.simulator.picture_display import PictureDisplay
@@ -173,6 +173,17 @@ def test_a_serial_flood_is_cut_to_what_a_reader_may_bring():
     passed = sum(bucket.admit(now_ns=at * 1_000_000) for at in range(10_000))
     assert passed <= SCANS_PER_S_MAX * (10 + 1)
     assert bucket.dropped == 10_000 - passed
+
+
+def test_a_line_may_bring_two_long_codes_at_once_and_then_no_more_than_it_may():
+    pace = BytePace()
+    assert pace.pause_s(2 * 4096, 0) == 0.0
+    now_ns, read = 0, 0
+    while now_ns < 10_000_000_000:
+        read += 1024
+        now_ns += max(1, round(pace.pause_s(1024, now_ns) * 1e9))
+    assert 0.99 < read / (10 * BYTES_PER_S_MAX) < 1.01
+    assert pace.pause_s(1024, now_ns + 1_000_000_000) == 0.0
 
 
 async def test_a_flood_of_hostile_codes_fills_neither_memory_nor_keeps_a_person_out(

@@ -14,6 +14,7 @@ import serial
 from admission.scan import Direction
 from appliance.errors import ReaderLostError
 from appliance.ports import Payload
+from appliance.readers.flood import BYTES_AT_ONCE, BYTES_PER_S_MAX
 from appliance.readers.framing import Framing
 from appliance.readers.serial_line import SerialPort, open_line
 from appliance.readers.serial_port import REOPEN_S, SerialReader
@@ -169,10 +170,26 @@ async def test_a_line_that_never_ends_is_dropped_and_the_reader_goes_on(tmp_path
     async with bench(tmp_path) as b:
         for _ in range(40):
             await b.send(b"x" * 2000)
+            await b.clock.run(0.07)
         await b.clock.run(0.2)
         await b.send(b"TICKET\r")
     assert b.data == [b"TICKET"]
     assert b.reader.counts["overruns"] == 1
+
+
+async def test_a_line_that_is_jammed_is_read_no_faster_than_it_may_be(tmp_path: Path):
+    async with bench(tmp_path) as b:
+        os.set_blocking(b.scanner.fd, False)
+        begun_ns = b.clock.monotonic_ns()
+        for _ in range(200):
+            with suppress(BlockingIOError):
+                os.write(b.scanner.fd, b"JAM 0\rJAM 1\r" * 300)
+            await asyncio.sleep(0.0005)
+            await b.clock.run(0.02)
+        seconds = (b.clock.monotonic_ns() - begun_ns) / 1e9
+        read = b.reader.counts["bytes"]
+        most = BYTES_AT_ONCE + BYTES_PER_S_MAX * seconds + 2 * 5 * 1024
+        assert most / 4 < read < most
 
 
 async def test_garbage_is_handed_on_now_and_then_and_told_of_once(
@@ -315,6 +332,7 @@ async def test_a_flood_nobody_reads_is_not_kept_in_memory(tmp_path: Path):
             while not later.done():  # a busy kernel may cut the noise short, and this with it
                 with suppress(BlockingIOError):
                     os.write(plugged.fd, b"\rAFTER\r")
+                await b.clock.run(0.1)
                 await asyncio.sleep(0.01)
         await payloads.aclose()
 
