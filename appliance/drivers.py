@@ -203,7 +203,9 @@ def _open_serial(drivers: Drivers, config: ReaderConfig) -> Reader:
         port = serial_port(scanner)
     except ValueError as exc:
         raise ConfigError(f"{drivers.config.path}: readers: {config.name}: {exc}") from exc
-    reader = SerialReader(config.name, config.direction, port, drivers.clock)
+    worker = ThreadPoolExecutor(1, "serial")
+    drivers.stack.callback(worker.shutdown, wait=False)  # a device that hangs keeps nobody waiting
+    reader = SerialReader(config.name, config.direction, port, drivers.clock, worker)
     if scanner.trigger == "host":
         drivers.triggers.append(reader)
     return reader

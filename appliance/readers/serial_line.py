@@ -9,8 +9,9 @@ import logging
 import os
 import termios
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor, Future
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -138,17 +139,53 @@ class SerialLine:
         self.stirred.set()
 
 
-@contextmanager
-def open_line(serial_port: SerialPort, clock: Clock) -> Iterator[SerialLine]:
+@asynccontextmanager
+async def open_line(
+    serial_port: SerialPort, clock: Clock, worker: Executor | None = None
+) -> AsyncIterator[SerialLine]:
     """Open a scanner's port, for this program alone.
+
+    Args:
+        serial_port: where it is, and how it is set up.
+        clock: stamps what comes in.
+        worker: opens the port, which takes seconds on a device that hangs; None is the caller's
+            own thread, for where that does not matter.
 
     Raises:
         ReaderLostError: if it is not there, or somebody else has it.
+
+    Cancel: a port that is being opened meanwhile is closed as soon as it is.
     """
+    port = await _opened_by(worker, serial_port) if worker else _opened(serial_port)
+    try:
+        line = SerialLine(port, clock)
+        try:
+            yield line
+        finally:
+            line.deafen()
+    finally:
+        _close(port)
+
+
+async def _opened_by(worker: Executor, serial_port: SerialPort) -> serial.Serial:
+    opening = worker.submit(_opened, serial_port)
+    try:
+        return await asyncio.wrap_future(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opening: "Future[serial.Serial]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        _close(opening.result())
+
+
+def _opened(serial_port: SerialPort) -> serial.Serial:
     path = serial_port.port or find_serial_line(serial_port.usb or UsbName("", ""))
     data_format = serial_port.data_format
     try:
-        port = serial.Serial(
+        return serial.Serial(
             path,
             baudrate=serial_port.baudrate,
             bytesize=int(data_format[0]),
@@ -159,13 +196,9 @@ def open_line(serial_port: SerialPort, clock: Clock) -> Iterator[SerialLine]:
         )
     except (*_ERRORS, ValueError) as exc:
         raise ReaderLostError(f"{path}: {exc}") from exc
-    try:
-        line = SerialLine(port, clock)
-        try:
-            yield line
-        finally:
-            line.deafen()
-    finally:
-        with suppress(*_ERRORS):  # what a device never took must not keep the closing waiting
-            port.reset_output_buffer()
-        port.close()
+
+
+def _close(port: serial.Serial) -> None:
+    with suppress(*_ERRORS):  # what a device never took must not keep the closing waiting
+        port.reset_output_buffer()
+    port.close()

@@ -8,6 +8,7 @@ that was read is ever sent back to it.
 
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from typing import Final
 
 from admission.scan import Direction
@@ -35,14 +36,21 @@ class SerialReader:
         direction: the way it lets people go.
         serial_port: where the scanner is, and how it is set up.
         clock: counts silences and pauses.
+        worker: opens the port beside the event loop; None opens it in it.
     """
 
     def __init__(
-        self, name: str, direction: Direction, serial_port: SerialPort, clock: Clock
+        self,
+        name: str,
+        direction: Direction,
+        serial_port: SerialPort,
+        clock: Clock,
+        worker: Executor | None = None,
     ) -> None:
         self._name = name
         self._serial_port = serial_port
         self._clock = clock
+        self._worker = worker
         self._new = NewScans(name, direction, serial_port.duplicates_s)
         self._framer = Framer(serial_port.framing)
         self._pace = BytePace()
@@ -93,10 +101,11 @@ class SerialReader:
 
         Cancel: closes the port.
         """
+        port = self._serial_port
         try:
             while True:
                 try:
-                    with open_line(self._serial_port, self._clock) as line:
+                    async with open_line(port, self._clock, self._worker) as line:
                         self._line = line
                         self._presence.here()
                         self._send(self._serial_port.opening)

@@ -3,15 +3,19 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zxingcpp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from admission.scan import is_well_formed
+from appliance.readers.decoding import Decoding, Frame, Symbology
 from appliance.readers.engines import ENGINES, Engine, Source, TriggerMode, opening
 from appliance.readers.framing import Framer, Framing
 from appliance.readers.profiles import serial_port
 from appliance.readers.setup_codes import is_setup_code
+from appliance.readers.zxing import ZxingDecoder
 from appliance.scanners_config import BEEPERS, DATA_FORMATS, TRIGGERS, SerialConfig
 from appliance.scanners_config import ENGINES as NAMES
 
@@ -195,6 +199,17 @@ def test_what_makers_print_under_their_setup_codes_is_known(code: bytes):
 )
 def test_other_texts_are_not(code: bytes):
     assert not is_setup_code(code)
+
+
+def test_a_camera_hands_on_a_code_that_is_marked_for_setting_up_readers():
+    """It has no settings that such a code could change; so the gate judges it like any other."""
+    barcode = zxingcpp.create_barcode("B3F1", zxingcpp.BarcodeFormat.Code128, reader_init=True)
+    pixels = np.pad(np.array(barcode.to_image(scale=3)), 40, constant_values=255)
+    (marked,) = zxingcpp.read_barcodes(pixels)
+    assert marked.extra == {"ReaderInit": True}
+    decoder = ZxingDecoder(Decoding(frozenset({Symbology.CODE_128})))
+    (read,) = decoder.decode(Frame(pixels, 0))
+    assert read.data == b"B3F1"
 
 
 # --- the manual -----------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import threading
 import tty
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -237,11 +239,66 @@ async def test_a_scanner_named_by_usb_is_opened_where_it_is_just_now(
     assert [payload.data for payload in made.got] == [b"HERE AGAIN"]
 
 
+class HangingPort:
+    """A device whose port takes long to open; closed is what became of it."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.may_open, self.closed = (
+            threading.Event(),
+            threading.Event(),
+            threading.Event(),
+        )
+
+    def open(self, path: str, **settings: object) -> "HangingPort":
+        self.is_asked.set()
+        assert self.may_open.wait(10)
+        return self
+
+    def reset_output_buffer(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+async def test_a_port_that_hangs_while_it_is_opened_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    hanging = HangingPort()
+    monkeypatch.setattr(serial_line.serial, "Serial", hanging.open)
+    clock = VirtualClock()
+    with ThreadPoolExecutor(1) as worker:
+        reader = SerialReader("usb", Direction.ENTRY, SerialPort("p"), clock, worker)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(anext(reader.payloads()))
+            await until(hanging.is_asked.is_set)  # the loop goes round meanwhile
+            assert not reader.is_alive()
+            task.cancel()
+        assert not hanging.closed.is_set()
+        hanging.may_open.set()
+        await until(hanging.closed.is_set)  # nobody wants it any more
+
+
+async def test_a_port_that_is_opened_beside_the_loop_is_read(tmp_path: Path):
+    scanner = Scanner(tmp_path / "scanner")
+    port = SerialPort(str(scanner.link))
+    with ThreadPoolExecutor(1) as worker:
+        reader = SerialReader("usb", Direction.ENTRY, port, VirtualClock(), worker)
+        payloads = reader.payloads()
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(anext(payloads))
+            await until(reader.is_alive)
+            os.write(scanner.fd, b"TICKET\r")
+        assert first.result().data == b"TICKET"
+        await payloads.aclose()
+        serial.Serial(str(scanner.link), exclusive=True).close()  # it was let go
+    scanner.unplug()
+
+
 @pytest.mark.parametrize(
     ("said", "bits", "parity", "stop_bits"),
     [("8N1", 8, "N", 1), ("7E1", 7, "E", 1), ("8N2", 8, "N", 2)],
 )
-def test_the_data_format_reaches_the_port(monkeypatch, said, bits, parity, stop_bits):
+async def test_the_data_format_reaches_the_port(monkeypatch, said, bits, parity, stop_bits):
     asked = {}
 
     def opened(path, **settings):
@@ -250,11 +307,9 @@ def test_the_data_format_reaches_the_port(monkeypatch, said, bits, parity, stop_
 
     monkeypatch.setattr(serial_line.serial, "Serial", opened)
     port = SerialPort("p", 300, data_format=said)
-    with (
-        pytest.raises(ReaderLostError, match="p: enough"),
-        serial_line.open_line(port, VirtualClock()),
-    ):
-        pass
+    with pytest.raises(ReaderLostError, match="p: enough"):
+        async with serial_line.open_line(port, VirtualClock()):
+            pass
     assert (asked["bytesize"], asked["parity"], asked["stopbits"]) == (bits, parity, stop_bits)
     assert (asked["baudrate"], asked["exclusive"], asked["timeout"]) == (300, True, 0)
 

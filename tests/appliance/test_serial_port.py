@@ -240,7 +240,7 @@ async def test_an_unplugged_scanner_is_noticed_at_once_and_found_again(tmp_path:
 async def test_what_came_in_before_the_unplugging_is_taken_before_the_loss_is_told(tmp_path: Path):
     with scanner(tmp_path) as plugged:
         clock = VirtualClock()
-        with open_line(SerialPort(str(plugged.link)), clock) as line:
+        async with open_line(SerialPort(str(plugged.link)), clock) as line:
             plugged.send(b"LAST WORDS\r")
             await until(line.stirred.is_set)
             plugged.unplug()

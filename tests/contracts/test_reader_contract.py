@@ -64,7 +64,8 @@ async def serial_line(tmp_path: Path) -> AsyncIterator[Desk]:
     clock = VirtualClock()
     scanner, port = os.openpty()
     tty.setraw(port)
-    reader = SerialReader(NAME, Direction.EXIT, SerialPort(os.ttyname(port)), clock)
+    serial_port = SerialPort(os.ttyname(port))
+    reader = SerialReader(NAME, Direction.EXIT, serial_port, clock, InlineWorker())
 
     def present(data: bytes) -> None:
         os.write(scanner, data + b"\r")
