@@ -10,10 +10,19 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from admission.scan import KEYED_READER, Direction
-from appliance.config_section import PIN_MAX, Section
+from appliance.config_section import Section
 from appliance.errors import ConfigError
+from appliance.faces_config import (
+    DisplayConfig,
+    SignalsConfig,
+    read_display,
+    read_languages,
+    read_signals,
+    read_timezone,
+)
 from appliance.handheld_config import PROFILES, HandheldConfig, read_handheld
 from appliance.page_config import PageConfig, read_page
 from appliance.peers_config import PeersConfig, read_peers
@@ -22,13 +31,9 @@ from appliance.turnstile_config import TurnstileConfig, read_turnstile
 
 READER_KINDS: Final = ("camera", "folder", "hid", "serial")
 IMAGE_KINDS: Final = frozenset({"camera", "folder"})
-DISPLAY_KINDS: Final = ("oled", "picture", "none")
-SIGNAL_KINDS: Final = ("gpio", "none")
 BATTERIES: Final = ("ask", "yes", "no")
 SLOW_CARD_POLICIES: Final = ("wait", "stop")
-LANGUAGES: Final = ("fr", "en")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
-_I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,46 +64,6 @@ class ReaderConfig:
     itf_lengths: tuple[int, ...] = ()
     linear_second_opinion: bool = False
     camera: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DisplayConfig:
-    """Where people read the answer.
-
-    Attributes:
-        kind: one of DISPLAY_KINDS.
-        chip: for `oled`, luma's name of the controller.
-        bus: for `oled`, I2C bus number.
-        address: for `oled`, I2C address.
-        width: pixels.
-        height: pixels.
-    """
-
-    kind: str = "none"
-    chip: str = "ssd1306"
-    bus: int = 1
-    address: int = 0x3C
-    width: int = 128
-    height: int = 64
-
-
-@dataclass(frozen=True, slots=True)
-class SignalsConfig:
-    """Light and sound.
-
-    Attributes:
-        kind: one of SIGNAL_KINDS.
-        red_pin, green_pin, blue_pin: of the RGB light.
-        buzzer_pin: of a passive buzzer; None is none.
-        pin_factory: gpiozero's factory.
-    """
-
-    kind: str = "none"
-    red_pin: int = 5
-    green_pin: int = 6
-    blue_pin: int = 13
-    buzzer_pin: int | None = None
-    pin_factory: str = "lgpio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +114,9 @@ class Config:
         server: base address of the sync server; "" is the one that the gate was enrolled at.
         risk_of_plain_http: whether whoever is on the network may read and alter what goes to the
             server and comes back, enrolment included. Signatures still hold; secrecy does not.
-        language: of the display, one of LANGUAGES.
+        language: of the gate, one of LANGUAGES.
+        languages: in which displays tell people in turns, the gate's own first.
+        timezone: of the hours in this file.
         readers: at least one.
         turnstile: the arm.
         display: the display.
@@ -179,6 +146,8 @@ class Config:
     device_secret: Path | None = None
     claim_s_max: float = 0.15
     journal: JournalConfig = field(default_factory=JournalConfig)
+    languages: tuple[str, ...] = ("fr",)
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     profile: str = PROFILES[0]
     handheld: HandheldConfig = field(default_factory=HandheldConfig)
 
@@ -203,16 +172,19 @@ def load_config(path: Path) -> Config:
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path}: not TOML: {exc}; mend that line") from exc
     root = Section(path, "", document)
+    languages = read_languages(root)
     config = Config(
         path=path,
         data=Path(root.text("data")),
         server=_server(root),
         risk_of_plain_http=root.flag("risk_of_plain_http", False),
-        language=root.choice("language", LANGUAGES, "fr"),
+        language=languages[0],
+        languages=languages,
+        timezone=read_timezone(root),
         readers=tuple(_reader(section) for section in root.sections("readers")),
         turnstile=read_turnstile(root.section("turnstile")),
-        display=_display(root.section("display")),
-        signals=_signals(root.section("signals")),
+        display=read_display(root.section("display")),
+        signals=read_signals(root.section("signals")),
         page=read_page(root.section("page")),
         clock=_clock(root.section("clock")),
         peers=read_peers(root.section("peers")),
@@ -294,32 +266,6 @@ def _reader(section: Section) -> ReaderConfig:
     return config
 
 
-def _display(section: Section) -> DisplayConfig:
-    config = DisplayConfig(
-        kind=section.choice("kind", DISPLAY_KINDS, "none"),
-        chip=section.choice("chip", ("ssd1306", "sh1106", "ssd1309", "ssd1322"), "ssd1306"),
-        bus=section.integer("bus", 1, 0, 32),
-        address=section.integer("address", 0x3C, 0x08, 0x77),
-        width=section.integer("width", 128, 64, 1920),
-        height=section.integer("height", 64, 32, 1080),
-    )
-    section.finish()
-    return config
-
-
-def _signals(section: Section) -> SignalsConfig:
-    config = SignalsConfig(
-        kind=section.choice("kind", SIGNAL_KINDS, "none"),
-        red_pin=section.integer("red_pin", 5, 0, PIN_MAX),
-        green_pin=section.integer("green_pin", 6, 0, PIN_MAX),
-        blue_pin=section.integer("blue_pin", 13, 0, PIN_MAX),
-        buzzer_pin=section.pin("buzzer_pin", None),
-        pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
-    )
-    section.finish()
-    return config
-
-
 def _clock(section: Section) -> ClockConfig:
     config = ClockConfig(battery=section.choice("battery", BATTERIES, "ask"))
     section.finish()
@@ -396,16 +342,9 @@ def _pins(config: Config) -> list[tuple[str, str, int]]:
     """Give every pin in use: on which header, by which key, its number."""
     arm, light, panel = config.turnstile, config.signals, config.display
     pins: list[tuple[str, str, int | None]] = []
-    if panel.kind == "oled":
-        pins += [("lgpio", "display.bus", pin) for pin in _I2C_PINS.get(panel.bus, ())]
+    pins += panel.pins()
     pins += arm.pins()
-    if light.kind == "gpio":
-        pins += [
-            (light.pin_factory, "signals.red_pin", light.red_pin),
-            (light.pin_factory, "signals.green_pin", light.green_pin),
-            (light.pin_factory, "signals.blue_pin", light.blue_pin),
-            (light.pin_factory, "signals.buzzer_pin", light.buzzer_pin),
-        ]
+    pins += light.pins()
     if config.is_handheld:
         hand = config.handheld
         pins += [

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from admission.scan import Direction
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
+from appliance.faces_config import Hours
 from appliance.handheld_keeper import HandheldFace
 from appliance.handheld_ports import Battery, Button
 from appliance.page_ports import GateDesk
@@ -90,9 +91,9 @@ class Drivers:
         """
         displays: list[Display] = []
         if self.config.display.kind == "oled":
-            displays.append(await self._open_oled())
+            displays.append(self._refreshed(await self._open_oled()))
         if self.config.display.kind == "picture" or self.config.page.port:
-            displays.append(await self._open_picture())
+            displays.append(self._refreshed(await self._open_picture()))
         if self.face is not None:
             displays.append(self.face)
         return displays
@@ -148,11 +149,29 @@ class Drivers:
 
         light = self.config.signals
         wiring = SignalWiring(
-            light.red_pin, light.green_pin, light.blue_pin, buzzer=light.buzzer_pin
+            light.red_pin,
+            light.green_pin,
+            light.blue_pin,
+            dims=light.lamp_dims,
+            active_high=light.lamp_active_high,
+            buzzer=light.buzzer_pin,
+            tonal=light.buzzer == "passive",
         )
         pins = self.pins(light.pin_factory)
-        opened = open_gpio_signals(wiring, self.clock, factory=pins.factory, errors=pins.errors)
+        opened = open_gpio_signals(
+            wiring,
+            self.clock,
+            factory=pins.factory,
+            errors=pins.errors,
+            volume=self._volume,
+        )
         return await self.stack.enter_async_context(opened)
+
+    def _volume(self) -> float:
+        """Give how loud it may be now, 0 to 1."""
+        config = self.config.signals
+        is_quiet = self._is_within(config.quiet)
+        return (config.quiet_volume if is_quiet else config.volume) / 100
 
     def pins(self, library: str) -> Any:
         """Open a pin library, once for turnstile and signals alike."""
@@ -167,21 +186,66 @@ class Drivers:
         return self.stack.enter_context(ThreadPoolExecutor(1, "frames"))
 
     async def _open_oled(self) -> Display:
-        from appliance.displays.oled import open_i2c, open_oled
+        from appliance.displays.care import Care
+        from appliance.displays.oled import Lines, open_i2c, open_oled, open_spi
 
         panel, size = self.config.display, self._display_size()
-        open_device = partial(
-            open_i2c, panel.chip, port=panel.bus, address=panel.address, size=size
+        if panel.wire == "i2c":
+            open_device = partial(open_i2c, panel.chip, port=panel.bus, address=panel.address)
+        else:
+            pins = self.pins(panel.pin_factory)
+            open_device = partial(
+                open_spi,
+                panel.chip,
+                Lines(pins.factory, pins.errors),
+                port=panel.bus,
+                device=panel.device,
+                dc_pin=panel.dc_pin,
+                reset_pin=panel.reset_pin,
+                mhz=panel.spi_mhz,
+            )
+        care = Care(
+            contrast=panel.contrast,
+            dim_contrast=panel.dim_contrast,
+            dim_after_s=panel.dim_after_s,
+            saver_after_s=panel.saver_after_s,
+            shift_every_s=panel.shift_every_s,
         )
-        opened = open_oled(open_device, self.config.language, self.clock)
+        opened = open_oled(
+            partial(open_device, size=size, rotate=panel.rotate),
+            self.config.language,
+            self.clock,
+            others=self.config.languages[1:],
+            care=care,
+            is_night=partial(self._is_within, panel.night),
+        )
         return await self.stack.enter_async_context(opened)
+
+    def _refreshed(self, display: Display) -> Display:
+        """Have a display show its screen again now and then, and whose ticket it is to nobody."""
+        from appliance.displays.refreshing import Discreet, Refreshed
+
+        config = self.config.display
+        refreshed = Refreshed(
+            display,
+            self.clock,
+            every_s=config.alternate_s,
+            languages=len(self.config.languages),
+        )
+        running = refreshed.run()
+        self.tasks.append(running)
+        self.stack.callback(running.close)  # also where the gate does not get as far as running it
+        return refreshed if config.show_holder else Discreet(refreshed)
+
+    def _is_within(self, hours: Hours | None) -> bool:
+        return hours is not None and hours.hold(self.clock.now().astimezone(self.config.timezone))
 
     async def _open_picture(self) -> Display:
         from appliance.simulator.picture_display import PictureDisplay
 
         is_display = self.config.display.kind == "picture"
         size = self._display_size() if is_display else PAGE_SIZE
-        picture = PictureDisplay(self.config.language, size)
+        picture = PictureDisplay(self.config.language, size, self.config.languages[1:])
         if self.config.page.port:
             from appliance.displays.told import told
             from appliance.page_opening import open_page

@@ -112,9 +112,10 @@ async def run_gate(config: Config, software: str) -> None:
         machine = SystemClock(config.clock.has_battery)
         drivers = Drivers(config, machine, stack)
         displays, signals = await drivers.open_displays(), await drivers.open_signals()
-        announcer = Announcer(displays, signals, machine)
+        announcer = Announcer(displays, signals, machine, len(config.languages))
         house = House(config, software, machine, drivers, announcer, config.data / DATABASE_FILE)
-        await _run_until(stop, [announcer.run(), serve_until(stop, house, _serve)])
+        serving = serve_until(stop, house, _serve)
+        await _run_until(stop, [announcer.run(), *drivers.tasks, serving])
     log.info("gate stopped")
 
 

@@ -248,6 +248,7 @@ class Screen:
         seat: for GRANTED, where the holder goes and sits, from the large to the small.
         holder: for GRANTED, whose ticket it is; only where a list may carry names, and only on
             displays that are set up to show them.
+        tongue: which of a display's languages, counted from its first and round again.
         gate: for repeats, the gate of the first use; "" is this one, None is not told.
     """
 
@@ -265,6 +266,7 @@ class Screen:
     seat: str = ""
     holder: str = field(default="", repr=False)
     gate: str | None = None
+    tongue: int = 0
 
 
 class Display(Protocol):

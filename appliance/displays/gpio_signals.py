@@ -5,7 +5,8 @@ gate's clock, not by gpiozero's threads, so that nothing is still to come once `
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,8 +47,14 @@ class GpioSignals:
     """The port `Signals` over a lamp and a buzzer; made by `open_gpio_signals`."""
 
     def __init__(
-        self, lamp: "_Lamp", sounder: "_Sounder", clock: Clock, tasks: asyncio.TaskGroup
+        self,
+        lamp: "_Lamp",
+        sounder: "_Sounder",
+        clock: Clock,
+        tasks: asyncio.TaskGroup,
+        volume: Callable[[], float],
     ) -> None:
+        self._volume = volume
         self._lamp = lamp
         self._sounder = sounder
         self._clock = clock
@@ -79,6 +86,7 @@ class GpioSignals:
 
     def _begin(self, pattern: Pattern) -> None:
         """Start both within this very call: people wait for it."""
+        self._sounder.volume = self._volume()
         self._lamp.show(pattern.light[0].colour)
         self._sounder.play(pattern.sound[0].hz if pattern.sound else 0)
 
@@ -110,6 +118,7 @@ async def open_gpio_signals(
     *,
     factory: Any,
     errors: tuple[type[Exception], ...] = (gpiozero.GPIOZeroError, OSError),
+    volume: Callable[[], float] = lambda: 1.0,
 ) -> AsyncIterator[GpioSignals]:
     """Keep lamp and buzzer for as long as the context lasts, and leave them dark and silent.
 
@@ -118,6 +127,8 @@ async def open_gpio_signals(
         clock: times the patterns.
         factory: gpiozero's pin factory.
         errors: all that it raises.
+        volume: gives how loud a sound may be when it begins, 0 to 1; one that only sounds or not is
+            silent at 0.
 
     Raises:
         DeviceError: if a pin cannot be claimed or driven.
@@ -127,7 +138,7 @@ async def open_gpio_signals(
         closing(_Sounder(wiring, factory, errors)) as sounder,
     ):
         async with _task_group() as tasks:
-            signals = GpioSignals(lamp, sounder, clock, tasks)
+            signals = GpioSignals(lamp, sounder, clock, tasks, volume)
             try:
                 yield signals
             finally:
@@ -146,6 +157,14 @@ async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
         yield tasks
     finally:
         await tasks.__aexit__(None, None, None)
+
+
+def _duty(volume: float) -> float:
+    """Give for how much of a wave a passive buzzer is driven; half is the loudest.
+
+    The tone that is heard is as strong as the sine of half a turn's share.
+    """
+    return math.asin(min(1.0, max(0.0, volume))) / math.pi
 
 
 class _Lamp:
@@ -183,6 +202,7 @@ class _Sounder:
     ) -> None:
         self._errors = errors
         self._tonal = wiring.tonal
+        self.volume = 1.0
         self._buzzer: Any = None
         if wiring.buzzer is None:
             return
@@ -205,11 +225,14 @@ class _Sounder:
         """Sound at a pitch, or fall silent at 0 Hz."""
         if self._buzzer is None:
             return
+        if self.volume <= 0:
+            hz = 0
         try:
             if not self._tonal:
                 self._buzzer.value = hz > 0
             elif hz > 0:
                 self._buzzer.play(gpiozero.tones.Tone.from_frequency(hz))
+                self._buzzer.pwm_device.value = _duty(self.volume)
             else:
                 self._buzzer.stop()
         except self._errors as exc:

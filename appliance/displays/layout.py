@@ -17,7 +17,14 @@ SIZE_MIN: Final = (96, 32)  # below this not even the shortest answer can be rea
 _LARGE_FROM_PX: Final = 160  # a shorter side below this is a small panel
 
 
-def compose(screen: Screen, language: str, size: tuple[int, int], *, is_mono: bool) -> Scene:
+def compose(
+    screen: Screen,
+    language: str,
+    size: tuple[int, int],
+    *,
+    is_mono: bool,
+    is_grey: bool = False,
+) -> Scene:
     """Place everything of a screen.
 
     Args:
@@ -25,6 +32,7 @@ def compose(screen: Screen, language: str, size: tuple[int, int], *, is_mono: bo
         language: of the texts.
         size: width and height, pixels.
         is_mono: whether the panel has one bit per pixel.
+        is_grey: whether it has levels of one colour.
 
     Raises:
         ValueError: if the size is below SIZE_MIN, or as `words.words_of`.
@@ -36,7 +44,7 @@ def compose(screen: Screen, language: str, size: tuple[int, int], *, is_mono: bo
         shape=appearance_of(screen).shape,
         direction=screen.direction,
         words=_showable(words),
-        tone=_tone(screen, is_mono=is_mono),
+        tone=_tone(screen, is_coloured=not (is_mono or is_grey)),
         width=size[0],
         height=size[1],
         is_mono=is_mono,
@@ -46,9 +54,9 @@ def compose(screen: Screen, language: str, size: tuple[int, int], *, is_mono: bo
     return Scene(size[0], size[1], sheet.tone.ground, tuple(items))
 
 
-def _tone(screen: Screen, *, is_mono: bool) -> Tone:
+def _tone(screen: Screen, *, is_coloured: bool) -> Tone:
     hue = appearance_of(screen).hue
-    if not is_mono:
+    if is_coloured:
         return TONES[hue]
     is_lit = hue is Hue.GREEN or screen.look is Look.GRANTED
     return LIT_PANEL if is_lit else DARK_PANEL

@@ -1,26 +1,29 @@
-"""OLED panels on the I2C bus, through luma. The only module that imports it; bound by `main`.
+"""OLED panels on I2C or SPI, through luma. The only module that imports it; bound by `main`.
 
-A frame takes 24 ms on the bus at 400 kHz and 95 ms at 100 kHz, so drawing and sending happen in a
-thread of the display's own, and only frames that differ from the last are sent. A panel that does
-not answer is given up and opened again, no sooner than RETRY_S later, by the next screen.
+A frame of 128x64 takes 24 ms on I2C at 400 kHz and 95 ms at 100 kHz, so drawing and sending happen
+in a thread of the display's own, and only frames that differ from the last are sent. A panel that
+does not answer is given up and opened again, no sooner than RETRY_S later, by the next screen. What
+keeps it from burning in (`care`) follows from the time at which a screen is shown, again and again.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Final, Literal, Protocol
+from dataclasses import replace
+from typing import Any, Final, Literal, Protocol
 
 from luma.core.error import (  # type: ignore[import-untyped]
     DeviceAddressError,
     DeviceDisplayModeError,
 )
 from luma.core.error import Error as LumaError
-from luma.core.interface.serial import i2c  # type: ignore[import-untyped]
+from luma.core.interface.serial import i2c, spi  # type: ignore[import-untyped]
 from luma.oled import device as drivers  # type: ignore[import-untyped]
 from PIL import Image
 
-from appliance.displays.screens import draw
+from appliance.displays.care import Care, treatment
+from appliance.displays.screens import Mode, draw, draw_wandering
 from appliance.displays.words import check_language
 from appliance.errors import ConfigError, DisplayLostError
 from appliance.ports import Clock, Screen
@@ -39,6 +42,8 @@ CONTROLLERS: Final = {
     "ssd1322": drivers.ssd1322,
     "ssd1327": drivers.ssd1327,
 }
+_GREY: Final = ("ssd1322", "ssd1327")  # levels of one colour
+_MHZ: Final = 1_000_000
 
 
 class LumaDevice(Protocol):
@@ -47,6 +52,10 @@ class LumaDevice(Protocol):
     mode: Literal["1", "RGB", "RGBA"]
     size: tuple[int, int]
     persist: bool
+
+    def contrast(self, level: int) -> None:
+        """Set how bright it is, 0 to 255."""
+        ...
 
     def display(self, image: Image.Image) -> None:
         """Send a picture of the device's mode and size."""
@@ -92,18 +101,132 @@ def open_i2c(
         ConfigError: if the controller is not known, or has no such size or address.
         LumaError, OSError: if the panel does not answer.
     """
-    if controller not in CONTROLLERS:
-        known = ", ".join(sorted(CONTROLLERS))
-        raise ConfigError(f"display controller {controller!r} is not known; known are {known}")
+    make = _controller(controller)
     try:
         serial = i2c(bus=bus, port=port, address=address)
         with _closing_on_error(serial):
             serial.command(_DISPLAY_OFF)
-            make = CONTROLLERS[controller]
             device: LumaDevice = make(serial, width=size[0], height=size[1], rotate=rotate)
     except (DeviceDisplayModeError, DeviceAddressError) as exc:
         raise ConfigError(f"display {controller} {size[0]}x{size[1]}: {exc}") from exc
     return device
+
+
+class SpiBus(Protocol):
+    """What luma uses of an SPI bus that is handed in; spidev's is one."""
+
+    max_speed_hz: int
+
+    def open(self, port: int, device: int) -> None:
+        """Open a port's device."""
+        ...
+
+    def writebytes(self, data: list[int]) -> None:
+        """Write bytes."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+class Lines:
+    """What luma uses of RPi.GPIO, over gpiozero's pins: two outputs beside an SPI bus."""
+
+    OUT: Final = "output"
+    LOW: Final = 0
+    HIGH: Final = 1
+
+    def __init__(self, factory: Any, errors: tuple[type[Exception], ...]) -> None:
+        """Take a pin factory, and all that it raises."""
+        self._factory = factory
+        self._errors = errors
+        self._pins: dict[int, Any] = {}
+
+    def setup(self, number: int, function: str) -> None:
+        """Make a pin an output, low.
+
+        Raises:
+            OSError: if it cannot be.
+        """
+        del function  # an output is all that is asked for
+        try:
+            self._pins[number] = self._factory.pin(number)
+            self._pins[number].output_with_state(self.LOW)
+        except self._errors as exc:
+            raise OSError(f"pin {number} cannot be had: {exc}") from exc
+
+    def output(self, number: int, level: int) -> None:
+        """Drive a pin.
+
+        Raises:
+            OSError: if it cannot be.
+        """
+        try:
+            self._pins[number].state = level
+        except self._errors as exc:
+            raise OSError(f"pin {number} cannot be driven: {exc}") from exc
+
+
+def open_spi(
+    controller: str,
+    lines: Lines,
+    *,
+    port: int = 0,
+    device: int = 0,
+    dc_pin: int = 24,
+    reset_pin: int = 25,
+    mhz: int = 8,
+    size: tuple[int, int] = (128, 64),
+    rotate: int = 0,
+    bus: SpiBus | None = None,
+) -> LumaDevice:
+    """Open a panel on the SPI bus and clear it. Nobody can tell whether it is there.
+
+    Args:
+        controller: one of CONTROLLERS.
+        lines: of the two pins.
+        port: the number of the bus.
+        device: the number of its chip select.
+        dc_pin: what tells commands from data.
+        reset_pin: resets the panel.
+        mhz: the bus's clock.
+        size: width and height, pixels.
+        rotate: quarter turns clockwise.
+        bus: a bus to use instead of the kernel's.
+
+    Raises:
+        ConfigError: as `open_i2c`, or if the bus's library is missing.
+        LumaError, OSError: if the bus or a pin cannot be had.
+    """
+    make = _controller(controller)
+    try:
+        serial = spi(
+            spi=bus,
+            gpio=lines,
+            port=port,
+            device=device,
+            bus_speed_hz=mhz * _MHZ,
+            gpio_DC=dc_pin,
+            gpio_RST=reset_pin,
+        )
+    except ImportError as exc:
+        raise ConfigError(
+            "display: SPI needs spidev; install the Debian package python3-spidev"
+        ) from exc
+    try:
+        with _closing_on_error(serial):
+            opened: LumaDevice = make(serial, width=size[0], height=size[1], rotate=rotate)
+    except DeviceDisplayModeError as exc:
+        raise ConfigError(f"display {controller} {size[0]}x{size[1]}: {exc}") from exc
+    return opened
+
+
+def _controller(name: str) -> Any:
+    if name not in CONTROLLERS:
+        known = ", ".join(sorted(CONTROLLERS))
+        raise ConfigError(f"display controller {name!r} is not known; known are {known}")
+    return CONTROLLERS[name]
 
 
 class OledDisplay:
@@ -140,7 +263,13 @@ class OledDisplay:
 
 @asynccontextmanager
 async def open_oled(
-    open_device: Callable[[], LumaDevice], language: str, clock: Clock
+    open_device: Callable[[], LumaDevice],
+    language: str,
+    clock: Clock,
+    *,
+    others: tuple[str, ...] = (),
+    care: Care | None = None,
+    is_night: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[OledDisplay]:
     """Keep a panel for as long as the context lasts; on the way out it is cleared and dark.
 
@@ -149,12 +278,16 @@ async def open_oled(
     Args:
         open_device: opens the panel, as `open_i2c` does; called again after a loss.
         language: of the texts.
-        clock: for the delay between two attempts.
+        clock: for the delay between two attempts, and for what keeps the panel from burning in.
+        others: further languages, which take turns as `Screen.tongue` counts.
+        care: what keeps it from burning in; None is the ordinary care.
+        is_night: tells whether it is dark around the gate.
 
     Raises:
         ValueError: if there are no words in this language.
     """
-    panel = _Panel(open_device, check_language(language), clock)
+    languages = tuple(check_language(one) for one in (language, *others))
+    panel = _Panel(open_device, languages, clock, care or Care(), is_night)
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="oled")
     display = OledDisplay(panel, worker)
     try:
@@ -167,27 +300,59 @@ async def open_oled(
 class _Panel:
     """The panel as the worker thread knows it; nothing here is called from anywhere else."""
 
-    def __init__(self, open_device: Callable[[], LumaDevice], language: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        open_device: Callable[[], LumaDevice],
+        languages: tuple[str, ...],
+        clock: Clock,
+        care: Care,
+        is_night: Callable[[], bool],
+    ) -> None:
         self._open_device = open_device
-        self._language = language
+        self._languages = languages
         self._clock = clock
+        self._care = care
+        self._is_night = is_night
         self._device: LumaDevice | None = None
         self._sent = b""
-        self._retry_ns = clock.monotonic_ns()
+        self._contrast = -1
+        self._screen: Screen | None = None  # in the first language
+        self._began_ns = self._since_ns = self._retry_ns = clock.monotonic_ns()
 
     def show(self, screen: Screen) -> None:
-        device = self._opened()
-        mode = device.mode
-        picture = draw(screen, self._language, device.size, "1" if mode == "1" else "RGB")
+        picture, contrast = self._drawn(screen, device := self._opened())
         frame = picture.tobytes()
-        if frame == self._sent:
-            return
         try:
-            device.display(picture.convert("RGBA") if mode == "RGBA" else picture)
+            if contrast != self._contrast:
+                device.contrast(contrast)
+                self._contrast = contrast
+            if frame != self._sent:
+                device.display(picture if picture.mode == device.mode else _as(picture, device))
         except _LOST as exc:
             self._give_up(device)
             raise DisplayLostError(f"the panel does not answer: {exc}") from exc
         self._sent = frame
+
+    def _drawn(self, screen: Screen, device: LumaDevice) -> tuple[Image.Image, int]:
+        """Draw a screen as it is shown now, and give how bright that is."""
+        now_ns = self._clock.monotonic_ns()
+        told = replace(screen, tongue=0)
+        if told != self._screen:
+            self._screen, self._since_ns = told, now_ns
+        treated = treatment(
+            self._care,
+            screen.look,
+            running_s=(now_ns - self._began_ns) / _NS_PER_S,
+            shown_s=(now_ns - self._since_ns) / _NS_PER_S,
+            is_night=self._is_night(),
+        )
+        mode = _mode(device)
+        if treated.wanders is not None:
+            picture = draw_wandering(screen, device.size, mode, treated.wanders)
+        else:
+            language = self._languages[screen.tongue % len(self._languages)]
+            picture = _shifted(draw(screen, language, device.size, mode), treated.shift)
+        return picture, treated.contrast
 
     def close(self) -> None:
         if self._device is not None:
@@ -214,11 +379,31 @@ class _Panel:
         with suppress(*_LOST):
             device.cleanup()
         _forget(device)
-        self._device, self._sent = None, b""
+        self._device, self._sent, self._contrast = None, b"", -1
         self._retry_later()
 
     def _retry_later(self) -> None:
         self._retry_ns = self._clock.monotonic_ns() + round(RETRY_S * _NS_PER_S)
+
+
+def _mode(device: LumaDevice) -> Mode:
+    if device.mode == "1":
+        return "1"
+    return "L" if type(device) in [CONTROLLERS[name] for name in _GREY] else "RGB"
+
+
+def _as(picture: Image.Image, device: LumaDevice) -> Image.Image:
+    return picture.convert(device.mode)
+
+
+def _shifted(picture: Image.Image, shift: tuple[int, int]) -> Image.Image:
+    """Move a picture by a pixel or so; what comes in at the edge is as its corner is."""
+    if shift == (0, 0):
+        return picture
+    corner = picture.getpixel((0, 0))
+    moved = Image.new(picture.mode, picture.size, corner)
+    moved.paste(picture, shift)
+    return moved
 
 
 def _forget(device: LumaDevice) -> None:

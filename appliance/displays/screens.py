@@ -10,6 +10,8 @@ from typing import Final, Literal, assert_never
 from PIL import Image, ImageDraw
 
 from appliance.displays import icons
+from appliance.displays.appearance import appearance_of
+from appliance.displays.care import wandering_place
 from appliance.displays.fonts import (
     Type,
     direction_of,
@@ -19,10 +21,11 @@ from appliance.displays.fonts import (
     runs_backwards,
 )
 from appliance.displays.layout import compose
-from appliance.displays.scene import Align, Code, Mark, Scene, Surface, Text
+from appliance.displays.scene import Align, Box, Code, Mark, Scene, Surface, Text
 from appliance.ports import Screen
 
-Mode = Literal["1", "RGB"]
+Mode = Literal["1", "L", "RGB"]
+_WANDERING_PERCENT: Final = 60  # of the panel's shorter side
 _LIGHT: Final = (255, 255, 255)
 _DARK: Final = (0, 0, 0)
 _HALF = 120  # a little below the middle: thin strokes on one bit stay whole
@@ -35,14 +38,32 @@ def draw(screen: Screen, language: str, size: tuple[int, int], mode: Mode) -> Im
         screen: what to show.
         language: `fr` or `en`, or a tag that begins so.
         size: width and height in pixels; `layout.SIZE_MIN` at least.
-        mode: "1" for a panel of one bit, "RGB" for colour.
+        mode: "1" for a panel of one bit, "L" for levels of one colour, "RGB" for colour.
 
     Raises:
         ValueError: if the size is too small, the language unknown, or the screen is a refusal
             without a reason.
         ConfigError: if the typeface is not installed.
     """
-    return paint(compose(screen, language, size, is_mono=mode == "1"), mode)
+    scene = compose(screen, language, size, is_mono=mode == "1", is_grey=mode == "L")
+    return paint(scene, mode)
+
+
+def draw_wandering(screen: Screen, size: tuple[int, int], mode: Mode, step: int) -> Image.Image:
+    """Draw only the mark of a screen, where it stands at a step of its way over the panel.
+
+    Args:
+        screen: what is told.
+        size: width and height in pixels.
+        mode: as for `draw`.
+        step: as `care.Treatment.wanders`.
+    """
+    side = min(size) * _WANDERING_PERCENT // 100
+    picture = Image.new("RGB", size, _DARK)
+    place = wandering_place(step, size, side)
+    mark = Mark(appearance_of(screen).shape, Box(*place, side, side), _LIGHT, _DARK)
+    _paint_mark(picture, mark, mode)
+    return picture if mode == "RGB" else picture.convert(mode, dither=Image.Dither.NONE)
 
 
 def paint(scene: Scene, mode: Mode) -> Image.Image:
@@ -65,7 +86,7 @@ def paint(scene: Scene, mode: Mode) -> Image.Image:
                 _paint_code(picture, item)
             case _:
                 assert_never(item)
-    return picture.convert("1", dither=Image.Dither.NONE) if mode == "1" else picture
+    return picture if mode == "RGB" else picture.convert(mode, dither=Image.Dither.NONE)
 
 
 def _paint_surface(picture: Image.Image, surface: Surface) -> None:

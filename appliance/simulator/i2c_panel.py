@@ -23,6 +23,7 @@ class I2cPanel:
         is_on: whether it is switched on.
         fault: raised by every write while it is set: a cable pulled, a bus stuck.
         data_bytes: how many bytes of picture it was sent so far.
+        contrast: as it was set last.
     """
 
     columns = 128
@@ -32,6 +33,7 @@ class I2cPanel:
         self.is_on = False
         self.fault: OSError | None = None
         self.data_bytes = 0
+        self.contrast = 0x7F
         self._address = address
         self._width, self._height = width, height
         self._memory = [bytearray(self.columns) for _ in range(height // _PAGE_ROWS)]
@@ -52,12 +54,16 @@ class I2cPanel:
         if len(data) > _BLOCK_BYTES_MAX:
             raise ValueError(f"a block holds {_BLOCK_BYTES_MAX} bytes, got {len(data)}")
         if register == _DATA:
-            self.data_bytes += len(data)
-            for value in data:
-                self._memory[self._page][self._column] = value
-                self._advance()
+            self.take(list(data))
         elif register == _COMMANDS:
-            self._obey(list(data))
+            self.obey(list(data))
+
+    def take(self, data: list[int]) -> None:
+        """Take bytes of the picture, from whatever bus."""
+        self.data_bytes += len(data)
+        for value in data:
+            self._memory[self._page][self._column] = value
+            self._advance()
 
     def lit(self) -> bytes:
         """Give what is seen, one bit per pixel, row by row, first pixel in the highest bit."""
@@ -69,11 +75,14 @@ class I2cPanel:
             rows += int(bits, 2).to_bytes(self._width // 8, "big")
         return bytes(rows)
 
-    def _obey(self, data: list[int]) -> None:
+    def obey(self, data: list[int]) -> None:
+        """Take commands with their arguments, from whatever bus."""
         while data:
             command = data.pop(0)
             count = _ARGUMENTS.get(command, 0)
             arguments, data = data[:count], data[count:]
+            if command == 0x81:
+                self.contrast = arguments[0]
             self._execute(command, arguments)
 
     def _execute(self, command: int, arguments: list[int]) -> None:

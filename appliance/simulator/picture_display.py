@@ -24,20 +24,24 @@ class PictureDisplay:
         png: the picture shown now.
         text: the same in words, for a screen reader.
         revision: counts the pictures from 1; 0 while nothing was shown yet.
-        language: of the texts.
+        language: of the text and the picture now.
     """
 
-    def __init__(self, language: str, size: tuple[int, int] = (800, 480)) -> None:
+    def __init__(
+        self, language: str, size: tuple[int, int] = (800, 480), others: tuple[str, ...] = ()
+    ) -> None:
         """Make a display that is blank at first.
 
         Args:
             language: of the texts.
             size: width and height, pixels.
+            others: further languages, which take turns as `Screen.tongue` counts.
 
         Raises:
-            ValueError: if there are no words in this language.
+            ValueError: if there are no words in a language.
         """
-        self.language = check_language(language)
+        self._languages = tuple(check_language(one) for one in (language, *others))
+        self.language = self._languages[0]
         self.png = b""
         self.text = ""
         self.revision = 0
@@ -53,8 +57,9 @@ class PictureDisplay:
         async with self._changed:
             if screen == self._screen:
                 return
-            self.png = await asyncio.to_thread(_png, screen, self.language, self._size)
-            self.text = spoken(screen, self.language)
+            language = self._languages[screen.tongue % len(self._languages)]
+            self.png = await asyncio.to_thread(_png, screen, language, self._size)
+            self.language, self.text = language, spoken(screen, language)
             self.revision += 1
             self._screen = screen
             self._changed.notify_all()

@@ -306,3 +306,40 @@ async def test_pins_that_fail_are_told_and_never_end_the_gate():
 
 def test_the_tables_cover_every_colour_a_refusal_can_have():
     assert set(signals._DENIED) == {ANSWERS[answer].hue for answer in REFUSALS}
+
+
+# --- how loud ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("volume", "duty"), [(1.0, 0.5), (0.5, 1 / 6), (0.01, 0.0032)])
+async def test_a_passive_buzzer_is_as_loud_as_the_part_of_a_wave_it_is_driven_for(
+    factory, volume, duty
+):
+    opening = open_gpio_signals(WIRING, VirtualClock(), factory=factory, volume=lambda: volume)
+    async with opening as device:
+        await device.signal(GRANTED)
+        assert factory.pin(BUZZER).state == pytest.approx(duty, abs=0.0005)
+        assert pitch(factory) == 1047
+
+
+async def test_a_buzzer_without_volume_is_silent_and_the_light_says_the_same(factory):
+    clock, wiring = VirtualClock(), SignalWiring(R, G, B, dims=False, buzzer=BUZZER, tonal=False)
+    plain = MockFactory(pin_class=MockPin)
+    async with open_gpio_signals(wiring, clock, factory=plain, volume=lambda: 0.0) as device:
+        await device.signal(denied(Answer.ALREADY_USED))
+        await clock.run(2)
+        assert not any(state.state for state in plain.pin(BUZZER).states)
+        assert lamp(plain) == (True, True, False)
+    plain.close()
+
+
+async def test_the_volume_is_asked_for_with_each_sound(factory):
+    volumes = [0.0, 1.0]
+    opening = open_gpio_signals(
+        WIRING, VirtualClock(), factory=factory, volume=lambda: volumes.pop(0)
+    )
+    async with opening as device:
+        await device.signal(GRANTED)
+        assert pitch(factory) is None
+        await device.signal(GRANTED)
+        assert pitch(factory) == 1047

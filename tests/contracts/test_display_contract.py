@@ -13,13 +13,15 @@ from PIL import Image
 
 from admission.scan import Direction
 from admission.verdict import Answer
+from appliance.displays.care import Care
 from appliance.displays.gpio_signals import SignalWiring, open_gpio_signals
-from appliance.displays.oled import open_i2c, open_oled
+from appliance.displays.oled import Lines, open_i2c, open_oled, open_spi
 from appliance.displays.screens import draw
 from appliance.displays.signals import DARK, pattern_of
 from appliance.ports import Display, Look, Screen, Signals
 from appliance.simulator.i2c_panel import I2cPanel, Sh1106Panel
 from appliance.simulator.picture_display import PictureDisplay, RecordedSignals
+from appliance.simulator.spi_panel import SpiPanel, Ssd1322Panel
 from appliance.simulator.virtual_clock import VirtualClock
 
 # luma still reads pixels through a method that Pillow renamed; it works until Pillow 14.
@@ -44,7 +46,10 @@ class Shown:
     mode: str
 
     def expected(self, screen: Screen) -> Image.Image:
-        return draw(screen, "fr", self.size, self.mode).convert("RGB")
+        picture = draw(screen, "fr", self.size, self.mode)
+        if self.mode == "L":  # the panel has sixteen levels
+            picture = picture.point(lambda level: level // 16 * 17)
+        return picture.convert("RGB")
 
 
 @asynccontextmanager
@@ -88,8 +93,33 @@ def luma_emulator(mode: str, size: tuple[int, int]):
             files = sorted(folder.glob("*.png"))
             return Image.open(files[-1]).convert("RGB") if files else None
 
-        async with open_oled(open_device, "fr", VirtualClock()) as display:
+        opening = open_oled(open_device, "fr", VirtualClock(), care=Care(contrast=255))
+        async with opening as display:
             yield Shown(display, look, size, mode)
+
+    return rig
+
+
+def oled_over_spi(controller: str, panel: I2cPanel | Ssd1322Panel, mode: str, size):
+    @asynccontextmanager
+    async def rig(_) -> AsyncIterator[Shown]:
+        def look() -> Image.Image | None:
+            lit = panel.lit()
+            if not any(lit):
+                return None
+            if mode == "1":
+                return Image.frombytes("1", size, lit).convert("RGB")
+            return Image.frombytes("L", size, lit).point(lambda level: level * 17).convert("RGB")
+
+        factory = MockFactory(pin_class=MockPWMPin)
+        bus = SpiPanel(panel, lambda: bool(factory.pin(24).state))
+        lines = Lines(factory, (OSError,))
+        opening = open_oled(
+            lambda: open_spi(controller, lines, size=size, bus=bus), "fr", VirtualClock()
+        )
+        async with opening as display:
+            yield Shown(display, look, size, mode)
+        factory.close()
 
     return rig
 
@@ -98,6 +128,9 @@ DISPLAYS = {
     "picture": lambda: picture_display,
     "ssd1306 over a bus": lambda: oled_over_a_bus("ssd1306", I2cPanel()),
     "sh1106 over a bus": lambda: oled_over_a_bus("sh1106", Sh1106Panel()),
+    "ssd1306 over spi": lambda: oled_over_spi("ssd1306", I2cPanel(), "1", SMALL),
+    "sh1106 over spi": lambda: oled_over_spi("sh1106", Sh1106Panel(), "1", SMALL),
+    "ssd1322 over spi": lambda: oled_over_spi("ssd1322", Ssd1322Panel(), "L", (256, 64)),
     "luma emulator, one bit": lambda: luma_emulator("1", SMALL),
     "luma emulator, colour": lambda: luma_emulator("RGB", (256, 160)),
 }
