@@ -141,7 +141,7 @@ class HidReader:
         self._typing = Typing(LAYOUTS[keyboard.layout])
         self._presence = Presence(name)
         self._events = 0
-        self._aborted_told = False
+        self._is_strange = False
 
     @property
     def counts(self) -> dict[str, int]:
@@ -151,7 +151,12 @@ class HidReader:
     @property
     def trouble(self) -> str:
         """What is wrong with the scanner, and what to do, in one sentence; "" is nothing."""
-        return self._presence.why
+        if self._presence.why:
+            return self._presence.why
+        if self._is_strange:
+            layout = self._keyboard.layout
+            return f"it types keys that layout {layout} has not; set layout as the scanner has it"
+        return ""
 
     def is_alive(self) -> bool:
         """Tell whether the device is grabbed; a scanner that types nothing is no less alive."""
@@ -193,16 +198,22 @@ class HidReader:
 
     async def _next_scans(self, device: EventDevice) -> list[Payload]:
         await self._wait(device.fd)
+        aborted_before = self._typing.aborted
         typed = self._read(device)
         typed += self._typing.tick(self._clock.monotonic_ns())
-        if self._typing.aborted and not self._aborted_told:
-            self._aborted_told = True
+        self._see_strange_keys(self._typing.aborted > aborted_before, bool(typed))
+        scans = [self._new.take(code.data, "", code.received_ns) for code in typed]
+        return [scan for scan in scans if scan is not None]
+
+    def _see_strange_keys(self, has_aborted: bool, has_read: bool) -> None:
+        """Note a code with keys that the layout has not, or one without; tell of the first."""
+        if has_aborted and not self._is_strange:
             log.warning(
                 "reader typed keys that its layout has not: probably another layout",
                 extra={"reader": self._name, "layout": self._keyboard.layout},
             )
-        scans = [self._new.take(code.data, "", code.received_ns) for code in typed]
-        return [scan for scan in scans if scan is not None]
+        if has_aborted or has_read:
+            self._is_strange = has_aborted
 
     async def _wait(self, fd: int) -> None:
         """Wait for events, or for the silence that ends a code."""

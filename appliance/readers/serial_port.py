@@ -60,7 +60,8 @@ class SerialReader:
         self._bytes = 0
         self._unsent = 0
         self._overruns_told = 0
-        self._unframed_told = False
+        self._unframed_before = 0
+        self._is_unframed = False
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,6 +83,8 @@ class SerialReader:
         if self._noise.is_noisy:
             baud = self._serial_port.baudrate
             return f"it sends garbage at {baud} baud; set baud and data_format as the scanner has"
+        if self._is_unframed:
+            return "its codes lack what is configured; correct prefix, suffix or aim_identifier"
         return ""
 
     def is_alive(self) -> bool:
@@ -146,11 +149,14 @@ class SerialReader:
             codes += self._framer.feed(data, at_ns)
         if not line.stirred.is_set():
             codes += self._framer.tick(self._clock.monotonic_ns())
-        was_noisy = self._noise.is_noisy
+        was_noisy, was_unframed = self._noise.is_noisy, self._is_unframed
+        if codes:
+            self._is_unframed = self._framer.unframed > self._unframed_before
+            self._unframed_before = self._framer.unframed
         self._noise.see_overruns(self._framer.overruns - self._overruns_told)
         self._overruns_told = self._framer.overruns
         scans = [scan for code in codes if (scan := self._new_scan(code)) is not None]
-        self._tell_of_trouble(was_noisy)
+        self._tell_of_trouble(was_noisy=was_noisy, was_unframed=was_unframed)
         return scans
 
     def _new_scan(self, code: Code) -> Payload | None:
@@ -158,14 +164,13 @@ class SerialReader:
             return None
         return self._new.take(code.data, code.symbology, code.received_ns)
 
-    def _tell_of_trouble(self, was_noisy: bool) -> None:
+    def _tell_of_trouble(self, *, was_noisy: bool, was_unframed: bool) -> None:
         if self._noise.is_noisy and not was_noisy:
             log.warning(
                 "reader sends garbage: probably a wrong baud rate",
                 extra={"reader": self._name, "baudrate": self._serial_port.baudrate},
             )
-        if self._framer.unframed and not self._unframed_told:
-            self._unframed_told = True
+        if self._is_unframed and not was_unframed:
             log.warning(
                 "reader sends codes without the configured prefix, suffix or AIM identifier",
                 extra={"reader": self._name},

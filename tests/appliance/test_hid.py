@@ -2,6 +2,7 @@
 
 import asyncio
 import builtins
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -114,7 +115,11 @@ async def test_a_wrong_layout_is_told_of_once_and_yields_no_half_code(caplog):
     async with bench() as b:
         for n in range(5):
             await b.type(typed_as(f"{n}", end=None) + pressed(F1) + typed_as("SECRET"))
+        assert b.reader.trouble == (
+            "it types keys that layout us has not; set layout as the scanner has it"
+        )
         await b.type(typed_as("WHOLE"))
+        assert b.reader.trouble == ""
     assert b.data == [b"WHOLE"]
     assert b.reader.counts["aborted"] == 5
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -174,6 +179,22 @@ async def test_a_loose_plug_for_hours_leaks_nothing_and_is_told_of_once_a_time(c
     assert len(b.got) == 50
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 50
+
+
+@pytest.mark.slow
+async def test_a_scanner_that_is_away_for_ten_hours_costs_nothing_and_is_found_again():
+    async with bench() as b:
+        await b.unplug()
+        await b.clock.run(60)
+        before = (len(gc.get_objects()), len(asyncio.all_tasks()))
+        await b.clock.run(10 * 3600)
+        gc.collect()
+        objects, tasks = len(gc.get_objects()), len(asyncio.all_tasks())
+        assert objects - before[0] < 200
+        assert tasks == before[1]
+        await b.plug()
+        await b.type(typed_as("HERE AGAIN"))
+    assert b.data == [b"HERE AGAIN"]
 
 
 async def test_a_device_that_is_no_keyboard_is_told():

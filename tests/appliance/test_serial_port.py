@@ -1,6 +1,7 @@
 """The serial reader on real pseudo terminals: codes, floods, noise, and plugs that come loose."""
 
 import asyncio
+import gc
 import logging
 import os
 import tty
@@ -209,7 +210,10 @@ async def test_a_missing_prefix_is_told_of_once(tmp_path: Path, caplog: pytest.L
     async with bench(tmp_path, Framing(prefix=b"<<")) as b:
         for n in range(3):
             await b.send(b"TICKET-%d\r" % n)
-    assert b.data == [b"TICKET-0", b"TICKET-1", b"TICKET-2"]
+        assert "correct prefix, suffix or aim_identifier" in b.reader.trouble
+        await b.send(b"<<RIGHT\r")
+        assert b.reader.trouble == ""
+    assert b.data == [b"TICKET-0", b"TICKET-1", b"TICKET-2", b"RIGHT"]
     told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(told) == 1
     assert "prefix" in told[0]
@@ -277,6 +281,28 @@ async def test_a_loose_plug_for_hours_leaks_nothing_and_is_told_of_once_a_time(
         assert open_files() == open_before
     assert len(b.got) == 50
     assert len([r for r in caplog.records if r.levelno == logging.WARNING]) == 50
+
+
+@pytest.mark.slow
+async def test_a_scanner_that_is_away_for_ten_hours_costs_nothing_and_is_found_again(
+    tmp_path: Path,
+):
+    def costs() -> tuple[int, int]:
+        gc.collect()  # other tests' files are closed now, and not meanwhile
+        return len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())
+
+    async with bench(tmp_path) as b:
+        await b.unplug()
+        await b.clock.run(60)
+        costs_before, objects_before = costs(), len(gc.get_objects())
+        await b.clock.run(10 * 3600)
+        gc.collect()
+        assert costs() == costs_before
+        assert len(gc.get_objects()) - objects_before < 200
+        b.scanner.plug()
+        await b.clock.run(REOPEN_S)
+        await b.send(b"HERE AGAIN\r")
+    assert b.data == [b"HERE AGAIN"]
 
 
 async def test_a_scanner_that_is_not_there_at_the_start_is_waited_for(tmp_path: Path):
