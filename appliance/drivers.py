@@ -21,11 +21,24 @@ from appliance.faces_config import Hours
 from appliance.handheld_keeper import HandheldFace
 from appliance.handheld_ports import Battery, Button
 from appliance.page_ports import GateDesk
-from appliance.ports import Clock, Confirming, Display, Reader, Signals, Task, Trigger, Turnstile
+from appliance.ports import (
+    Clock,
+    Confirming,
+    Display,
+    LaneEvent,
+    LaneInputs,
+    Reader,
+    Signals,
+    Task,
+    Trigger,
+    Turnstile,
+)
 from appliance.scanners_config import HidConfig, SerialConfig
+from appliance.turnstile_config import TurnstileConfig
 
 if TYPE_CHECKING:
     from appliance.readers.frames import OpensFrames
+    from appliance.turnstiles.relay import Wiring
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +95,30 @@ class Drivers:
             TurnstileFaultError: if its pins cannot be had.
         """
         return TURNSTILES[self.config.turnstile.kind](self)
+
+    def open_inputs(self) -> LaneInputs | None:
+        """Open what hangs beside the arm: the alarm's loop, the staff's inputs.
+
+        Raises:
+            ConfigError: if the pin library is missing.
+            TurnstileFaultError: if a pin cannot be had.
+        """
+        config = self.config.turnstile
+        if not config.has_inputs:
+            return None
+        from appliance.turnstiles.inputs import button, fire_loop, open_inputs, switch
+
+        specs = []
+        if config.fire_pin is not None:
+            specs.append(fire_loop(config.fire_pin))
+        if config.staff_open_pin is not None:
+            specs.append(button(config.staff_open_pin, LaneEvent.OPEN_ENTRY))
+        if config.staff_hold_pin is not None:
+            specs.append(switch(config.staff_hold_pin, LaneEvent.HOLD, LaneEvent.HOLD_OVER))
+        if config.staff_lock_pin is not None:
+            specs.append(switch(config.staff_lock_pin, LaneEvent.LOCK, LaneEvent.LOCK_OVER))
+        pins = self.pins("mock" if config.kind == "simulated" else config.pin_factory)
+        return self.stack.enter_context(open_inputs(specs, pins, self.clock))
 
     async def open_displays(self) -> list[Display]:
         """Open the display, and the page that shows it where one is configured.
@@ -381,17 +418,56 @@ def _note_walks(path: Path | None, stack: AsyncExitStack) -> Callable[[], None]:
 
 
 def _relay(drivers: Drivers, pins: Any) -> Turnstile:
-    from appliance.turnstiles.relay import RelayPin, SensorPin, Wiring, open_relay_turnstile
+    from appliance.turnstiles.relay import open_relay_turnstile
 
-    config = drivers.config.turnstile
-    relays = {Direction.ENTRY: RelayPin(config.entry_pin, config.active_high)}
-    if config.exit_pin is not None:
-        relays[Direction.EXIT] = RelayPin(config.exit_pin, config.active_high)
-    sensor = None
-    if config.sensor_pin is not None:
-        sensor = SensorPin(config.sensor_pin, config.sensor_pull_up, config.sensor_normally_closed)
-    wiring = Wiring(relays, sensor, config.pulse_s)
+    wiring = _wiring(drivers.config.turnstile)
     return drivers.stack.enter_context(open_relay_turnstile(wiring, pins, drivers.clock))
+
+
+def _wiring(config: TurnstileConfig) -> "Wiring":
+    from appliance.turnstiles.relay import Drive, Fail, RelayPin, SensorPin, Wiring
+
+    def relay(pin: int | None) -> RelayPin | None:
+        return None if pin is None else RelayPin(pin, config.active_high)
+
+    def sensor(pin: int | None, way: Direction | None = None) -> SensorPin | None:
+        if pin is None:
+            return None
+        return SensorPin(pin, config.sensor_pull_up, config.sensor_normally_closed, way)
+
+    relays = {Direction.ENTRY: relay(config.entry_pin), Direction.EXIT: relay(config.exit_pin)}
+    is_two = config.exit_sensor_pin is not None
+    sensors = (
+        sensor(config.sensor_pin, Direction.ENTRY if is_two else None),
+        sensor(config.exit_sensor_pin, Direction.EXIT),
+    )
+    drive = Drive(config.drive)
+    return Wiring(
+        relays={direction: pin for direction, pin in relays.items() if pin is not None},
+        sensors=tuple(one for one in sensors if one is not None),
+        turning=sensor(config.turning_pin),
+        free=relay(config.free_pin),
+        open_s=config.pulse_s if drive is Drive.PULSE else config.passage_timeout_s,
+        drive=drive,
+        fail=Fail(config.fail),
+        stuck_s=config.stuck_s,
+    )
+
+
+def rest_arm(config: Config) -> None:
+    """Bring the relays of a gate whose daemon was killed to rest.
+
+    Raises:
+        ConfigError: if the gate has no relays, or their library is missing.
+        TurnstileFaultError: if a pin cannot be claimed: its daemon runs.
+    """
+    from appliance.turnstiles.pins import PinLibrary, open_pins
+    from appliance.turnstiles.relay import rest_relays
+
+    if config.turnstile.kind != "relay":
+        raise ConfigError(f"{config.path}: turnstile.kind is no relay: nothing can be left on")
+    with open_pins(PinLibrary(config.turnstile.pin_factory)) as pins:
+        rest_relays(_wiring(config.turnstile), pins)
 
 
 TURNSTILES: Final[dict[str, Callable[[Drivers], Turnstile]]] = {

@@ -44,7 +44,7 @@ from appliance.health import Health
 from appliance.hinting import Hinting
 from appliance.lane_orders import FIRE, LaneOrders
 from appliance.lane_records import LaneRecords
-from appliance.ports import Clock, LaneEvent, Look, Screen, Turnstile
+from appliance.ports import Clock, LaneEvent, LaneInputs, Look, Screen, Turnstile
 from appliance.recording import Recorder
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,7 @@ class LaneKeeper:
         clock: Clock,
         passage_timeout_s: float,
         commit_s_max: float = COMMIT_S_MAX,
+        inputs: LaneInputs | None = None,
     ) -> None:
         """Take what the lane works with.
 
@@ -128,9 +129,11 @@ class LaneKeeper:
             passage_timeout_s: that time.
             commit_s_max: a grant that takes longer to be on the disk opens nothing any more: its
                 person has gone, and another may stand there.
+            inputs: what hangs beside the arm, or None.
         """
         self.stirred = asyncio.Event()
         self._turnstile = turnstile
+        self._sources: list[Turnstile | LaneInputs] = [turnstile, *([inputs] if inputs else [])]
         self._recorder = recorder
         self._history = history
         self._health = health
@@ -179,7 +182,12 @@ class LaneKeeper:
 
     async def watch(self) -> None:
         """Listen to the arm's sensor and the staff's inputs until cancelled."""
-        async for event in self._turnstile.events():
+        async with asyncio.TaskGroup() as tasks:
+            for source in self._sources:
+                tasks.create_task(self._watch(source))
+
+    async def _watch(self, source: Turnstile | LaneInputs) -> None:
+        async for event in source.events():
             self._sensed.append(event)
             self.stirred.set()
 

@@ -39,7 +39,7 @@ from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
 from appliance.peering import Parts as PeeringParts
 from appliance.peering import open_peering
-from appliance.ports import Task, Turnstile
+from appliance.ports import Task
 from appliance.recording import Recorder
 from appliance.restarts import House, serve_until
 from appliance.staff_opening import StaffParts, open_handheld, open_stewarding
@@ -140,7 +140,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         trust = await _load_trust(parts)
         keeper = await _load_lists(parts, trust)
         health = _health(parts, keeper)
-        lane = _lane(parts, health, parts.drivers.open_turnstile())
+        lane = _lane(parts, health, parts.drivers)
         await lane.orders.restore()
         card = _card_keeper(parts, health, lane)
         await card.self_test()
@@ -375,9 +375,10 @@ def _card_keeper(parts: _Parts, health: Health, lane: LaneKeeper) -> CardKeeper:
     )
 
 
-def _lane(parts: _Parts, health: Health, turnstile: Turnstile) -> LaneKeeper:
+def _lane(parts: _Parts, health: Health, drivers: Drivers) -> LaneKeeper:
     return LaneKeeper(
-        turnstile=turnstile,
+        turnstile=drivers.open_turnstile(),
+        inputs=drivers.open_inputs(),
         recorder=parts.recorder,
         history=parts.history,
         health=health,

@@ -188,6 +188,14 @@ class Turnstile(Protocol):
         ...
 
 
+class LaneInputs(Protocol):
+    """What hangs beside an arm, whatever kind it is: the alarm's loop, the staff's inputs."""
+
+    def events(self) -> AsyncIterator[LaneEvent]:
+        """Yield what the inputs say, debounced, until cancelled."""
+        ...
+
+
 class Confirming(Protocol):
     """A lane whose steward says whether the person went: the tap is the sensor."""
 

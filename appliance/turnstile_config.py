@@ -71,6 +71,11 @@ class TurnstileConfig:
         """Whether relays open it."""
         return self.kind in ("relay", "simulated")
 
+    @property
+    def has_inputs(self) -> bool:
+        """Whether an alarm's loop or an input of the staff hangs beside it."""
+        return any(getattr(self, key) is not None for key in _PINS_OF_ANY_KIND)
+
     def pins(self) -> list[tuple[str, str, int | None]]:
         """Give every pin that may be in use: on which header, by which key, its number."""
         header = "mock" if self.kind == "simulated" else self.pin_factory

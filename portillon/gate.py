@@ -1,4 +1,4 @@
-"""`portillon gate run|enrol|stick|pin`: the daemon, its enrolment, a stick, the page's PINs."""
+"""`portillon gate run|enrol|stick|pin|rest-arm`: the daemon, and what is done beside it."""
 
 import argparse
 import asyncio
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from appliance.config import Config, load_config
+from appliance.drivers import rest_arm
 from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ApplianceError
 from appliance.main import run_gate
@@ -47,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pin_parser.add_argument(
         "--remove", action="store_true", help="let nobody in with this role any more"
     )
-    for sub in (run_parser, enrol_parser, stick_parser, pin_parser):
+    rest_parser = actions.add_parser(
+        "rest-arm", help="bring the relays of a daemon that was killed to rest"
+    )
+    for sub in (run_parser, enrol_parser, stick_parser, pin_parser, rest_parser):
         sub.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
         sub.add_argument("--log", choices=("text", "json"), default="text")
 
@@ -62,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             _enrol(config, arguments)
         elif arguments.action == "pin":
             status = _choose_pin(config, arguments.role, is_removed=arguments.remove)
+        elif arguments.action == "rest-arm":
+            rest_arm(config)
         elif arguments.action == "stick":
             status = _visit(config, arguments.stick)
         else:

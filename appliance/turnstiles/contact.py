@@ -1,7 +1,7 @@
-"""When a contact that bounces means that a person went through. Called by the relay driver.
+"""When the level of a contact that bounces counts. Called by the inputs.
 
-Pure: edges with their times in, passages out. A level counts once it has stayed for a while, so
-that neither the bounce of a switch nor a spark on a long wire is a person.
+Pure: edges with their times in, levels that have settled out. A level counts once it has stayed for
+a while, so that neither the bounce of a switch nor a spark on a long wire is a person or an alarm.
 """
 
 from typing import Final
@@ -9,14 +9,11 @@ from typing import Final
 STABLE_NS: Final = 20_000_000  # switches bounce for less; turnstiles hold the contact far longer
 
 
-class PassageContact:
-    """Finds passages in raw edges.
-
-    A passage is the contact becoming active for good; it must have been inactive for good before.
-    A contact that is active from the start has seen nobody pass.
+class SettledContact:
+    """Finds levels that stay in raw edges.
 
     Args:
-        is_active: the level at the start.
+        is_active: the level at the start; it counts.
         stable_ns: how long a level must stay to count.
     """
 
@@ -27,27 +24,32 @@ class PassageContact:
         self._since_ns = 0
 
     @property
+    def is_active(self) -> bool:
+        """The level that counts."""
+        return self._counted
+
+    @property
     def settles_at_ns(self) -> int | None:
         """When `tick` will count the present level, or None if it is counted already."""
         return None if self._level == self._counted else self._since_ns + self._stable_ns
 
-    def edge(self, is_active: bool, at_ns: int) -> bool:
-        """Take in an edge; tell whether the level before it was a passage that settled unnoticed.
+    def edge(self, is_active: bool, at_ns: int) -> bool | None:
+        """Take in an edge; give the level that has come to count unnoticed before it, if one has.
 
         Args:
             is_active: the level after the edge.
             at_ns: when it came.
         """
-        has_passed = self.tick(at_ns)
+        settled = self.tick(at_ns)
         if is_active != self._level:
             self._level = is_active
             self._since_ns = at_ns
-        return has_passed
+        return settled
 
-    def tick(self, now_ns: int) -> bool:
-        """Tell whether a passage has settled by now, once for each."""
+    def tick(self, now_ns: int) -> bool | None:
+        """Give the level that has come to count by now, once for each; else None."""
         settles_at_ns = self.settles_at_ns
         if settles_at_ns is None or now_ns < settles_at_ns:
-            return False
+            return None
         self._counted = self._level
         return self._counted

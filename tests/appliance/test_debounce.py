@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from appliance.readers.debounce import REPLACED_NS, WINDOW_NS, Debounce
 from appliance.readers.flood import TokenBucket
-from appliance.turnstiles.contact import STABLE_NS, PassageContact
+from appliance.turnstiles.contact import STABLE_NS, SettledContact
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -144,47 +144,47 @@ def test_a_rate_of_nothing_is_refused():
 # --- the passage contact -----------------------------------------------------------------------
 
 
-def passages(contact: PassageContact, *edges: tuple[float, bool], until_ms: float) -> int:
+def passages(contact: SettledContact, *edges: tuple[float, bool], until_ms: float) -> int:
     """Play edges given in milliseconds, looking at every deadline as the driver does."""
     count = 0
     for at_ms, is_active in edges:
-        count += contact.edge(is_active, round(at_ms * MS))
-    return count + contact.tick(round(until_ms * MS))
+        count += contact.edge(is_active, round(at_ms * MS)) is True
+    return count + (contact.tick(round(until_ms * MS)) is True)
 
 
 def test_a_contact_that_stays_is_a_passage_and_is_counted_once():
-    contact = PassageContact(False)
+    contact = SettledContact(False)
     assert passages(contact, (0, True), until_ms=20) == 1
     assert passages(contact, until_ms=5000) == 0
 
 
 def test_a_spark_is_no_passage():
-    assert passages(PassageContact(False), (0, True), (1, False), until_ms=1000) == 0
+    assert passages(SettledContact(False), (0, True), (1, False), until_ms=1000) == 0
 
 
 def test_a_contact_that_bounces_is_one_passage():
     bounces = [(n * 2.0, n % 2 == 0) for n in range(9)]  # ends active
-    assert passages(PassageContact(False), *bounces, until_ms=100) == 1
+    assert passages(SettledContact(False), *bounces, until_ms=100) == 1
 
 
 def test_a_contact_that_bounces_on_opening_is_no_second_passage():
     opening = [(300 + n * 2.0, n % 2 == 1) for n in range(9)]  # ends inactive
-    assert passages(PassageContact(False), (0, True), *opening, until_ms=900) == 1
+    assert passages(SettledContact(False), (0, True), *opening, until_ms=900) == 1
 
 
 def test_each_turn_of_the_arm_is_a_passage():
     turns = [(n * 400.0, n % 2 == 0) for n in range(6)]
-    assert passages(PassageContact(False), *turns, until_ms=5000) == 3
+    assert passages(SettledContact(False), *turns, until_ms=5000) == 3
 
 
 def test_a_contact_that_is_active_at_the_start_has_seen_nobody():
-    contact = PassageContact(True)
+    contact = SettledContact(True)
     assert passages(contact, until_ms=1000) == 0
     assert passages(contact, (1000, False), (1400, True), until_ms=1500) == 1
 
 
 def test_a_level_is_counted_no_sooner_than_it_has_settled():
-    contact = PassageContact(False)
+    contact = SettledContact(False)
     contact.edge(True, 7)
     assert contact.settles_at_ns == 7 + STABLE_NS
     assert not contact.tick(6 + STABLE_NS)
@@ -196,7 +196,7 @@ def test_a_level_is_counted_no_sooner_than_it_has_settled():
 def test_there_are_never_more_passages_than_times_the_contact_stayed_active(
     steps: list[tuple[int, bool]],
 ):
-    contact, now, count = PassageContact(False), 0, 0
+    contact, now, count = SettledContact(False), 0, 0
     level, since, stays = False, 0, 0
     for wait_ms, is_active in [*steps, (60, False), (60, False)]:
         now += wait_ms * MS
@@ -204,5 +204,5 @@ def test_there_are_never_more_passages_than_times_the_contact_stayed_active(
             stays += now - since >= STABLE_NS
         if is_active != level:
             level, since = is_active, now
-        count += contact.edge(is_active, now)
+        count += contact.edge(is_active, now) is True
     assert count <= stays

@@ -7,6 +7,7 @@ import pytest
 from admission.scan import Direction
 from appliance.errors import TurnstileFaultError
 from appliance.simulator.virtual_clock import Due, VirtualClock
+from appliance.turnstiles.inputs import Inputs
 from appliance.turnstiles.pulse import PulsedRelay, after_in_thread
 from appliance.turnstiles.relay import RelayTurnstile
 
@@ -104,7 +105,7 @@ async def test_every_relay_is_put_to_rest_though_one_refuses():
     clock = VirtualClock()
     coils = {ENTRY: Coil(), EXIT: Coil()}
     relays = {direction: pulsed(coil, clock) for direction, coil in coils.items()}
-    turnstile = RelayTurnstile(relays, None, False, clock)
+    turnstile = RelayTurnstile(relays, Inputs([], clock), clock)
     for relay in relays.values():
         relay.pulse()
     coils[EXIT].refuses = {"off"}

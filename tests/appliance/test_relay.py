@@ -25,7 +25,7 @@ from appliance.turnstiles.relay import open_relay_turnstile as open_turnstile
 ENTRY, EXIT = Direction.ENTRY, Direction.EXIT
 RELAY, OTHER_RELAY, CONTACT = 17, 18, 27
 BOTH_WAYS = Wiring(
-    relays={ENTRY: RelayPin(RELAY), EXIT: RelayPin(OTHER_RELAY)}, sensor=SensorPin(CONTACT)
+    relays={ENTRY: RelayPin(RELAY), EXIT: RelayPin(OTHER_RELAY)}, sensors=(SensorPin(CONTACT),)
 )
 
 
@@ -168,7 +168,7 @@ async def test_leaving_the_turnstile_leaves_its_relays_off(mock_pins: Pins):
 
 async def test_the_thread_ends_a_pulse_though_the_loop_hangs(mock_pins: Pins):
     relay = mock_pins.pin(RELAY)
-    wiring = Wiring(relays={ENTRY: RelayPin(RELAY)}, pulse_s=0.1)
+    wiring = Wiring(relays={ENTRY: RelayPin(RELAY)}, open_s=0.1)
     with open_turnstile(wiring, mock_pins, VirtualClock()) as turnstile:
         await turnstile.release(ENTRY)
         assert relay.state
@@ -233,7 +233,7 @@ async def test_edges_from_the_pin_librarys_thread_are_seen(mock_pins: Pins):
 
 async def test_a_contact_that_opens_for_a_passage_is_understood(mock_pins: Pins):
     wiring = Wiring(
-        relays={ENTRY: RelayPin(RELAY)}, sensor=SensorPin(CONTACT, normally_closed=True)
+        relays={ENTRY: RelayPin(RELAY)}, sensors=(SensorPin(CONTACT, normally_closed=True),)
     )
     mock_pins.pin(CONTACT).pull = "up"
     async with bench(mock_pins, wiring) as b:
@@ -246,7 +246,7 @@ async def test_a_contact_that_opens_for_a_passage_is_understood(mock_pins: Pins)
 
 
 async def test_a_contact_that_pulls_up_is_understood(mock_pins: Pins):
-    wiring = Wiring(relays={ENTRY: RelayPin(RELAY)}, sensor=SensorPin(CONTACT, pull_up=False))
+    wiring = Wiring(relays={ENTRY: RelayPin(RELAY)}, sensors=(SensorPin(CONTACT, pull_up=False),))
     async with bench(mock_pins, wiring) as b:
         mock_pins.pin(CONTACT).drive_high()
         await b.clock.run(0.1)
@@ -278,7 +278,7 @@ async def test_a_closed_turnstile_leaves_no_callback_behind(mock_pins: Pins):
 
 def test_each_pin_can_be_used_once():
     with pytest.raises(ValueError, match="once"):
-        Wiring(relays={ENTRY: RelayPin(17)}, sensor=SensorPin(17))
+        Wiring(relays={ENTRY: RelayPin(17)}, sensors=(SensorPin(17),))
 
 
 def test_a_turnstile_without_a_relay_is_no_turnstile():
@@ -296,7 +296,7 @@ async def test_a_pin_that_somebody_else_has_is_a_fault(mock_pins: Pins):
 
 
 async def test_pins_that_could_not_all_be_claimed_are_given_back(mock_pins: Pins):
-    wrong = Wiring(relays={ENTRY: RelayPin(RELAY)}, sensor=SensorPin(999))
+    wrong = Wiring(relays={ENTRY: RelayPin(RELAY)}, sensors=(SensorPin(999),))
     with (
         pytest.raises(TurnstileFaultError, match="999"),
         open_turnstile(wrong, mock_pins, VirtualClock()),

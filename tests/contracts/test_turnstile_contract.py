@@ -47,7 +47,7 @@ async def relay(*, has_sensor: bool) -> AsyncIterator[Lane]:
     clock = VirtualClock()
     wiring = Wiring(
         relays={direction: RelayPin(RELAY + n) for n, direction in enumerate(Direction)},
-        sensor=SensorPin(CONTACT) if has_sensor else None,
+        sensors=(SensorPin(CONTACT),) if has_sensor else (),
     )
     with open_pins(PinLibrary.MOCK) as pins:
         async with asyncio.TaskGroup() as group:
