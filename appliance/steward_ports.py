@@ -79,7 +79,16 @@ class SetLock:
     reason: str
 
 
-Request = Keyed | LetThrough | ResetLast | Turn | SetLock
+@dataclass(frozen=True, slots=True)
+class SetFree:
+    """Begin or end free passage: everybody goes, nobody shows a ticket."""
+
+    is_free: bool
+    who: str
+    reason: str
+
+
+Request = Keyed | LetThrough | ResetLast | Turn | SetLock | SetFree
 
 
 @unique
@@ -104,6 +113,9 @@ class Refusal(StrEnum):
     WAS_RESET = "was_reset"
     NO_WAY = "no_way"  # the arm does not open in that direction
     NO_READER = "no_reader"
+    NOT_FREE = "not_free"  # free passage is as it was asked for already
+    FREE_NOW = "free_now"  # everybody goes: there is nothing to decide
+    FIRE = "fire"  # it does not end while there is an alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +265,11 @@ class Steward(Protocol):
     @property
     def is_locked(self) -> bool:
         """Whether the gate is closed to everybody who is not inside."""
+        ...
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the passage is free."""
         ...
 
     @property

@@ -39,6 +39,7 @@ from appliance.steward_ports import (
     Refused,
     Request,
     ResetLast,
+    SetFree,
     SetLock,
     Statistics,
     Turn,
@@ -164,6 +165,11 @@ class Stewarding:
         return self._health.is_ordered_locked
 
     @property
+    def is_free(self) -> bool:
+        """Whether the passage is free."""
+        return self._lane.lane.is_free
+
+    @property
     def queue(self) -> int:
         """Records that the server does not have yet."""
         own = self._recorder.journal
@@ -245,7 +251,7 @@ class Stewarding:
                 if not self._typed.take(self._clock.monotonic_ns()):
                     log.warning("too many codes typed")
                     return Refusal.TOO_MANY
-            case LetThrough() | ResetLast() | SetLock():
+            case LetThrough() | ResetLast() | SetLock() | SetFree():
                 if not request.reason.strip():
                     return Refusal.NO_REASON
             case Turn():
@@ -284,6 +290,8 @@ class Stewarding:
                 return await self._turn(request)
             case SetLock():
                 return await self._set_lock(request)
+            case SetFree():
+                return await self._set_free(request)
             case _:
                 assert_never(request)
 
@@ -323,17 +331,22 @@ class Stewarding:
 
     def _why_not(self) -> Refusal:
         """Say why a payload had no answer."""
+        if self.is_free:
+            return Refusal.FREE_NOW
         if self._health.checkpoint is None:
             return Refusal.NO_DUTY
         if self._health.is_locked:
             return Refusal.REVOKED
         if self._health.is_stopped:
             return Refusal.CARD
-        return Refusal.ARM if self._health.broken_faults else Refusal.AGAIN
+        is_broken = self._lane.is_out_of_order or self._health.broken_faults
+        return Refusal.ARM if is_broken else Refusal.AGAIN
 
     # --- what a supervisor may do -----------------------------------------------------------------
 
     async def _let_through(self, request: LetThrough) -> Outcome:
+        if self.is_free:
+            return Refused(Refusal.FREE_NOW)
         if self._health.checkpoint is None:
             return Refused(Refusal.NO_DUTY)
         if self._health.is_locked:
@@ -385,6 +398,16 @@ class Stewarding:
         await self._remember(action)
         self._health.order_locked(is_locked=request.is_locked)  # on the disk: nothing may undo it
         await self._note(_detail(action, request.who, request.reason))
+        return Done()
+
+    async def _set_free(self, request: SetFree) -> Outcome:
+        orders, why = self._lane.orders, f"{request.who}: {request.reason.strip()}"
+        if request.is_free == self.is_free:
+            return Refused(Refusal.NOT_FREE)
+        if request.is_free:
+            await orders.begin_free(why[:REASON_CHARACTERS_MAX])
+        elif not await orders.end_free(why[:REASON_CHARACTERS_MAX]):
+            return Refused(Refusal.FIRE)
         return Done()
 
     async def _remember(self, action: str) -> None:

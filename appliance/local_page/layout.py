@@ -25,26 +25,34 @@ def document(page: Page, visit: Visit, navigation: Navigation, gate: str, notice
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", " · ".join(part for part in (page.title, gate, "Portillon") if part)),
-        element("link", rel="stylesheet", href="/gate/static/gate.css"),
+        [
+            element("link", rel="stylesheet", href=f"/gate/static/{name}")
+            for name in ("gate.css", *page.styles)
+        ],
         [element("script", src=f"/gate/static/{name}", defer=True) for name in scripts],
     )
     body = element(
         "body",
-        element("a", visit.words("gate.skip"), href="#content", class_="skip"),
-        _banner(visit, navigation, gate),
+        None if page.is_bare else _head(visit, navigation, gate),
         element(
             "main",
             _lost(visit, page),
             element("p", notice, role="status", class_="notice") if notice else None,
-            element("h1", page.title),
+            element("h1", page.title, class_="visually-hidden" if page.is_bare else None),
             page.body,
             id="content",
             tabindex="-1",
         ),
-        _foot(visit),
+        None if page.is_bare else _foot(visit),
+        class_="bare" if page.is_bare else None,
         data_live=page.live or None,
     )
     return "<!doctype html>\n" + element("html", head, body, lang=visit.language)
+
+
+def _head(visit: Visit, navigation: Navigation, gate: str) -> Markup:
+    skip = element("a", visit.words("gate.skip"), href="#content", class_="skip")
+    return joined(skip, _banner(visit, navigation, gate))
 
 
 def _banner(visit: Visit, navigation: Navigation, gate: str) -> Markup:

@@ -74,6 +74,8 @@ class Page:
         status: of the answer.
         live: path of the stream that keeps its parts up to date; "" is none.
         scripts: further scripts of `static`, by their names.
+        styles: further style sheets of `static`, by their names.
+        is_bare: whether it fills the screen, without the frame's head and foot.
     """
 
     title: str
@@ -81,6 +83,8 @@ class Page:
     status: int = 200
     live: str = ""
     scripts: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    is_bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

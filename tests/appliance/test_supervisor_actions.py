@@ -16,6 +16,7 @@ from appliance.steward_ports import (
     Refusal,
     Refused,
     ResetLast,
+    SetFree,
     SetLock,
     Turn,
 )
@@ -221,6 +222,25 @@ async def test_a_lock_refuses_entries_stays_over_a_restart_and_is_taken_back(ope
         assert answers(await gate.scan("T1")) == GREEN
         details = [one.detail for one in await gate.records() if one.kind == Kind.COMMAND]
         assert [(one["action"], one["why"]) for one in details] == [("unlock", "free again")]
+
+
+# --- free passage ----------------------------------------
+
+
+async def test_free_passage_is_begun_and_ended_with_who_and_why(open_gate):
+    async with open_gate() as gate:
+        begin, end = SetFree(True, "Anna", "smoke"), SetFree(False, "Anna", "over")
+        assert await ask(gate, end) == Refused(Refusal.NOT_FREE)
+        assert await ask(gate, begin) == Done()
+        assert gate.stewarding.is_free
+        assert await ask(gate, begin) == Refused(Refusal.NOT_FREE)
+        assert await ask(gate, opening()) == Refused(Refusal.FREE_NOW)
+        assert await ask(gate, Keyed("T1")) == Refused(Refusal.FREE_NOW)
+        await gate.later(10)
+        assert await ask(gate, end) == Done()
+        details = [one.detail for one in await gate.records() if one.kind == Kind.FREE_PASSAGE]
+        assert [one["why"] for one in details] == ["Anna: smoke", "Anna: over"]
+        assert answers(await gate.scan("T2")) == GREEN
 
 
 # --- counting ----------------------------------------
