@@ -62,6 +62,11 @@ class Announcer:
         self._posted = asyncio.Event()
         self._lost: set[str] = set()
 
+    @property
+    def lost(self) -> frozenset[str]:
+        """Devices that did not do what was asked of them last: `display 0`, `signals 0`."""
+        return frozenset(self._lost)
+
     def rest_on(self, screen: Screen) -> None:
         """Set what is shown when nothing else is to be said; shown at once if nothing is.
 

@@ -230,6 +230,11 @@ def _server(root: Section) -> str:
     return address.rstrip("/")
 
 
+def is_on_this_machine(address: str) -> bool:
+    """Tell whether an address leads no further than this machine."""
+    return _is_local(urlsplit(address).hostname or "")
+
+
 def is_in_clear(address: str) -> bool:
     """Tell whether what is sent to an address could be read and altered on its way."""
     parts = urlsplit(address)

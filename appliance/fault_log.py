@@ -32,11 +32,14 @@ class FaultLog:
         self._recorder = recorder
         self._clock = clock
         self._known: frozenset[str] = frozenset()
+        self.since_ns: dict[str, int] = {}  # of each fault there is now, on the steady clock
         self._owed: deque[Record] = deque()
         self._stirred = asyncio.Event()
 
     def take(self, faults: Collection[str]) -> None:
         """Note which faults there are now."""
+        at_ns = self._clock.monotonic_ns()
+        self.since_ns = {code: self.since_ns.get(code, at_ns) for code in faults}
         now = frozenset(faults) - WRITTEN_ELSEWHERE
         if now == self._known:
             return

@@ -5,7 +5,6 @@ gate`.
 """
 
 import asyncio
-import gc
 import logging
 import random
 import secrets
@@ -37,13 +36,14 @@ from appliance.lane_keeper import LaneKeeper
 from appliance.link_ports import ServerLink
 from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
+from appliance.page_binding import bind_page
 from appliance.peering import Parts as PeeringParts
 from appliance.peering import open_peering
-from appliance.ports import Task
+from appliance.ports import Task, Turnstile
 from appliance.recording import Recorder
 from appliance.restarts import House, serve_until
 from appliance.staff_opening import StaffParts, open_handheld, open_stewarding
-from appliance.starting import close_open_grants, note_start, remember
+from appliance.starting import close_open_grants, note_start, remember, spare_the_collector
 from appliance.stewarding import Stewarding
 from appliance.storage.card import DataCard
 from appliance.storage.command_store import SqliteCommands
@@ -67,7 +67,6 @@ DATABASE_FILE: Final = "journal.sqlite"
 LISTS_FOLDER: Final = "lists"
 _NONCE_BYTES: Final = 16
 _MB: Final = 1 << 20
-COLLECTOR_THRESHOLDS: Final = (50_000, 20, 100)  # new objects; then rounds of the younger ones
 
 
 @dataclass(slots=True)
@@ -140,7 +139,8 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         trust = await _load_trust(parts)
         keeper = await _load_lists(parts, trust)
         health = _health(parts, keeper)
-        lane = _lane(parts, health, parts.drivers)
+        turnstile = parts.drivers.open_turnstile()
+        lane = _lane(parts, health, turnstile)
         await lane.orders.restore()
         card = _card_keeper(parts, health, lane)
         await card.self_test()
@@ -159,6 +159,16 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
         watch = ClockWatch(parts.clock, parts.recorder, health.changed)
+        self_test = await bind_page(
+            parts,
+            health,
+            keeper,
+            gate_name=vault.identity.gate_name,
+            server=vault.identity.server,
+            card=card.report,
+            readers=readers,
+            turnstile=turnstile,
+        )
         services = [
             gate.run(readers),
             uplink.run(),
@@ -169,6 +179,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
             card.watch(),
             health.fault_log.run(),
             *handheld,
+            self_test.run(),
         ]
         await house.tell_salvaged(parts.recorder, health)
         log.info("gate ready", extra={"gate": vault.identity.gate_name})
@@ -375,10 +386,10 @@ def _card_keeper(parts: _Parts, health: Health, lane: LaneKeeper) -> CardKeeper:
     )
 
 
-def _lane(parts: _Parts, health: Health, drivers: Drivers) -> LaneKeeper:
+def _lane(parts: _Parts, health: Health, turnstile: Turnstile) -> LaneKeeper:
     return LaneKeeper(
-        turnstile=drivers.open_turnstile(),
-        inputs=drivers.open_inputs(),
+        turnstile=turnstile,
+        inputs=parts.drivers.open_inputs(),
         recorder=parts.recorder,
         history=parts.history,
         health=health,
@@ -446,17 +457,6 @@ def _gate(
         serve_next=stewarding.serve_next,
         taken=stewarding.taken,
     )
-
-
-def spare_the_collector() -> None:
-    """Keep the garbage collector from going through everything between a payload and its verdict.
-
-    What is loaded stays as it is, and a night's passages are no garbage: a full collection would
-    look at all of them, tens of milliseconds at the wrong moment.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def _stop_on_signals() -> asyncio.Event:

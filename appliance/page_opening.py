@@ -53,7 +53,7 @@ async def open_page(
         picture,
         page.address,
         page.port,
-        pages=gate_pages(desk, access),
+        pages=gate_pages(desk, access, picture),
         names=names_of(page),
         tls=tls,
     )

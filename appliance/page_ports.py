@@ -4,10 +4,12 @@ The page reads snapshots and asks for things to be done through these; it never 
 service.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum, unique
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from appliance.handheld_ports import StaffDesk
 
@@ -73,6 +75,236 @@ class PinStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class MachineState:
+    """What the machine tells of itself; None where it tells nothing.
+
+    Attributes:
+        temperature_c: of its processor.
+        is_under_voltage: whether its supply is too weak now.
+        was_under_voltage: whether it was since the machine started.
+        is_throttled: whether it is slowed down now, by heat or supply.
+        memory_free_mb: to be had without swapping.
+        memory_mb: all of it.
+        networks: interfaces with a link, loopback not counted; None where there are none at all.
+    """
+
+    temperature_c: float | None = None
+    is_under_voltage: bool | None = None
+    was_under_voltage: bool | None = None
+    is_throttled: bool | None = None
+    memory_free_mb: int | None = None
+    memory_mb: int | None = None
+    networks: tuple[str, ...] | None = None
+
+
+@unique
+class ListState(StrEnum):
+    """How a list is that the gate controls by."""
+
+    GOOD = "good"
+    STALE = "stale"
+    EXPIRED = "expired"
+    UNTRUSTED = "untrusted"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class ListLine:
+    """One list.
+
+    Attributes:
+        title: of the event, for people; "" before it is known.
+        performance: its id.
+        version: 0 for none.
+        age_s: since the server's last word that it is the newest; None for no list.
+        state: how it is.
+    """
+
+    title: str
+    performance: str
+    version: int
+    age_s: float | None
+    state: ListState
+
+
+@dataclass(frozen=True, slots=True)
+class FaultLine:
+    """One fault.
+
+    Attributes:
+        code: `GT-…`.
+        since_s: for how long; None where that is not known.
+    """
+
+    code: str
+    since_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderLine:
+    """One reader.
+
+    Attributes:
+        name: as it is configured.
+        kind: of its configuration.
+        direction: `entry` or `exit`.
+        is_alive: whether it is there.
+    """
+
+    name: str
+    kind: str
+    direction: str
+    is_alive: bool
+
+
+@unique
+class CheckOutcome(StrEnum):
+    """What one check of the self-test came to."""
+
+    GOOD = "good"
+    NOTE = "note"  # the gate serves all the same
+    FAULT = "fault"  # something that admission needs does not work
+    ABSENT = "absent"  # there is none here, or it cannot be told
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One check of the self-test.
+
+    Attributes:
+        name: what was looked at: `card`, `clock`, `reader:outside`.
+        code: by which a failure is known, `GT-…`.
+        outcome: what it came to.
+        figure: what was measured or said, without words: `14 ms`, `41.5 °C`.
+    """
+
+    name: str
+    code: str
+    outcome: CheckOutcome
+    figure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatus:
+    """How the gate is, as a value: all that its overview tells.
+
+    Attributes:
+        checkpoint: where it works, for people; "" before its first assignment.
+        mode: `connected` or `degraded`.
+        causes: of the degradation, most telling first.
+        known_s: how old what is known has become by the first; None where that says nothing.
+        queue: records that the server has not got yet.
+        queued_s: for how long the oldest of them has waited.
+        peers: gates of the local network that are heard.
+        occupancy: people inside the checkpoint, None before it has one.
+        lists: those that it controls by.
+        now: trusted time, aware, in the venue's zone.
+        clock: by whose word: signed, synced, rtc, saved, floor.
+        clock_error_s: how far off it is at the most; None where nobody can say.
+        signed_s: since the last signed time; None before the first.
+        faults: what is wrong now, the gate's own and what it knows of others.
+        commit_ms: the 99th percentile of the last commits.
+        free_mb: room left on the card; -1 where it is not known.
+        readers: all of them.
+        machine: what the machine tells of itself.
+        uptime_s: since the machine started.
+        served_s: since the lane is served.
+        software: version of this program.
+        tested: what the self-test found.
+    """
+
+    checkpoint: str
+    mode: str
+    causes: tuple[str, ...]
+    known_s: float | None
+    queue: int
+    queued_s: float
+    peers: int
+    occupancy: int | None
+    lists: tuple[ListLine, ...]
+    now: datetime
+    clock: str
+    clock_error_s: float | None
+    signed_s: float | None
+    faults: tuple[FaultLine, ...]
+    commit_ms: int
+    free_mb: int
+    readers: tuple[ReaderLine, ...]
+    machine: MachineState
+    uptime_s: float
+    served_s: float
+    software: str
+    tested: tuple[CheckLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TailLine:
+    """One record of the journal, without anything that tells whose ticket it was.
+
+    Attributes:
+        sequence: its number.
+        at: the record's moment, aware, in the venue's zone.
+        kind: of the record, as the journal names it: `granted`, `passed`.
+        answer: the verdict's code, "" for none.
+        direction: `entry`, `exit` or "".
+        reader: "" for none.
+        detail: of a fault or a test, its code and state; "" for everything else.
+    """
+
+    sequence: int
+    at: datetime
+    kind: str
+    answer: str
+    direction: str
+    reader: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCode:
+    """One code in a camera's picture.
+
+    Attributes:
+        symbology: its kind, `QRCode`.
+        outline: its corners, pixels of the picture.
+        length: of its content in bytes; 0 where it was found and not read.
+    """
+
+    symbology: str
+    outline: tuple[tuple[int, int], ...]
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A camera's picture of a moment ago, small, and what was seen in it.
+
+    Attributes:
+        picture: the image file; what stood in a code cannot be read back out of it.
+        content_type: `image/png` or `image/jpeg`.
+        width, height: pixels.
+        seen: the codes; never what stands in them.
+        taken_ns: `Clock.monotonic_ns` of the frame.
+    """
+
+    picture: bytes
+    content_type: str
+    width: int
+    height: int
+    seen: tuple[SeenCode, ...] = ()
+    taken_ns: int = 0
+
+
+@runtime_checkable
+class Glimpses(Protocol):
+    """A reader that sees pictures."""
+
+    async def glimpse(self) -> Glimpse | None:
+        """Give its picture of now; None while it has none."""
+        ...
+
+
 @dataclass(slots=True)
 class GateDesk:
     """What the page may look at and ask for. `main` fills it in while the lane is served.
@@ -81,12 +313,20 @@ class GateDesk:
 
     Attributes:
         gate_name: for people; "" before it is known.
+        status: gives how the gate is; does no I/O.
+        tail: gives the last so many records of the journal, the newest first; raises
+            StorageError.
+        cameras: the readers that see pictures, by name.
         staff: what stewards and supervisors look at and ask for.
     """
 
     gate_name: str = ""
+    status: Callable[[], GateStatus] | None = None
+    tail: Callable[[int], Awaitable[list[TailLine]]] | None = None
+    cameras: Mapping[str, Glimpses] = field(default_factory=dict)
     staff: StaffDesk = field(default_factory=StaffDesk)
 
     def clear(self) -> None:
         """Forget everything that belongs to the lane that was served."""
+        self.status, self.tail, self.cameras = None, None, {}
         self.staff.clear()

@@ -50,10 +50,10 @@ from appliance.holdings import GateHoldings, open_list
 from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
-from appliance.main import spare_the_collector
 from appliance.ports import LaneEvent, Payload, Turnstile
 from appliance.recording import Recorder
 from appliance.simulator.box_office import BoxOffice
+from appliance.starting import spare_the_collector
 from appliance.storage.command_store import SqliteCommands
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal

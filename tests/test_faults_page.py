@@ -27,3 +27,11 @@ def test_every_code_is_explained_on_the_display_in_every_language():
     for file in (ROOT / "appliance/displays/catalogues").rglob("gate.po"):
         known = set(re.findall(r"fault\.(GT-[A-Z]+)\.line", file.read_text("utf-8")))
         assert raised() <= known, file
+
+
+def test_the_gates_page_says_of_every_code_what_it_is_and_what_to_do():
+    for file in (ROOT / "appliance/local_page/catalogues").rglob("local_page.po"):
+        text = file.read_text("utf-8")
+        for part in ("what", "do"):
+            known = set(re.findall(rf'msgid "fault\.(GT-[A-Z]+)\.{part}"', text))
+            assert raised() <= known, file

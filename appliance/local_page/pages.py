@@ -1,26 +1,33 @@
-"""All pages behind a PIN, and how they are found. Called by `main`'s drivers."""
+"""All pages behind a PIN, and how they are found. Called by `page_opening`."""
 
+from appliance.local_page.display_page import PictureSource
 from appliance.local_page.framework import Access, GatePages
-from appliance.local_page.markup import element
+from appliance.local_page.journal_page import JournalPage
+from appliance.local_page.overview import Overview
+from appliance.local_page.picture_page import PicturePage
 from appliance.local_page.staff_pages import STAFF_NAVIGATION, staff_routes
-from appliance.local_page.visits import NavigationEntry, Outcome, Page, Route, Visit
+from appliance.local_page.visits import NavigationEntry
 from appliance.page_ports import GateDesk, PageRole
 
 
-def gate_pages(desk: GateDesk, access: Access) -> GatePages:
+def gate_pages(desk: GateDesk, access: Access, display: PictureSource) -> GatePages:
     """Give the gate's pages.
 
     Args:
         desk: what they look at, and what they may ask for.
         access: who may come.
+        display: what everybody at the gate sees.
     """
-    routes = [Route("GET", "/gate/", PageRole.STEWARD, _home), *staff_routes(desk.staff)]
+    routes = [
+        *Overview(desk).routes(),
+        *JournalPage(desk).routes(),
+        *PicturePage(desk, display).routes(),
+        *staff_routes(desk.staff),
+    ]
     navigation = [
         NavigationEntry("/gate/", "nav.overview", PageRole.STEWARD),
         *STAFF_NAVIGATION,
+        NavigationEntry("/gate/journal", "nav.journal", PageRole.STEWARD),
+        NavigationEntry("/gate/picture", "nav.picture", PageRole.SUPERVISOR),
     ]
     return GatePages(access, routes, navigation)
-
-
-async def _home(visit: Visit) -> Outcome:
-    return Page(visit.words("nav.overview"), element("p"))

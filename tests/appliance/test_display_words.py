@@ -27,6 +27,7 @@ CATALOGUES = {
 EVERY = [(domain, language) for domain, language in CATALOGUES]
 FAULTS = ("NET", "CLK", "LIST", "CAM", "RLY", "PWR", "TMP", "DSK", "FUL", "RO", "SLW", "JRN", "LST")
 FAULTS += ("LCK", "REV", "TRU", "FORK", "FRK", "PER", "TWN")
+FAULTS += ("RDR", "DSP", "SIG", "TST", "BAT", "SNS", "ARM", "FIR")
 # What the table of screens prescribes, to the letter.
 PRESCRIBED = {
     Answer.GRANTED: ("Valide", "Entrez", "Valid"),

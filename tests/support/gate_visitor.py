@@ -92,8 +92,14 @@ async def visiting(
 
 
 def pages_of(
-    clock: Clock, desk: GateDesk | None = None, pins: QuickPins | None = None, **access: object
+    clock: Clock,
+    desk: GateDesk | None = None,
+    pins: QuickPins | None = None,
+    picture: PictureDisplay | None = None,
+    **access: object,
 ) -> GatePages:
     """Give the gate's pages as `main` makes them."""
     known = both_pins() if pins is None else pins
-    return gate_pages(desk or GateDesk(), Access(known, clock, "en", **access))
+    return gate_pages(
+        desk or GateDesk(), Access(known, clock, "en", **access), picture or PictureDisplay("en")
+    )

@@ -19,10 +19,11 @@ import aiohttp
 
 from admission.ids import ID_ENTROPY_BYTES, new_id
 from admission.trust.trusted_time import TimeQuality
-from appliance import drivers
+from appliance import drivers, page_binding
 from appliance import main as gate_main
 from appliance.config import load_config
 from appliance.enrolling import enrol_by_text
+from appliance.page_ports import MachineState
 from appliance.simulator.scripted_reader import ScriptedReader
 from appliance.simulator.virtual_turnstile import Motion, VirtualTurnstile
 from appliance.storage.journal_store import SqliteJournal
@@ -363,6 +364,7 @@ def _make_deterministic(patch, chance):
     patch.setattr(gate_main, "boot_id", lambda: _machine().boot_id())
     patch.setattr(gate_main, "fresh_id", lambda: _fresh_id(drawn))
     patch.setattr(gate_main, "spare_the_collector", lambda: None)
+    patch.setattr(page_binding, "read_machine", MachineState)  # not of the machine it runs on
     patch.setattr(gate_main, "SqliteJournal", TracedJournal)
     patch.setattr(gate_main, "SqliteMemory", TracedMemory)
     patch.setattr(server_main, "SystemClock", lambda: MachineClock(_machine()))
