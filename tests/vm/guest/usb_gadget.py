@@ -8,6 +8,7 @@ import os
 import subprocess
 import tty
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Final
 
 from steps import load
@@ -20,6 +21,13 @@ KEYBOARD_REPORT: Final = bytes.fromhex(
     "050819012905910295017503910395067508150025650507190029658100c0"
 )
 KEYBOARD_REPORT_BYTES: Final = 8
+_SHIFT: Final = 0x02
+# Of the HID usage tables: from A on, and from 1 on; then Enter and the dash.
+_KEYS: Final = {letter: 0x04 + place for place, letter in enumerate(ascii_lowercase)} | {
+    **{digit: 0x1E + place for place, digit in enumerate("1234567890")},
+    "\n": 0x28,
+    "-": 0x2D,
+}
 
 
 def load_usb() -> None:
@@ -90,6 +98,11 @@ class Gadget:
         number = (self._folder / f"functions/acm.{name}/port_num").read_text().strip()
         return SerialSide(f"/dev/ttyGS{number}")
 
+    def keyboard_side(self, name: str) -> "KeyboardSide":
+        """Give the device's own end of its keyboard."""
+        number = (self._folder / f"functions/hid.{name}/dev").read_text().strip()
+        return KeyboardSide(f"/dev/hidg{number.partition(':')[2]}")
+
     def _add(self, function: str) -> None:
         folder = self._folder / "functions" / function
         folder.mkdir(exist_ok=True)
@@ -111,6 +124,25 @@ class SerialSide:
         written = os.write(self._fd, data)
         if written != len(data):
             raise OSError(f"the line took {written} of {len(data)} bytes")
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._fd)
+
+
+class KeyboardSide:
+    """The scanner's end of a keyboard on USB: as if the keys of a US keyboard were pressed."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_RDWR)
+
+    def type(self, text: str) -> None:
+        """Press a key for each character; waits until the machine has taken them."""
+        for character in text:
+            is_shifted = character.isupper()
+            pressed = bytes([_SHIFT if is_shifted else 0, 0, _KEYS[character.lower()]])
+            os.write(self._fd, pressed.ljust(KEYBOARD_REPORT_BYTES, b"\0"))
+            os.write(self._fd, bytes(KEYBOARD_REPORT_BYTES))
 
     def close(self) -> None:
         """Let go of it."""
