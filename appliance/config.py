@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from admission.scan import KEYED_READER, Direction
+from appliance.camera_config import CameraConfig, read_camera
 from appliance.config_section import Section
 from appliance.errors import ConfigError
 from appliance.faces_config import (
@@ -51,7 +52,7 @@ class ReaderConfig:
         itf_lengths: for images with ITF among them, the numbers of digits that are tickets: a
             part of an ITF code is a shorter valid one.
         linear_second_opinion: for images, whether pyzbar looks too.
-        camera: for `camera`, its number.
+        camera: for images, how they are taken and looked at.
     """
 
     name: str
@@ -63,7 +64,7 @@ class ReaderConfig:
     symbologies: tuple[str, ...] = ()
     itf_lengths: tuple[int, ...] = ()
     linear_second_opinion: bool = False
-    camera: int = 0
+    camera: CameraConfig = field(default_factory=CameraConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +266,7 @@ def _reader(section: Section) -> ReaderConfig:
         symbologies=section.texts("symbologies") if is_image else (),
         itf_lengths=section.integers("itf_lengths", 2, 80) if is_image else (),
         linear_second_opinion=(section.flag("linear_second_opinion", False) if is_image else False),
-        camera=section.integer("camera", 0, 0, 3) if kind == "camera" else 0,
+        camera=read_camera(section, kind) if is_image else CameraConfig(),
     )
     section.finish()
     return config
@@ -320,7 +321,7 @@ def _device(reader: ReaderConfig) -> object:
     scanner = reader.serial or reader.hid
     if scanner is not None:
         return scanner.device
-    return reader.folder or reader.camera
+    return reader.folder or reader.camera.camera
 
 
 def _check_handheld(root: Section, config: Config) -> None:

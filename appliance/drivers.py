@@ -325,7 +325,7 @@ def _open_hid(drivers: Drivers, config: ReaderConfig) -> Reader:
 def _open_camera(drivers: Drivers, config: ReaderConfig) -> Reader:
     from appliance.readers.picamera import Picamera, PicameraFrames
 
-    frames = PicameraFrames(Picamera(config.camera), drivers.clock)
+    frames = PicameraFrames(Picamera(config.camera.camera), drivers.clock)
     return _image_reader(drivers, config, frames.open, drivers.worker())
 
 
@@ -343,9 +343,10 @@ def _open_folder(drivers: Drivers, config: ReaderConfig) -> Reader:
 def _image_reader(
     drivers: Drivers, config: ReaderConfig, open_frames: "OpensFrames", worker: ThreadPoolExecutor
 ) -> Reader:
-    from appliance.readers.camera import CameraReader
+    from appliance.readers.camera import CameraReader, Looking
     from appliance.readers.chain import open_decoder
     from appliance.readers.decoding import Decoding, Strategy, symbologies_named
+    from appliance.readers.region import Region
 
     decoding = Decoding()
     try:
@@ -358,7 +359,13 @@ def _image_reader(
         strategies = (*decoding.strategies, Strategy.SECOND_OPINION)
         decoding = replace(decoding, strategies=strategies)
     decoder = open_decoder(decoding)
-    return CameraReader(config.name, config.direction, open_frames, decoder, worker, drivers.clock)
+    camera = config.camera
+    left, top, width, height = camera.region_percent
+    region = Region(left, top, width, height, camera.code_percent_min)
+    looking = Looking(region, camera.confirm_refusals, camera.idle_frames_per_s)
+    return CameraReader(
+        config.name, config.direction, open_frames, decoder, worker, drivers.clock, looking
+    )
 
 
 READERS: Final[dict[str, Callable[[Drivers, ReaderConfig], Reader]]] = {

@@ -4,6 +4,7 @@ ApplianceError
 ├── ConfigError          the configuration file is wrong: file, key and remedy are named
 ├── DeviceError          a device does not do what it should
 │   ├── ReaderLostError
+│   ├── DecoderLostError
 │   ├── DisplayLostError
 │   └── TurnstileFaultError
 │       └── TurnstileUnsureError  whether the arm opened cannot be known
@@ -31,6 +32,10 @@ class DeviceError(ApplianceError):
 
 class ReaderLostError(DeviceError):
     """A reader is gone or silent."""
+
+
+class DecoderLostError(DeviceError):
+    """What finds the codes on a camera's pictures hangs or crashes."""
 
 
 class DisplayLostError(DeviceError):

@@ -1,25 +1,47 @@
-"""The camera reader: pictures are decoded in one worker thread, and each presentation is one scan.
+"""The camera reader: pictures are decoded beside the event loop, each presentation is one scan.
 
 Bound by `main` to a source of pictures and a decoder. While one picture is being decoded newer
-ones overtake each other in the source, so that the gate always looks at what is there now.
+ones overtake each other in the source, so that the gate always looks at what is there now. A code's
+first sight is yielded as a look; once it was read alike again, it is yielded for certain.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from typing import Final
 
 from admission.scan import Direction
-from appliance.errors import ReaderLostError
+from appliance.errors import DecoderLostError, ReaderLostError
 from appliance.ports import Clock, Payload
+from appliance.readers.confirming import CONFIRM_READS, Confirming
 from appliance.readers.debounce import Debounce
 from appliance.readers.decoding import Decoder, Frame, Read
 from appliance.readers.flood import TokenBucket
 from appliance.readers.frames import FrameSource, OpensFrames
+from appliance.readers.idling import Idling
 from appliance.readers.presence import Presence
+from appliance.readers.region import Region
 
 HEARTBEAT_S: Final = 2.0  # a camera that gives no picture for this long has silently stopped
 REOPEN_S: Final = 2.0  # opening a camera again and again leaks memory in its driver
+
+IDLE_FRAMES_PER_S: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How pictures are looked at.
+
+    Attributes:
+        region: what part of them.
+        confirm_reads: equal reads, each on its own picture, that a refusal takes.
+        idle_frames_per_s: how many are looked at once nothing has changed for a minute.
+    """
+
+    region: Region = field(default_factory=Region)
+    confirm_reads: int = CONFIRM_READS
+    idle_frames_per_s: int = IDLE_FRAMES_PER_S
 
 
 class CameraReader:
@@ -32,7 +54,7 @@ class CameraReader:
         decoder: finds codes; runs in `worker`.
         worker: an executor of one thread, owned by the caller.
         clock: counts heartbeats and pauses.
-        debounce: makes one presentation one scan.
+        looking: how pictures are looked at.
     """
 
     def __init__(
@@ -43,7 +65,7 @@ class CameraReader:
         decoder: Decoder,
         worker: Executor,
         clock: Clock,
-        debounce: Debounce[bytes] | None = None,
+        looking: Looking | None = None,
     ) -> None:
         self._name = name
         self._direction = direction
@@ -51,16 +73,22 @@ class CameraReader:
         self._decoder = decoder
         self._worker = worker
         self._clock = clock
-        self._debounce = debounce or Debounce[bytes]()
+        looking = looking or Looking()
+        self._region = looking.region
+        self._debounce = Debounce[bytes]()
+        self._confirming = Confirming(looking.confirm_reads)
+        self._idling = Idling(looking.idle_frames_per_s)
         self._bucket = TokenBucket()
         self._presence = Presence(name)
 
     def is_alive(self) -> bool:
-        """Tell whether pictures come in."""
+        """Tell whether pictures come in and are decoded."""
         return self._presence.is_here
 
     async def payloads(self) -> AsyncIterator[Payload]:
-        """Yield each code once for each time it is presented; reopens a camera that is lost.
+        """Yield each code as a look and then for certain, once for each time it is presented.
+
+        A camera that is lost is opened again; a decoder that is lost is waited for.
 
         Cancel: closes the camera.
         """
@@ -79,25 +107,40 @@ class CameraReader:
 
     async def _next_scans(self, source: FrameSource) -> list[Payload]:
         frame = await source.newest(HEARTBEAT_S)
-        self._presence.here()
+        looked_at = self._region.of(frame)
         loop = asyncio.get_running_loop()
-        reads = await loop.run_in_executor(self._worker, self._decoder.decode, frame)
-        return self._new_scans(frame, reads)
+        try:
+            found = await loop.run_in_executor(self._worker, self._decoder.decode, looked_at)
+        except DecoderLostError as exc:
+            self._presence.lost(str(exc), REOPEN_S)
+            return []
+        self._presence.here()
+        reads = {read.data: read for read in self._region.placed(frame, found)}
+        scans = self._new_scans(frame, reads)
+        pause_s = self._idling.pause_s(looked_at, has_codes=bool(reads))
+        if pause_s and not scans:
+            await self._clock.sleep(pause_s)
+        return scans
 
-    def _new_scans(self, frame: Frame, reads: list[Read]) -> list[Payload]:
-        symbologies = {read.data: read.symbology for read in reads}
-        scans = []
-        for data in self._debounce.see(symbologies, frame.received_ns):
+    def _new_scans(self, frame: Frame, reads: dict[bytes, Read]) -> list[Payload]:
+        new = self._debounce.see(reads, frame.received_ns)
+        certain = self._confirming.see(reads, self._debounce.held.difference(new))
+        scans = [self._payload(frame, reads[data]) for data in certain]
+        for data in new:
             if not self._bucket.admit(frame.received_ns):
                 self._debounce.forget(data)  # still in view: it comes again when there is room
                 continue
-            scans.append(
-                Payload(
-                    reader=self._name,
-                    direction=self._direction,
-                    data=data,
-                    symbology=symbologies[data].value,
-                    received_ns=frame.received_ns,
-                )
-            )
+            self._confirming.begin(reads[data])
+            is_look = not self._confirming.is_first_look_certain
+            scans.append(self._payload(frame, reads[data], is_tentative=is_look))
         return scans
+
+    def _payload(self, frame: Frame, read: Read, *, is_tentative: bool = False) -> Payload:
+        return Payload(
+            reader=self._name,
+            direction=self._direction,
+            data=read.data,
+            symbology=read.symbology.value,
+            received_ns=frame.received_ns,
+            is_tentative=is_tentative,
+        )

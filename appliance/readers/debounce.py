@@ -61,6 +61,11 @@ class Debounce(Generic[Code]):
             self._let_go_of_replaced(group, now_ns)
         return new
 
+    @property
+    def held(self) -> frozenset[Code]:
+        """The codes that are still being shown, in view or not."""
+        return frozenset(self._held)
+
     def forget(self, code: Code) -> None:
         """Let go of a code: its next sight is a new scan."""
         self._held.pop(code, None)

@@ -29,3 +29,24 @@ def test_a_contact_may_open_for_a_passage_and_pull_up(tmp_path):
     text = GATE + "[turnstile]\nsensor_normally_closed = true\nsensor_pull_up = false\n"
     arm = load(tmp_path, text).turnstile
     assert (arm.sensor_normally_closed, arm.sensor_pull_up) == (True, False)
+
+
+def test_how_pictures_are_looked_at_is_configured(tmp_path):
+    text = "region_percent = [10, 20, 80, 60]\ncode_percent_min = 5\nconfirm_refusals = 3\n"
+    camera = load(tmp_path, GATE + text + "idle_frames_per_s = 5\n").readers[0].camera
+    assert (camera.region_percent, camera.code_percent_min) == ((10, 20, 80, 60), 5)
+    assert (camera.confirm_refusals, camera.idle_frames_per_s) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        ("[1, 2, 3]", "must be left, top, width, height; write four"),
+        ("[50, 0, 51, 10]", "reaches out of the picture or is empty; correct it"),
+        ("[0, 0, 0, 10]", "reaches out of the picture or is empty; correct it"),
+        ("[0, 0, 10, 101]", "must be a list of whole numbers from 0 to 100"),
+    ],
+)
+def test_a_region_that_is_none_is_refused_by_name(tmp_path, region, told):
+    with pytest.raises(ConfigError, match=rf"readers\[1\]\.region_percent: {told}"):
+        load(tmp_path, GATE + f"region_percent = {region}\n")

@@ -47,7 +47,8 @@ class Bench:
 
     async def collect(self) -> None:
         async for payload in self.reader.payloads():
-            self.data.append(payload.data)
+            if payload.is_tentative:  # each code once, whatever confirms it
+                self.data.append(payload.data)
 
     async def frames(self, count: int) -> None:
         await self.clock.run(count * FRAME_S + 0.001)
