@@ -180,7 +180,7 @@ class LastGrant:
 
     Attributes:
         grant: names it.
-        at: aware instant of the scan.
+        at: aware instant of the scan, in the venue's time zone where that is known.
         direction: which way.
         category: of the ticket, "" for none.
         is_override: whether a person decided, not the rules.

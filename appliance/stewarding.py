@@ -177,7 +177,14 @@ class Stewarding:
 
     def last(self) -> LastGrant | None:
         """Give the last admission, None before the first."""
-        return self._tally.last
+        last, checkpoint = self._tally.last, self._health.checkpoint
+        if last is None or checkpoint is None:
+            return last
+        for name in checkpoint.performances:
+            performance = self._holdings.performances.get(name)
+            if performance is not None:
+                return replace(last, at=last.at.astimezone(performance.zone))
+        return last
 
     def statistics(self) -> Statistics:
         """Give what was answered since the start."""

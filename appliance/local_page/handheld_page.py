@@ -3,11 +3,14 @@
 Fills a small touch screen; there is no way out of it but by a PIN. Shows no name and no number.
 """
 
+from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
 from admission.scan import Direction
 from appliance.handheld_ports import HandheldView, StaffDesk
 from appliance.local_page.keyed_page import HAND, KEYED
+from appliance.local_page.log_in import LOG_IN
 from appliance.local_page.markup import Markup, element, joined
 from appliance.local_page.staff_words import answer_panel, screen_panel
 from appliance.local_page.steward_page import STEWARD
@@ -56,7 +59,7 @@ class HandheldPage:
                 "div", parts["hand-result"], id="hand-result", class_="hand-result", role="status"
             ),
             element("div", parts["hand-went"], id="hand-went"),
-            element("div", self._thumbs(visit, hand), class_="hand-thumbs"),
+            element("div", _thumbs(visit, hand), class_="hand-thumbs"),
             class_="hand",
         )
         return Page(
@@ -110,27 +113,29 @@ class HandheldPage:
         if steward.is_check_only:
             looked = steward.looked_at
             if looked is not None:
-                return joined(answer_panel(visit, self._staff, looked))
+                return joined(answer_panel(visit, self._staff, replace(looked, holder="")))
         elif hand.last is not None:
             return joined(screen_panel(visit, self._staff, hand.last))
         words = "hand.looking" if hand.is_triggered else "hand.ready"
         return element("p", visit.words(words), class_="hand-ready")
 
-    @staticmethod
-    def _thumbs(visit: Visit, hand: HandheldView) -> Markup:
-        pull = None
-        if hand.has_trigger:
-            button = element("button", visit.words("hand.scan"), class_="primary thumb")
-            pull = visit.form_to(f"{HAND}/pull", button, data_quiet="yes")
-        return joined(
-            pull,
-            element(
-                "div",
-                element("a", visit.words("hand.type"), href=KEYED, class_="button thumb"),
-                element("a", visit.words("hand.supervisor"), href=STEWARD, class_="button thumb"),
-                class_="hand-row",
-            ),
-        )
+
+def _thumbs(visit: Visit, hand: HandheldView) -> Markup:
+    pull = None
+    if hand.has_trigger:
+        button = element("button", visit.words("hand.scan"), class_="primary thumb")
+        pull = visit.form_to(f"{HAND}/pull", button, data_quiet="yes")
+    is_supervisor = visit.may_act_as(PageRole.SUPERVISOR)
+    theirs = STEWARD if is_supervisor else f"{LOG_IN}?then={quote(STEWARD, safe='')}"
+    return joined(
+        pull,
+        element(
+            "div",
+            element("a", visit.words("hand.type"), href=KEYED, class_="button thumb"),
+            element("a", visit.words("hand.supervisor"), href=theirs, class_="button thumb"),
+            class_="hand-row",
+        ),
+    )
 
 
 def _top(visit: Visit, hand: HandheldView, steward: Steward) -> Markup:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
-_VOID: Final = frozenset({"br", "circle", "hr", "img", "input", "link", "meta", "polygon", "rect"})
+_VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta"})
+_SHAPES: Final = frozenset({"circle", "path", "polygon", "polyline", "rect"})  # inside a picture
 
 
 class Markup(str):
@@ -29,6 +30,8 @@ def element(tag: str, *children: Child, **attributes: str | int | bool | None) -
             an attribute without a value, False and None are none.
     """
     written = "".join(_attribute(name, value) for name, value in attributes.items())
+    if tag in _SHAPES:
+        return Markup(f"<{tag}{written}/>")  # not closed, each would hold all that follow
     if tag in _VOID:
         return Markup(f"<{tag}{written}>")
     return Markup(f"<{tag}{written}>{joined(*children)}</{tag}>")

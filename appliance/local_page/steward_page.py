@@ -87,9 +87,7 @@ class StewardPage:
         is_hand = self._staff.handheld is not None
         body = joined(
             answer,
-            element("a", visit.words("hand.back"), href="/gate/hand", class_="button")
-            if is_hand
-            else None,
+            _back(visit) if is_hand else None,
             element("datalist", [_reason(visit, name) for name in _REASONS], id="reasons"),
             element(
                 "div",
@@ -116,6 +114,13 @@ class StewardPage:
             scripts=("hand.js",) if is_hand else (),
             styles=("staff.css",),
         )
+
+
+def _back(visit: Visit) -> Markup:
+    """Give the way back to a handheld's face, which ends the supervisor's session."""
+    return element(
+        "a", visit.words("hand.back"), href="/gate/hand", class_="button", data_leaves="yes"
+    )
 
 
 def _request(visit: Visit) -> Request | None:
@@ -209,7 +214,7 @@ def _last_card(visit: Visit, steward: Steward) -> Markup:
         )
     way = visit.words(f"keyed.{last.direction.value}")
     what = visit.words("steward.override") if last.is_override else last.category
-    told = " · ".join(part for part in (f"{last.at:%H:%M:%S} UTC", way, what) if part)
+    told = " · ".join(part for part in (f"{last.at:%H:%M:%S}", way, what) if part)
     return _card(
         visit,
         "reset",

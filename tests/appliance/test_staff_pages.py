@@ -62,13 +62,8 @@ async def test_looking_marks_nothing_and_tells_what_is_known(clock, steward):
         await visitor.get("/gate/keyed")
         await visitor.post("/gate/keyed", number="T1", way="entry", deed="look")
         assert steward.asked == [Keyed("T1", Direction.ENTRY, is_check=True)]
-        for told in (
-            "proof of age",
-            "Balcony · 12",
-            "2026-06-01 18:04 · Porte B",
-            "Only looked at",
-        ):
-            assert told in visitor.body
+        known = ("proof of age", "Balcony · 12", "2026-06-01 18:04 · Porte B", "Only looked at")
+        assert [told for told in known if told not in visitor.body] == []
 
 
 async def test_a_form_without_a_deed_only_looks(clock, steward):
@@ -180,14 +175,8 @@ async def test_counts_are_told(clock, steward):
     async with visiting(pages_of(clock, desk_of(steward))) as visitor:
         await visitor.log_in()
         await visitor.get("/gate/steward")
-        for told in (
-            "Admitted</dt><dd>388",
-            "Already used",
-            "412",
-            "going through",
-            "went through",
-        ):
-            assert told in visitor.body or told == "going through"
+        counted = ("Admitted</dt><dd>388", "Already used", "412", "went through")
+        assert [told for told in counted if told not in visitor.body] == []
 
 
 # --- the handheld ---------------------------------------
@@ -279,6 +268,7 @@ async def test_a_number_typed_on_the_page_opens_the_arm_of_a_running_gate(open_g
             assert await gate.kinds() == ["GRANTED"]
             await gate.later(3)
             await visitor.get("/gate/steward")
-            await visitor.post("/gate/steward", deed="reset", grant="2", reason="x", who="Anna")
-            await visitor.get("/gate/steward")
-            assert "Take it back" in visitor.body
+            grant = str(gate.stewarding.last().grant)
+            await visitor.post("/gate/steward", deed="reset", grant=grant, reason="x", who="Anna")
+            assert await gate.kinds() == ["GRANTED", "PASSED", "RESET"]
+            assert "taken back" in visitor.body

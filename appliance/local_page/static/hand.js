@@ -42,14 +42,36 @@ document.addEventListener("submit", async (event) => {
 });
 
 const home = document.querySelector("[data-home]")?.dataset.home;
+
+// A supervisor's session does not stay open behind whoever takes the handheld next.
+async function goHome() {
+  const leaving = document.querySelector("form[action='/gate/logout']");
+  if (leaving !== null) {
+    try {
+      await fetch(leaving.action, {
+        method: "POST",
+        body: new URLSearchParams(new FormData(leaving)),
+        redirect: "manual",
+      });
+    } catch {
+      // The gate is not heard: the session then ends by its own time.
+    }
+  }
+  location.assign(home);
+}
+
 if (home) {
   let waiting = 0;
   const wait = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => location.assign(home), HOME_AFTER_MS);
+    waiting = setTimeout(goHome, HOME_AFTER_MS);
   };
   for (const sign of ["pointerdown", "keydown", "input"]) {
     document.addEventListener(sign, wait, { passive: true });
   }
   wait();
+  document.querySelector("[data-leaves]")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    goHome();
+  });
 }
