@@ -10,11 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from admission.scan import Direction
+from appliance.arm_opening import open_arm, open_lane_inputs
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
 from appliance.faces_config import Hours
@@ -25,7 +23,6 @@ from appliance.ports import (
     Clock,
     Confirming,
     Display,
-    LaneEvent,
     LaneInputs,
     Reader,
     Signals,
@@ -34,11 +31,9 @@ from appliance.ports import (
     Turnstile,
 )
 from appliance.scanners_config import HidConfig, SerialConfig
-from appliance.turnstile_config import TurnstileConfig
 
 if TYPE_CHECKING:
     from appliance.readers.frames import OpensFrames
-    from appliance.turnstiles.relay import Wiring
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +89,7 @@ class Drivers:
             ConfigError: if its library is missing.
             TurnstileFaultError: if its pins cannot be had.
         """
-        return TURNSTILES[self.config.turnstile.kind](self)
+        return open_arm(self)
 
     def open_inputs(self) -> LaneInputs | None:
         """Open what hangs beside the arm: the alarm's loop, the staff's inputs.
@@ -103,22 +98,7 @@ class Drivers:
             ConfigError: if the pin library is missing.
             TurnstileFaultError: if a pin cannot be had.
         """
-        config = self.config.turnstile
-        if not config.has_inputs:
-            return None
-        from appliance.turnstiles.inputs import button, fire_loop, open_inputs, switch
-
-        specs = []
-        if config.fire_pin is not None:
-            specs.append(fire_loop(config.fire_pin))
-        if config.staff_open_pin is not None:
-            specs.append(button(config.staff_open_pin, LaneEvent.OPEN_ENTRY))
-        if config.staff_hold_pin is not None:
-            specs.append(switch(config.staff_hold_pin, LaneEvent.HOLD, LaneEvent.HOLD_OVER))
-        if config.staff_lock_pin is not None:
-            specs.append(switch(config.staff_lock_pin, LaneEvent.LOCK, LaneEvent.LOCK_OVER))
-        pins = self.pins("mock" if config.kind == "simulated" else config.pin_factory)
-        return self.stack.enter_context(open_inputs(specs, pins, self.clock))
+        return open_lane_inputs(self)
 
     async def open_displays(self) -> list[Display]:
         """Open the display, and the page that shows it where one is configured.
@@ -373,113 +353,4 @@ READERS: Final[dict[str, Callable[[Drivers, ReaderConfig], Reader]]] = {
     "hid": _open_hid,
     "camera": _open_camera,
     "folder": _open_folder,
-}
-
-
-def _open_no_arm(drivers: Drivers) -> Turnstile:
-    from appliance.turnstiles.free import FreePassage
-
-    del drivers
-    return FreePassage()
-
-
-def _open_confirmed(drivers: Drivers) -> Turnstile:
-    from appliance.turnstiles.confirmed import ConfirmedPassage
-
-    passage = drivers.confirming = ConfirmedPassage()
-    return passage
-
-
-def _open_relay(drivers: Drivers) -> Turnstile:
-    return _relay(drivers, drivers.pins(drivers.config.turnstile.pin_factory))
-
-
-def _open_simulated(drivers: Drivers) -> Turnstile:
-    """The relay's own driver over mock pins, and somebody who walks through."""
-    from appliance.simulator.demo_person import DemoPerson
-    from appliance.simulator.virtual_turnstile import Person
-
-    config, pins = drivers.config.turnstile, drivers.pins("mock")
-    turnstile = _relay(drivers, pins)
-    if config.sensor_pin is not None:
-        people = repeat(Person(None if config.person_delay_s < 0 else config.person_delay_s))
-        numbers = [pin for pin in (config.entry_pin, config.exit_pin) if pin is not None]
-        relays = [pins.pin(number) for number in numbers]
-        contact = pins.pin(config.sensor_pin)
-        walked = _note_walks(config.person_log, drivers.stack)
-        person = DemoPerson(relays, contact, drivers.clock, people, walked)
-        drivers.tasks.append(person.run())
-    return turnstile
-
-
-def _note_walks(path: Path | None, stack: AsyncExitStack) -> Callable[[], None]:
-    """Give a call that appends a line to a file, or one that does nothing."""
-    if path is None:
-        return lambda: None
-    file = stack.enter_context(path.open("ab", buffering=0))
-
-    def note() -> None:
-        file.write(b"passed\n")  # one write call: a kill leaves a whole line or none
-
-    return note
-
-
-def _relay(drivers: Drivers, pins: Any) -> Turnstile:
-    from appliance.turnstiles.relay import open_relay_turnstile
-
-    wiring = _wiring(drivers.config.turnstile)
-    return drivers.stack.enter_context(open_relay_turnstile(wiring, pins, drivers.clock))
-
-
-def _wiring(config: TurnstileConfig) -> "Wiring":
-    from appliance.turnstiles.relay import Drive, Fail, RelayPin, SensorPin, Wiring
-
-    def relay(pin: int | None) -> RelayPin | None:
-        return None if pin is None else RelayPin(pin, config.active_high)
-
-    def sensor(pin: int | None, way: Direction | None = None) -> SensorPin | None:
-        if pin is None:
-            return None
-        return SensorPin(pin, config.sensor_pull_up, config.sensor_normally_closed, way)
-
-    relays = {Direction.ENTRY: relay(config.entry_pin), Direction.EXIT: relay(config.exit_pin)}
-    is_two = config.exit_sensor_pin is not None
-    sensors = (
-        sensor(config.sensor_pin, Direction.ENTRY if is_two else None),
-        sensor(config.exit_sensor_pin, Direction.EXIT),
-    )
-    drive = Drive(config.drive)
-    return Wiring(
-        relays={direction: pin for direction, pin in relays.items() if pin is not None},
-        sensors=tuple(one for one in sensors if one is not None),
-        turning=sensor(config.turning_pin),
-        free=relay(config.free_pin),
-        open_s=config.pulse_s if drive is Drive.PULSE else config.passage_timeout_s,
-        drive=drive,
-        fail=Fail(config.fail),
-        stuck_s=config.stuck_s,
-    )
-
-
-def rest_arm(config: Config) -> None:
-    """Bring the relays of a gate whose daemon was killed to rest.
-
-    Raises:
-        ConfigError: if the gate has no relays, or their library is missing.
-        TurnstileFaultError: if a pin cannot be claimed: its daemon runs.
-    """
-    from appliance.turnstiles.pins import PinLibrary, open_pins
-    from appliance.turnstiles.relay import rest_relays
-
-    if config.turnstile.kind != "relay":
-        raise ConfigError(f"{config.path}: turnstile.kind is no relay: nothing can be left on")
-    with open_pins(PinLibrary(config.turnstile.pin_factory)) as pins:
-        rest_relays(_wiring(config.turnstile), pins)
-
-
-TURNSTILES: Final[dict[str, Callable[[Drivers], Turnstile]]] = {
-    "none": _open_no_arm,
-    "confirm": _open_confirmed,
-    "relay": _open_relay,
-    "simulated": _open_simulated,
 }

@@ -41,7 +41,6 @@ async def open_stewarding(parts: StaffParts) -> Stewarding:
         StorageError: if the disk cannot be read.
     """
     arm = parts.config.turnstile
-    has_exit = arm.kind in ("none", "confirm") or arm.exit_pin is not None
     stewarding = Stewarding(
         recorder=parts.recorder,
         holdings=parts.holdings,
@@ -52,7 +51,7 @@ async def open_stewarding(parts: StaffParts) -> Stewarding:
         memory=parts.memory,
         clock=parts.clock,
         readers={reader.name: reader.direction for reader in parts.config.readers},
-        ways=frozenset(Direction) if has_exit else frozenset({Direction.ENTRY}),
+        ways=frozenset(Direction) if arm.has_exit else frozenset({Direction.ENTRY}),
     )
     await stewarding.load()
     return stewarding

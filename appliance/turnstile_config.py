@@ -6,7 +6,7 @@ from typing import Final
 
 from appliance.config_section import PIN_MAX, Section
 
-TURNSTILE_KINDS: Final = ("relay", "none", "confirm", "simulated")
+TURNSTILE_KINDS: Final = ("relay", "serial", "none", "confirm", "simulated")
 DRIVES: Final = ("pulse", "level")
 FAILS: Final = ("secure", "safe")
 
@@ -37,6 +37,9 @@ class TurnstileConfig:
         staff_open_pin: button that lets one person in, or None.
         staff_hold_pin: switch that frees the passage, or None.
         staff_lock_pin: switch that lets nobody in, or None.
+        port: for `serial`, the controller's device, by-id where possible.
+        baud: for `serial`, as the controller has it.
+        address: for `serial`, of the controller on its line.
         pin_factory: gpiozero's factory; `mock` only for trials.
         person_delay_s: for `simulated`, how long its person takes; below 0 nobody ever goes.
         person_log: for `simulated`, a file that gets a line for everybody who went through, so
@@ -62,6 +65,9 @@ class TurnstileConfig:
     staff_open_pin: int | None = None
     staff_hold_pin: int | None = None
     staff_lock_pin: int | None = None
+    port: str = ""
+    baud: int = 19_200
+    address: int = 1
     pin_factory: str = "lgpio"
     person_delay_s: float = 0.3
     person_log: Path | None = None
@@ -70,6 +76,11 @@ class TurnstileConfig:
     def is_on_pins(self) -> bool:
         """Whether relays open it."""
         return self.kind in ("relay", "simulated")
+
+    @property
+    def has_exit(self) -> bool:
+        """Whether it lets people out, too."""
+        return not self.is_on_pins or self.exit_pin is not None
 
     @property
     def has_inputs(self) -> bool:
@@ -98,8 +109,9 @@ def read_turnstile(section: Section) -> TurnstileConfig:
     Raises:
         ConfigError: naming file, key and remedy.
     """
+    kind = section.choice("kind", TURNSTILE_KINDS, "none")
     config = TurnstileConfig(
-        kind=section.choice("kind", TURNSTILE_KINDS, "none"),
+        kind=kind,
         entry_pin=section.integer("entry_pin", 17, 0, PIN_MAX),
         exit_pin=section.pin("exit_pin", None),
         free_pin=section.pin("free_pin", None),
@@ -118,6 +130,9 @@ def read_turnstile(section: Section) -> TurnstileConfig:
         staff_open_pin=section.pin("staff_open_pin", None),
         staff_hold_pin=section.pin("staff_hold_pin", None),
         staff_lock_pin=section.pin("staff_lock_pin", None),
+        port=section.text("port") if kind == "serial" else section.text("port", ""),
+        baud=section.integer("baud", 19_200, 1200, 115_200),
+        address=section.integer("address", 1, 1, 247),
         pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
         person_delay_s=section.seconds("person_delay_s", 0.3, -1.0, 60.0),
         person_log=Path(person_log) if (person_log := section.text("person_log", "")) else None,
@@ -130,6 +145,8 @@ def read_turnstile(section: Section) -> TurnstileConfig:
 def _check(section: Section, config: TurnstileConfig) -> None:
     if config.exit_sensor_pin is not None and config.sensor_pin is None:
         raise section.error("exit_sensor_pin", "tells of exits alone; add sensor_pin for entries")
+    if config.kind == "simulated" and config.exit_sensor_pin is not None:
+        raise section.error("exit_sensor_pin", "is walked past by nobody simulated; remove it")
     if config.turning_pin is not None and config.sensor_pin is None:
         raise section.error("turning_pin", "does not tell of a passage; add sensor_pin")
     if config.fail == "safe" and config.drive != "level":

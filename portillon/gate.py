@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from appliance.arm_opening import rest_arm
 from appliance.config import Config, load_config
-from appliance.drivers import rest_arm
 from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ApplianceError
 from appliance.main import run_gate

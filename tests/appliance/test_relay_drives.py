@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from admission.scan import Direction
+from appliance.arm_opening import rest_arm
 from appliance.config import load_config
-from appliance.drivers import rest_arm
 from appliance.errors import ConfigError, TurnstileFaultError
 from appliance.simulator.virtual_clock import VirtualClock
 from appliance.turnstiles.pins import PinLibrary, Pins, open_pins
@@ -212,6 +212,10 @@ def test_a_gate_is_brought_to_rest_by_its_configuration(tmp_path: Path):
             "turnstile.free_pin: .* needs none",
         ),
         ('kind = "relay"\nexit_sensor_pin = 4\n', "exit_sensor_pin: .* add sensor_pin"),
+        ('kind = "serial"\n', "turnstile.port: is missing"),
+        ('kind = "serial"\nport = "p"\naddress = 0\n', "address: must be .* from 1 to 247"),
+        ('kind = "serial"\nport = "p"\nbaud = 50\n', "baud: must be .* from 1200"),
+        ('kind = "simulated"\nsensor_pin = 3\nexit_sensor_pin = 4\n', "nobody simulated"),
         ('kind = "relay"\nturning_pin = 4\n', "turning_pin: .* add sensor_pin"),
         ('kind = "none"\nfire_pin = 5\nstaff_open_pin = 5\n', "pin 5 is used by turnstile.fire"),
         ('kind = "relay"\nfree_pin = 17\n', "free_pin: pin 17 is used by turnstile.entry_pin"),
@@ -220,6 +224,13 @@ def test_a_gate_is_brought_to_rest_by_its_configuration(tmp_path: Path):
 def test_an_arm_that_cannot_be_is_refused_by_name(tmp_path: Path, turnstile: str, complaint: str):
     with pytest.raises(ConfigError, match=complaint):
         config(tmp_path, turnstile)
+
+
+def test_a_controller_lets_people_out_without_a_pin(tmp_path: Path):
+    text = 'kind = "serial"\nport = "/dev/x"\nbaud = 9600\naddress = 7\n'
+    arm = config(tmp_path, text).turnstile
+    assert (arm.port, arm.baud, arm.address, arm.has_exit) == ("/dev/x", 9600, 7, True)
+    assert not config(tmp_path, 'kind = "relay"\n').turnstile.has_exit
 
 
 def test_inputs_hang_beside_any_kind_of_arm(tmp_path: Path):

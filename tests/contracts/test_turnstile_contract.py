@@ -11,9 +11,11 @@ from admission.scan import Direction
 from appliance.errors import TurnstileFaultError
 from appliance.ports import LaneEvent, Turnstile
 from appliance.simulator.demo_person import DemoPerson
+from appliance.simulator.model_controller import ModelController, ModelLine
 from appliance.simulator.virtual_clock import VirtualClock, settle
 from appliance.simulator.virtual_turnstile import Motion, Person, VirtualTurnstile
 from appliance.turnstiles.confirmed import ConfirmedPassage
+from appliance.turnstiles.controller import open_controller
 from appliance.turnstiles.free import FreePassage
 from appliance.turnstiles.pins import PinLibrary, open_pins
 from appliance.turnstiles.relay import RelayPin, SensorPin, Wiring, open_relay_turnstile
@@ -89,12 +91,34 @@ async def confirmed(*, has_sensor: bool) -> AsyncIterator[Lane]:
         tapping.cancel()
 
 
+@asynccontextmanager
+async def controller(*, has_sensor: bool) -> AsyncIterator[Lane]:
+    assert has_sensor
+    clock = VirtualClock()
+    model = ModelController(clock)
+
+    async def walk() -> None:
+        walked = 0
+        while True:
+            await clock.sleep(1)
+            if walked < model.openings:
+                walked += 1
+                model.walk()
+
+    with open_controller(lambda: ModelLine(model), 1, clock) as turnstile:
+        async with asyncio.TaskGroup() as group:
+            walking = group.create_task(walk())
+            yield Lane(clock, turnstile, lambda: model.openings, lambda: not model.is_open)
+            walking.cancel()
+
+
 PASSAGES = {LaneEvent.PASSED, LaneEvent.PASSED_ENTRY}
 OpensLane = Callable[..., AbstractAsyncContextManager[Lane]]
-WITH_SENSOR: list[OpensLane] = [virtual, relay, confirmed]
-WITH_ARM: list[OpensLane] = [virtual, relay]
+WITH_SENSOR: list[OpensLane] = [virtual, relay, confirmed, controller]
+WITH_ARM: list[OpensLane] = [virtual, relay, controller]
+ALWAYS_SENSING: list[OpensLane] = [confirmed, controller]
 WITHOUT: list[OpensLane] = [virtual, relay, free]
-EVERY: list[OpensLane] = [virtual, relay, free, confirmed]
+EVERY: list[OpensLane] = [virtual, relay, free, confirmed, controller]
 
 
 @asynccontextmanager
@@ -136,7 +160,7 @@ async def test_without_a_sensor_it_says_so_and_tells_of_nothing(open_lane: Opens
 @pytest.mark.parametrize("open_lane", EVERY)
 @pytest.mark.parametrize("direction", list(Direction))
 async def test_releasing_never_waits_for_the_person(open_lane: OpensLane, direction: Direction):
-    async with open_lane(has_sensor=open_lane is confirmed) as lane:
+    async with open_lane(has_sensor=open_lane in ALWAYS_SENSING) as lane:
         before_ns = lane.clock.monotonic_ns()
         await lane.turnstile.release(direction)
         assert lane.clock.monotonic_ns() == before_ns
@@ -155,7 +179,7 @@ async def test_a_release_while_a_pulse_is_running_is_no_second_pulse(open_lane: 
 
 @pytest.mark.parametrize("open_lane", EVERY)
 async def test_rest_is_at_once_and_may_be_repeated(open_lane: OpensLane):
-    async with open_lane(has_sensor=open_lane is confirmed) as lane:
+    async with open_lane(has_sensor=open_lane in ALWAYS_SENSING) as lane:
         await lane.turnstile.release(Direction.ENTRY)
         lane.turnstile.rest()
         assert lane.is_at_rest()
@@ -165,7 +189,7 @@ async def test_rest_is_at_once_and_may_be_repeated(open_lane: OpensLane):
 
 @pytest.mark.parametrize("open_lane", EVERY)
 async def test_it_is_closed_and_held_at_any_time_without_waiting(open_lane: OpensLane):
-    async with open_lane(has_sensor=open_lane is confirmed) as lane:
+    async with open_lane(has_sensor=open_lane in ALWAYS_SENSING) as lane:
         before_ns = lane.clock.monotonic_ns()
         lane.turnstile.close()
         for is_open in (True, True, False, False):
