@@ -150,9 +150,11 @@ async def test_a_scanner_that_takes_no_bytes_holds_nobody_up(tmp_path: Path):
     async with bench(tmp_path, engine="honeywell", trigger="host") as b:
         for _ in range(100_000):
             b.reader.start()
-            if b.reader.counts["unsent"]:
+            if b.reader.counts["unsent"] > 1:  # the first may have gone in part
                 break
-        assert b.reader.counts["unsent"]
+        assert b.reader.counts["unsent"] == 2
+        await settle()
+        assert b.reader.is_alive()
         await b.send(b"TICKET\r")
         assert [payload.data for payload in b.got] == [b"TICKET"]
 
