@@ -27,6 +27,7 @@ class TriggerMode(StrEnum):
 class Source(StrEnum):
     """What a profile rests on."""
 
+    NOTHING = "nothing is sent"  # there is nothing to be wrong
     MANUAL = "manual"  # its maker's manual says so
     PUBLIC_CODE = "public code"  # several public programs agree; no manual was at hand
     RECALLED = "recalled"  # from general knowledge; try it before relying on it
@@ -74,7 +75,7 @@ def _gm65_opening(mode: int, *, beeps: bool) -> bytes:
 
 
 def _honeywell(menu: str) -> bytes:
-    """Make a menu command; `!` keeps it out of the flash."""
+    """Make a menu command; `!` keeps it out of the flash. Of a manual; the menus are recalled."""
     return b"\x16M\r" + menu.encode("ascii") + b"!"
 
 
@@ -92,6 +93,7 @@ ENGINES: Final[Mapping[str, Engine]] = {
         title="any scanner that sends codes by itself",
         baud=115_200,
         openings={(_PRESENTATION, False): b""},
+        source=Source.NOTHING,
         remark="set it to a serial mode and to end codes with CR",
     ),
     "honeywell": Engine(
@@ -160,6 +162,7 @@ ENGINES: Final[Mapping[str, Engine]] = {
         },
         # done; wrong checksum; no such command. Each ends with the CRC of what is before.
         answers=re.compile(rb"(?:\x02\x00[\x00-\x03]\x01\x00(?:\x33\x31|\x04\x01|\x6a\x61))+"),
+        source=Source.PUBLIC_CODE,  # of a manual: the trigger and its answers
         remark="set its serial mode once, by its setup code or its solder bridge",
     ),
     "de2120": Engine(
