@@ -10,6 +10,9 @@ from appliance.displays.fonts import Face, Type
 
 ELLIPSIS: Final = "…"
 _DOT: Final = "·"
+_BETWEEN: Final = " · "
+_UNBROKEN: Final = "\u00a0"
+_PARTS_COST: Final = 1.35  # a text may be so much smaller for lines that end where its parts do
 _MARGIN: Final = 112  # percent; hinting makes letters this much narrower at some sizes, no more
 _STEP: Final = 24  # sizes tried are about 1/24 apart: finer than the eye, and quick
 
@@ -55,7 +58,7 @@ class Limits:
 
 
 def fit(text: str, face: Face, room: tuple[int, int], limits: Limits, *, is_mono: bool) -> Fitted:
-    """Set a text as large as it goes.
+    """Set a text as large as it goes; its parts between dots stay whole if that costs little.
 
     Args:
         text: one line, as `fonts.showable` makes it.
@@ -64,6 +67,16 @@ def fit(text: str, face: Face, room: tuple[int, int], limits: Limits, *, is_mono
         limits: sizes and lines.
         is_mono: whether the panel has one bit per pixel.
     """
+    fitted = _fit(text, face, room, limits, is_mono=is_mono)
+    if _BETWEEN not in text:
+        return fitted
+    whole = _BETWEEN.join(part.replace(" ", _UNBROKEN) for part in text.split(_BETWEEN))
+    kept = _fit(whole, face, room, limits, is_mono=is_mono)
+    is_worth = not kept.is_cut and kept.type.px * _PARTS_COST >= fitted.type.px
+    return kept if is_worth or kept.lines == fitted.lines else fitted
+
+
+def _fit(text: str, face: Face, room: tuple[int, int], limits: Limits, *, is_mono: bool) -> Fitted:
     px = _px_start(text, face, room[0], limits, is_mono=is_mono)
     while text and px >= limits.px_min:
         type_ = Type(face, px, is_mono)

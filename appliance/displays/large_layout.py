@@ -1,7 +1,7 @@
 """The layout for panels of at least 160 pixels in both ways: HDMI, web, larger TFTs.
 
 Called by `layout`. A header with the way and the counter; the icon beside the texts, or above them
-where that makes the answer much larger; below, the banner of degraded mode.
+on an upright panel and where that makes the answer much larger; below, the banner of degraded mode.
 """
 
 from dataclasses import dataclass, replace
@@ -92,8 +92,10 @@ def _body(sheet: Sheet, box: Box, pad: int) -> list[Item]:
         if shown is not None:
             return shown
     sheet = without_code(sheet)
-    beside = _beside(sheet, box, pad)
     above = _above(sheet, box, pad)
+    if box.height > box.width:
+        return above.items
+    beside = _beside(sheet, box, pad)
     gain = above.title_px / beside.title_px
     px_wanted = min(sheet.width, sheet.height) * _TITLE_PER_SIDE_MIN
     is_above = gain >= _ABOVE_FROM or (gain > 1 and beside.title_px < px_wanted)

@@ -68,5 +68,6 @@ def _showable(words: Words) -> Words:
         words,
         title=showable(words.title),
         detail=showable(words.detail),
+        line=showable(words.line),
         link=showable(words.link),
     )

@@ -28,6 +28,8 @@ from appliance.ports import Look, Screen
 
 LANGUAGES: Final = ("en", "fr")
 NOTHING_MORE: Final = "!"  # a ticket's attention that says no more than that there is one
+_UNBROKEN: Final = "\u00a0"
+_ATTENTION: Final = "answer.granted.attention"
 _DAYS_FROM_H: Final = 48  # from here on, hours say less than days
 _CATALOGUES: Final = Path(__file__).parent / "catalogues"
 
@@ -171,7 +173,8 @@ def _answer_words(screen: Screen, answer: Answer, catalogue: "_Catalogue") -> tu
     if answer is Answer.GRANTED and screen.direction is Direction.EXIT:
         key += ".exit"
     if asks_attention(screen):
-        return catalogue.text(f"{key}.title"), catalogue.text("answer.granted.attention.line")
+        whose = _whose(screen) if _to_check(screen) else ""
+        return catalogue.text(f"{key}.title"), whose or catalogue.text(f"{_ATTENTION}.line")
     says_it_already = goes_anyway(screen) or (screen.detail and catalogue.find(f"{key}.detail"))
     return catalogue.text(f"{key}.title"), "" if says_it_already else catalogue.text(f"{key}.line")
 
@@ -186,16 +189,26 @@ def _title_before(screen: Screen, catalogue: "_Catalogue") -> str | None:
 
 def _detail(screen: Screen, catalogue: "_Catalogue") -> str:
     if screen.look is Look.ENROLLING:
-        return screen.title
+        return screen.title.replace(" ", _UNBROKEN)  # digits in groups stay on one line
     if goes_anyway(screen):
         return _joined(catalogue.text("passage.anyway"), screen.detail, _gate(screen, catalogue))
     answer = answer_of(screen)
     if answer is Answer.GRANTED:
-        said = [text for text in screen.attention if text != NOTHING_MORE]
-        return _joined(*said, screen.holder, screen.detail, screen.seat)
+        check = _to_check(screen)
+        if check:
+            return catalogue.text(f"{_ATTENTION}.detail").replace("{detail}", check)
+        return _whose(screen)
     around = catalogue.find(f"answer.{answer}.detail") if screen.detail else None
     detail = around.replace("{detail}", screen.detail) if around else screen.detail
     return _joined(screen.fault, detail, _gate(screen, catalogue))
+
+
+def _to_check(screen: Screen) -> str:
+    return _joined(*(text for text in screen.attention if text != NOTHING_MORE))
+
+
+def _whose(screen: Screen) -> str:
+    return _joined(screen.holder, screen.detail, screen.seat)
 
 
 def _gate(screen: Screen, catalogue: "_Catalogue") -> str:

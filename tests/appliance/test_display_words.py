@@ -25,9 +25,6 @@ CATALOGUES = {
     for language in LANGUAGES
 }
 EVERY = [(domain, language) for domain, language in CATALOGUES]
-FAULTS = ("NET", "CLK", "LIST", "CAM", "RLY", "PWR", "TMP", "DSK", "FUL", "RO", "SLW", "JRN", "LST")
-FAULTS += ("LCK", "REV", "TRU", "FORK", "FRK", "PER", "TWN")
-FAULTS += ("RDR", "DSP", "SIG", "TST", "BAT", "SNS", "ARM", "FIR")
 # What the table of screens prescribes, to the letter.
 PRESCRIBED = {
     Answer.GRANTED: ("Valide", "Entrez", "Valid"),
@@ -67,6 +64,19 @@ def read(domain: str, language: str):
 def messages_of(file) -> dict:
     """Every message of a compiled catalogue; its head holds the time of compiling."""
     return {key: text for key, text in GNUTranslations(file)._catalog.items() if key}
+
+
+def named_faults() -> list[str]:
+    """Every code that a screen explains; that each there is has a line is told beside its page."""
+    keys = [str(message.id) for message in read("gate", "fr")]
+    return [found[1] for key in keys if (found := re.fullmatch(r"fault\.GT-(\w+)\.line", key))]
+
+
+FAULTS = named_faults()
+
+
+def test_the_codes_of_old_are_explained():
+    assert {"NET", "CLK", "LIST", "CAM", "RLY", "PWR", "TMP", "DSK", "LCK"} <= set(FAULTS)
 
 
 @pytest.mark.parametrize(("domain", "language"), EVERY)
@@ -175,8 +185,12 @@ def test_an_admission_says_what_to_look_at_then_whose_it_is_and_where_it_leads()
     screen = screen_of(Answer.GRANTED, detail="Réduit", seat="F · 12")
     assert words_of(screen, "fr").detail == "Réduit · F · 12"
     checked = replace(screen, attention=("Carte étudiant",), holder="Zoé Martin")
-    assert words_of(checked, "fr").detail == "Carte étudiant · Zoé Martin · Réduit · F · 12"
-    assert words_of(checked, "fr").line == "Vérifiez le justificatif"
+    said = words_of(checked, "fr")
+    assert said.detail.replace("\u00a0", " ") == "Vérifiez : Carte étudiant"
+    assert said.line == "Zoé Martin · Réduit · F · 12"
+    bare = Screen(Look.GRANTED, attention=("Carte étudiant", "Chien"))
+    assert words_of(bare, "en").detail == "Check: Carte étudiant · Chien"
+    assert words_of(bare, "en").line == "Check proof"
     unspecified = replace(screen, attention=("!",))
     assert words_of(unspecified, "en").detail == "Réduit · F · 12"
     assert words_of(unspecified, "en").line == "Check proof"
