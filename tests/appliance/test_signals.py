@@ -14,6 +14,7 @@ from appliance.displays.palette import Hue
 from appliance.displays.signals import (
     AMBER,
     BLUE,
+    DARK,
     DIM_WHITE,
     FLASH_HZ_MAX,
     GREEN,
@@ -172,10 +173,11 @@ async def test_a_flashing_light_takes_turns_until_it_is_replaced(factory):
     async with open_gpio_signals(WIRING, clock, factory=factory) as device:
         await device.signal(LET_OUT)
         colours = []
-        for _ in range(4):
+        for seconds in (0.7, 0.2, 0.4, 0.2, 0.7):
+            await clock.run(seconds / 2)
             colours.append(lamp(factory))
-            await clock.run(0.5)
-        assert colours == [GREEN, AMBER, GREEN, AMBER]
+            await clock.run(seconds / 2)
+        assert colours == [GREEN, DARK, AMBER, DARK, GREEN]
         await device.signal(Screen(Look.IDLE))
         await clock.run(10)
         assert lamp(factory) == DIM_WHITE
