@@ -26,6 +26,7 @@ from appliance.errors import StorageError
 from appliance.health import Health
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
+from appliance.lane_orders import BEGUN, OVER
 from appliance.ports import Look, Screen
 from appliance.recording import Recorder
 from appliance.telling import please_pass
@@ -292,6 +293,10 @@ async def obey_at_rest(
         return False
     await memory.spend(command.key, command.counter, command.action.value)
     await recorder.note(Kind.COMMAND, detail=_detail(command, Source.STICK))
+    last = await recorder.journal.last_of(Kind.FREE_PASSAGE)
+    if last is not None and last.detail.get("phase") == BEGUN:  # the daemon would go on with it
+        detail = {"phase": OVER, "why": f"command {command.action.value}"}
+        await recorder.note(Kind.FREE_PASSAGE, detail=detail)
     return True
 
 

@@ -1,6 +1,7 @@
 """One relay and its one timer: a pulse ends whatever happens, and no fault stays unseen."""
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 
@@ -112,3 +113,82 @@ async def test_every_relay_is_put_to_rest_though_one_refuses():
     with pytest.raises(TurnstileFaultError):
         turnstile.rest()
     assert not coils[ENTRY].is_on
+
+
+# --- every short course of what can be done to a relay --------------------------------------------
+
+DEEDS = (
+    "pulse",
+    "close",
+    "hold",
+    "let go",
+    "rest",
+    "lock",
+    "a moment",
+    "all time",
+    "stray call",
+)
+KINDS = {
+    "pulse": {},
+    "level": {"is_level": True},
+    "power locks": {"is_level": True, "frees_at_rest": True},
+}
+
+
+class Watched:
+    """A relay whose arm is watched: it is open only by a deed, and never for longer than it may."""
+
+    def __init__(self, **kind: bool) -> None:
+        self.clock, self.coil = VirtualClock(), Coil()
+        self.calls: list[Callable[[], None]] = []
+        self.is_safe = kind.get("frees_at_rest", False)
+        self.relay = PulsedRelay(self.coil, 0.9, (OSError,), self.after, **kind)
+        self.is_held = self.is_resting = False
+        self.relay.lock()
+
+    def after(self, delay_s: float, call: Callable[[], None]) -> Due:
+        self.calls.append(call)
+        return self.clock.after(delay_s, call)
+
+    @property
+    def is_open(self) -> bool:
+        return self.coil.is_on is not self.is_safe
+
+    def do(self, deed: str) -> None:
+        match deed:
+            case "pulse":
+                self.relay.pulse()
+                self.is_resting = False
+            case "close":
+                self.relay.close()
+            case "hold" | "let go":
+                self.is_held, self.is_resting = deed == "hold", False
+                self.relay.hold(self.is_held)
+            case "rest":
+                self.is_held, self.is_resting = False, True
+                self.relay.rest()
+            case "lock":
+                if not self.is_held:
+                    self.relay.lock()
+                    self.is_resting = False
+            case "stray call":  # a thread that was under way when its timer was taken back
+                for call in self.calls[:-1] if self.relay.is_on else self.calls:
+                    call()
+            case _:
+                self.clock.advance(0.2 if deed == "a moment" else 1.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_is_done_to_a_relay_its_arm_is_never_left_open(kind: str):
+    for course in product(DEEDS, repeat=4):
+        one = Watched(**KINDS[kind])
+        for deed in course:
+            one.do(deed)
+            assert one.is_open or not one.is_held, course
+            if one.is_resting:
+                assert not one.coil.is_on, course
+            if deed in ("close", "let go") and not (one.is_held or one.is_resting):
+                assert not one.is_open, course
+        one.do("all time")
+        expected = one.is_held or (one.is_resting and one.is_safe)
+        assert one.is_open is expected, course

@@ -19,7 +19,7 @@ import aiohttp
 
 from admission.ids import ID_ENTROPY_BYTES, new_id
 from admission.trust.trusted_time import TimeQuality
-from appliance import drivers, page_binding
+from appliance import arm_opening, drivers, page_binding
 from appliance import main as gate_main
 from appliance.config import load_config
 from appliance.enrolling import enrol_by_text
@@ -372,7 +372,9 @@ def _make_deterministic(patch, chance):
     patch.setitem(
         drivers.READERS, "serial", lambda own, config: _machine().open_reader(config, own.clock)
     )
-    patch.setitem(drivers.TURNSTILES, "simulated", lambda own: _machine().open_turnstile(own.clock))
+    patch.setitem(
+        arm_opening.TURNSTILES, "simulated", lambda own: _machine().open_turnstile(own.clock)
+    )
 
 
 class _Bytes:
