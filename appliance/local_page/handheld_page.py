@@ -56,7 +56,12 @@ class HandheldPage:
             element("div", parts["hand-top"], id="hand-top", class_="hand-top"),
             element("div", parts["hand-mode"], id="hand-mode", role="status"),
             element(
-                "div", parts["hand-result"], id="hand-result", class_="hand-result", role="status"
+                "div",
+                parts["hand-result"],
+                id="hand-result",
+                class_="hand-result",
+                role="status",
+                tabindex="0",
             ),
             element("div", parts["hand-went"], id="hand-went"),
             element("div", _thumbs(visit, hand), class_="hand-thumbs"),

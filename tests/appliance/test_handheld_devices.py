@@ -1,6 +1,7 @@
 """A handheld's devices: the kernel's gauge over a made-up tree, button and motor on mock pins."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from gpiozero.pins.mock import MockFactory
@@ -8,10 +9,12 @@ from gpiozero.pins.mock import MockFactory
 from admission.scan import Direction
 from admission.verdict import Answer
 from appliance.config import load_config
+from appliance.drivers import Drivers
 from appliance.errors import ConfigError, DeviceError
 from appliance.handheld.power_supply import PowerSupply
 from appliance.handheld.trigger_button import DEBOUNCE_S, open_trigger
 from appliance.handheld.vibration import ONE_LONG, ONE_SHORT, TWO_SHORT, open_vibration, shakes_of
+from appliance.handheld_keeper import HandheldFace
 from appliance.handheld_ports import BatteryReading
 from appliance.ports import Look, Screen
 from appliance.simulator.virtual_clock import VirtualClock, settle
@@ -233,3 +236,35 @@ def test_a_handheld_has_no_arm_and_is_its_page(tmp_path):
     assert complaint(HANDHELD.replace('"folder"', '"folder"\nname = "keyed"', 1)) == (
         "readers: 'keyed' names what is typed by hand; choose another name"
     )
+
+
+# --- as `main` opens them -------------------------------
+
+
+async def test_a_handheld_opens_its_face_its_trigger_its_motor_and_its_gauge(tmp_path):
+    path = tmp_path / "gate.toml"
+    more = 'vibration_pin = 24\npin_factory = "mock"\n[turnstile]\nkind = "confirm"\n'
+    path.write_text(HANDHELD + more)
+    config = load_config(path)
+    async with AsyncExitStack() as stack:
+        drivers = Drivers(config, VirtualClock(), stack)
+        assert isinstance(drivers.face, HandheldFace)
+        (vibration,) = await drivers.open_signals()
+        await vibration.signal(DENIED)
+        assert drivers.pins("mock").factory.pin(24).state == 1
+        later = drivers.for_one_start(stack)
+        assert later.face is drivers.face
+        assert later.open_turnstile() is later.confirming
+        assert later.open_trigger() is not None
+        assert isinstance(later.open_battery(), PowerSupply)
+
+
+async def test_a_gate_that_stands_has_none_of_it(tmp_path):
+    path = tmp_path / "gate.toml"
+    path.write_text(HANDHELD.replace('profile = "handheld"', ""))
+    async with AsyncExitStack() as stack:
+        drivers = Drivers(load_config(path), VirtualClock(), stack)
+        assert drivers.face is None
+        assert drivers.open_trigger() is None
+        assert drivers.open_battery() is None
+        assert await drivers.open_signals() == []

@@ -119,6 +119,8 @@ class TestHandheld:
         await hand.page.reload()
         assert await hand.violations() == []
         assert not await hand.overflows()
+        box = await hand.page.locator("text=Scanner").bounding_box()
+        assert box["y"] + box["height"] <= SMALL["height"]  # whatever there is to tell
 
     async def test_the_thumbs_buttons_are_on_the_first_screen(self, hand):
         await hand.log_in("steward", STEWARD_PIN, "/gate/hand")
