@@ -155,7 +155,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         stewarding = await open_stewarding(_staff(parts, health, lane, commanding))
         gate = stewarding.judge = _gate(parts, health, lane, commanding, succession, stewarding)
         readers = parts.drivers.open_readers()
-        handheld = open_handheld(parts.drivers, stewarding, health, stack)
+        handheld = open_handheld(parts.drivers, stewarding, health, uplink, stack)
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
         watch = ClockWatch(parts.clock, parts.recorder, health.changed)

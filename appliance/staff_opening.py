@@ -17,6 +17,7 @@ from appliance.recording import Recorder
 from appliance.stewarding import Stewarding
 from appliance.trust_ports import CommandMemory
 from appliance.trusted_clock import TrustedClock
+from appliance.uplink import Uplink
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,11 @@ async def open_stewarding(parts: StaffParts) -> Stewarding:
 
 
 def open_handheld(
-    drivers: Drivers, stewarding: Stewarding, health: Health, stack: AsyncExitStack
+    drivers: Drivers,
+    stewarding: Stewarding,
+    health: Health,
+    uplink: Uplink,
+    stack: AsyncExitStack,
 ) -> list[Task]:
     """Let the pages ask, and make what a handheld has; its readers are open already.
 
@@ -66,6 +71,7 @@ def open_handheld(
         drivers: open its devices.
         stewarding: whom the pages ask.
         health: told of the battery.
+        uplink: tells the server of it.
         stack: takes all of it from the pages when the lane stops.
 
     Returns:
@@ -91,4 +97,5 @@ def open_handheld(
         bounds=BatteryBounds(config.warn_percent, config.rest_percent),
         confirming=drivers.confirming,
     )
+    uplink.battery = lambda: keeper.battery
     return [keeper.run()]

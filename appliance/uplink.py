@@ -29,6 +29,7 @@ from appliance.claiming import Claiming
 from appliance.commanding import Commanding, Source
 from appliance.errors import LinkBusyError, LinkError, LinkRefusedError, StorageError
 from appliance.feed_keeper import FeedKeeper
+from appliance.handheld_ports import BatteryReading
 from appliance.handing_in import FORK_FAULT, HandingIn
 from appliance.health import LOCK_CODE
 from appliance.hinting import Hinting
@@ -76,6 +77,7 @@ class Uplink:
         around: the gates of the local network; None where there is none.
         device_faults: gives the codes of what is wrong with the gate itself.
         card: gives what the server is told of the gate's card.
+        battery: gives how a handheld's battery is; None where there is none.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class Uplink:
         self.around: Around | None = None
         self.device_faults: Callable[[], Collection[str]] = lambda: ()
         self.card: Callable[[], CardReport] = CardReport
+        self.battery: Callable[[], BatteryReading | None] = lambda: None
         self._link = link
         self._keeper = keeper
         self._identity = identity
@@ -294,7 +297,8 @@ class Uplink:
         instant = self._clock.look()
         faults = self.faults()
         faults += [code for code in self.device_faults() if code not in faults]
-        card = self.card()
+        card, battery = self.card(), self.battery()
+        percent = None if battery is None else battery.percent
         return Status(
             mode=mode_of(causes).value,
             causes=[cause.value for cause in causes],
@@ -313,6 +317,8 @@ class Uplink:
             queued_s=int(situation.queued_s),
             clock_error_ms=-1 if instant.error_ms is None else instant.error_ms,
             heard_s=int(situation.heard_s),
+            battery=-1 if percent is None else percent,
+            charging=battery is not None and battery.is_plugged,
         )
 
     def faults(self) -> list[str]:

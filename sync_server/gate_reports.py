@@ -28,6 +28,8 @@ class GateKnowledge:
         clock_offset_ms: how far its clock was ahead of the server's; None before the first word.
         clock_drift_ppm: how fast its machine's clock runs, beside the server's, in parts of a
             million; None until that can be told.
+        battery: percent left in a handheld's; None where there is none or nobody knows.
+        is_charging: whether its charger gives power.
     """
 
     causes: tuple[str, ...] = ()
@@ -35,6 +37,8 @@ class GateKnowledge:
     queued_since_ms: int | None = None
     clock_offset_ms: int | None = None
     clock_drift_ppm: int | None = None
+    battery: int | None = None
+    is_charging: bool = False
 
 
 def said_of(
@@ -61,6 +65,8 @@ def said_of(
         "keys": dict(status.keys),
         "site": via,
         "peers": status.peers,
+        "battery": None if status.battery < 0 else status.battery,
+        "charging": status.charging,
         "list_known_ms": known_ms,
         "queued_since_ms": since_ms,
         "clock": _clock(status, now_ms, (before or {}).get("clock")),
@@ -83,6 +89,8 @@ def knowledge_of(said: Mapping[str, JsonValue]) -> GateKnowledge:
         queued_since_ms=_whole(said.get("queued_since_ms")),
         clock_offset_ms=_whole(clock.get("offset_ms")),
         clock_drift_ppm=_whole(clock.get("drift_ppm")),
+        battery=_whole(said.get("battery")),
+        is_charging=said.get("charging") is True,
     )
 
 

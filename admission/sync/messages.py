@@ -311,6 +311,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         queued_s: for how long the oldest of its records has waited to be acknowledged.
         clock_error_ms: how far off its clock is at the most, -1 where nobody can say.
         heard_s: since when it has heard nothing of others through its server.
+        battery: percent left in it, -1 where there is none or nobody knows.
+        charging: whether its charger gives power.
     """
 
     mode: Text
@@ -330,6 +332,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     queued_s: int = 0
     clock_error_ms: int = -1
     heard_s: int = 0
+    battery: Annotated[int, msgspec.Meta(ge=-1, le=100)] = -1
+    charging: bool = False
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

@@ -15,6 +15,7 @@ from appliance.ports import Look
 from appliance.stewarding import CHECK_ONLY_S
 from appliance.turnstiles.confirmed import ConfirmedPassage
 from gate_answers import ENTRY, GREEN, INSIDE_OUT, answers
+from linked_gate import linked
 
 
 class Gauge:
@@ -218,6 +219,14 @@ async def test_bounds_are_the_venues_own(open_gate, warn, percent):
     gauge = Gauge(percent)
     async with open_gate() as gate, carried(gate, battery=gauge, bounds=BatteryBounds(warn, 10)):
         assert gate.health.faults == (BATTERY_FAULT,)
+
+
+async def test_the_server_is_told_of_the_battery(open_gate):
+    async with linked(open_gate) as gate:
+        assert (gate.uplink.status().battery, gate.uplink.status().charging) == (-1, False)
+        async with carried(gate, battery=Gauge(64, is_plugged=True)) as hand:
+            gate.uplink.battery = lambda: hand.battery
+            assert (gate.uplink.status().battery, gate.uplink.status().charging) == (64, True)
 
 
 # --- only looking ---------------------------------------

@@ -66,3 +66,18 @@ def test_what_only_grows_older_is_no_news():
 @pytest.mark.parametrize("kept", [{}, {"causes": 7, "clock": "x", "queued_since_ms": "y"}])
 def test_what_an_older_program_kept_says_less(kept):
     assert knowledge_of(kept) == GateKnowledge()
+
+
+@pytest.mark.parametrize(
+    ("told", "battery", "is_charging"),
+    [({}, None, False), ({"battery": 0}, 0, False), ({"battery": 64, "charging": True}, 64, True)],
+)
+def test_a_handhelds_battery_is_kept_and_a_gate_without_one_has_none(told, battery, is_charging):
+    kept = known(status(**told))
+    assert (kept.battery, kept.is_charging) == (battery, is_charging)
+
+
+def test_what_an_older_program_kept_says_nothing_of_a_battery():
+    kept = dict(said_of(status(), "", NOW_MS, None))
+    del kept["battery"], kept["charging"]
+    assert (knowledge_of(kept).battery, knowledge_of(kept).is_charging) == (None, False)

@@ -43,6 +43,18 @@ async def test_a_gates_card_says_how_old_its_knowledge_is_also_while_it_says_not
     assert f"(il y a {minutes}\u00a0min)" in text
 
 
+async def test_a_handhelds_card_says_how_its_battery_is(browser, lea, reports):
+    gate = reports.report.gates[0]
+    low = replace(gate, id="low", knowledge=replace(gate.knowledge, battery=18))
+    fed = replace(gate, id="fed", knowledge=replace(low.knowledge, battery=17, is_charging=True))
+    reports.report = replace(reports.report, gates=(gate, low, fed))
+    await browser.sign_in()
+    text = await page(browser)
+    assert text.count("Batterie") == 2
+    assert 'class="gate-seen attention">Batterie : 18 %</p>' in text
+    assert 'class="gate-seen">Batterie : 17 % · en charge</p>' in text
+
+
 async def test_an_anomaly_shows_both_passages_and_why(browser, lea):
     await browser.sign_in()
     text = (await page(browser)).partition('id="anomalies"')[2].partition("</section>")[0]
