@@ -8,6 +8,7 @@ from typing import Final
 
 from appliance.config_section import Section
 
+DECODER_PLACES: Final = ("process", "thread")
 _WHOLE: Final = (0, 0, 100, 100)
 
 
@@ -21,6 +22,8 @@ class CameraConfig:
         region_percent: left, top, width and height of what is looked at.
         code_percent_min: codes whose longer side is less of the picture's height do not count.
         confirm_refusals: equal reads, each on its own picture, that a refusal takes.
+        decoder: one of DECODER_PLACES: where it runs.
+        decode_s_max: seconds that it may take for a picture before it counts as hanging.
     """
 
     camera: int = 0
@@ -28,6 +31,8 @@ class CameraConfig:
     region_percent: tuple[int, int, int, int] = _WHOLE
     code_percent_min: int = 0
     confirm_refusals: int = 2
+    decoder: str = "process"
+    decode_s_max: float = 2.0
 
 
 def read_camera(section: Section, kind: str) -> CameraConfig:
@@ -42,6 +47,8 @@ def read_camera(section: Section, kind: str) -> CameraConfig:
         region_percent=_region(section),
         code_percent_min=section.integer("code_percent_min", 0, 0, 90),
         confirm_refusals=section.integer("confirm_refusals", 2, 1, 5),
+        decoder=section.choice("decoder", DECODER_PLACES, "process"),
+        decode_s_max=section.seconds("decode_s_max", 2.0, 0.2, 30.0),
     )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from appliance.arm_opening import open_arm, open_lane_inputs
+from appliance.camera_config import CameraConfig
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
 from appliance.faces_config import Hours
@@ -33,6 +34,7 @@ from appliance.ports import (
 from appliance.scanners_config import HidConfig, SerialConfig
 
 if TYPE_CHECKING:
+    from appliance.readers.decoding import Decoder, Decoding
     from appliance.readers.frames import OpensFrames
 
 log = logging.getLogger(__name__)
@@ -324,7 +326,6 @@ def _image_reader(
     drivers: Drivers, config: ReaderConfig, open_frames: "OpensFrames", worker: ThreadPoolExecutor
 ) -> Reader:
     from appliance.readers.camera import CameraReader, Looking
-    from appliance.readers.chain import open_decoder
     from appliance.readers.decoding import Decoding, Strategy, symbologies_named
     from appliance.readers.region import Region
 
@@ -338,7 +339,7 @@ def _image_reader(
     if config.linear_second_opinion:
         strategies = (*decoding.strategies, Strategy.SECOND_OPINION)
         decoding = replace(decoding, strategies=strategies)
-    decoder = open_decoder(decoding)
+    decoder = _decoder(drivers, config.camera, decoding)
     camera = config.camera
     left, top, width, height = camera.region_percent
     region = Region(left, top, width, height, camera.code_percent_min)
@@ -346,6 +347,18 @@ def _image_reader(
     return CameraReader(
         config.name, config.direction, open_frames, decoder, worker, drivers.clock, looking
     )
+
+
+def _decoder(drivers: Drivers, config: CameraConfig, decoding: "Decoding") -> "Decoder":
+    from appliance.readers.chain import open_decoder
+    from appliance.readers.decoder_process import ProcessDecoder
+
+    in_thread = open_decoder(decoding)  # at the start, so that a missing library is told there
+    if config.decoder == "thread":
+        return in_thread
+    in_process = ProcessDecoder(decoding, drivers.clock, config.decode_s_max)
+    drivers.stack.callback(in_process.close)
+    return in_process
 
 
 READERS: Final[dict[str, Callable[[Drivers, ReaderConfig], Reader]]] = {
