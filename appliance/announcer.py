@@ -55,6 +55,7 @@ class Announcer:
         self._languages = languages
         self._resting = Screen(Look.STARTING)
         self._shown = self._resting
+        self._is_alarm_told = False  # the emergency on which the gate rests has been shown
         self._next: Screen | None = None
         self._then: Screen | None = None  # what follows the next one when that had its time
         self._after: Screen | None = None  # what follows the one that is shown
@@ -70,9 +71,11 @@ class Announcer:
     def rest_on(self, screen: Screen) -> None:
         """Set what is shown when nothing else is to be said; shown at once if nothing is.
 
-        An emergency is shown at once whatever is to be said.
+        An emergency is shown at once whatever is to be said; in a free passage nothing else is.
         """
         if screen != self._resting:
+            if screen.look is not self._resting.look:
+                self._is_alarm_told = False
             self._resting = screen
             self._posted.set()
 
@@ -115,13 +118,16 @@ class Announcer:
                 await self._show(screen)
             told = screen
             if self._shown is resting:
+                self._is_alarm_told = True
                 await self._posted.wait()
             else:
                 await self._hold(begun_ns)
 
     def _take(self) -> Screen:
         """Give what is to be shown now."""
-        if self._resting.look in EMERGENCIES:
+        if self._is_alarm_new():
+            self._next = self._then = self._after = None
+        if self._resting.look is Look.FREE_PASSAGE:  # nobody is answered: everybody goes
             self._next = self._then = self._after = None
             return self._resting
         if self._next is not None:
@@ -140,7 +146,7 @@ class Announcer:
     async def _hold(self, begun_ns: int) -> None:
         """Keep the screen for its time; another one ends it, not a new resting one."""
         hold_s = self._hold_s()
-        while self._resting.look not in EMERGENCIES:
+        while not self._is_alarm_new():
             passed_s = (self._clock.monotonic_ns() - begun_ns) / _NS
             stands_s = self._stands_s()
             if self._is_over or (self._next is not None and passed_s >= stands_s):
@@ -150,6 +156,10 @@ class Announcer:
                 return
             self._posted.clear()  # a new resting screen waits its turn
             await wait_set(self._posted, self._clock, wait_s)
+
+    def _is_alarm_new(self) -> bool:
+        """Tell whether an emergency has begun that was not shown yet."""
+        return self._resting.look in EMERGENCIES and not self._is_alarm_told
 
     def _stands_s(self) -> float:
         goes = self._next is not None and self._next.look is Look.GRANTED

@@ -268,6 +268,8 @@ class Health:
     def _resting(self) -> Screen:
         if self._is_free:
             return Screen(Look.FREE_PASSAGE, self._direction)
+        if self._staff_locked and not self._faults:
+            return Screen(Look.LOCKED_DOWN, self._direction)
         if self._faults or self.is_ordered_locked:
             fault = min(self._faults, default=LOCK_CODE)
             return Screen(Look.OUT_OF_SERVICE, self._direction, fault=fault)

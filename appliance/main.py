@@ -39,7 +39,7 @@ from appliance.lists import ListKeeper
 from appliance.page_binding import bind_page
 from appliance.peering import Parts as PeeringParts
 from appliance.peering import open_peering
-from appliance.ports import Task, Turnstile
+from appliance.ports import Look, Screen, Task, Turnstile
 from appliance.recording import Recorder
 from appliance.restarts import House, serve_until
 from appliance.staff_opening import StaffParts, open_handheld, open_stewarding
@@ -143,7 +143,9 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         lane = _lane(parts, health, turnstile)
         await lane.orders.restore()
         card = _card_keeper(parts, health, lane)
+        parts.announcer.rest_on(Screen(Look.SELF_TEST, config.readers[0].direction))
         await card.self_test()
+        health.changed()  # says what the gate rests on from here
         commanding = await _commanding(parts, trust, health, lane)
         succession = Succession(
             gate=vault.gate, recorder=parts.recorder, new_id=fresh_id, stir=lane.stirred.set

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from admission.scan import Direction
 from admission.verdict import Answer
 from appliance.announcer import ATTENTION_S, HOLD_S, LANGUAGE_S, VERDICT_S, Announcer
 from appliance.errors import DeviceError, DisplayLostError
@@ -175,6 +177,39 @@ async def test_an_emergency_is_shown_at_once_and_nothing_else_until_it_is_over(b
         gate.announcer.rest_on(IDLE)
         await gate.clock.run(60)
         assert gate.display.screens[-1] == IDLE
+
+
+async def test_a_lock_down_is_shown_at_once_and_whoever_leaves_is_answered():
+    locked, out = Screen(Look.LOCKED_DOWN), Screen(Look.GRANTED, Direction.EXIT)
+    async with announcing() as gate:
+        gate.announcer.post(GREEN, PASS)
+        await gate.clock.run(0.2)
+        gate.announcer.rest_on(locked)
+        await settle()
+        assert gate.display.screens == [IDLE, GREEN, locked]
+        gate.announcer.post(out)
+        await settle()
+        assert gate.display.screens[-1] == out
+        older = replace(locked, degraded=True, degraded_min=1)
+        gate.announcer.rest_on(older)  # no news: it waits its turn
+        await gate.clock.run(1)
+        assert gate.display.looks[-1] is Look.GRANTED
+        await gate.clock.run(5)
+        assert gate.display.screens[-1] == older
+
+
+async def test_a_lock_down_that_comes_back_meanwhile_is_shown_at_once():
+    async with announcing() as gate:
+        gate.announcer.rest_on(Screen(Look.LOCKED_DOWN))
+        await settle()
+        gate.announcer.post(PASS)
+        await settle()
+        gate.announcer.rest_on(IDLE)
+        await settle()
+        assert gate.display.looks[-1] is Look.PLEASE_PASS
+        gate.announcer.rest_on(Screen(Look.LOCKED_DOWN))
+        await settle()
+        assert gate.display.looks[-1] is Look.LOCKED_DOWN
 
 
 async def test_a_code_that_cannot_be_read_is_told_only_to_who_is_told_nothing_else():

@@ -283,7 +283,7 @@ async def test_behind_the_staffs_lock_nobody_enters_and_who_is_inside_gets_out(o
         await gate.scan("T1")
         await gate.later(2)
         await say(gate, LaneEvent.LOCK)
-        assert (gate.display.last.look, gate.display.last.fault) == (Look.OUT_OF_SERVICE, "GT-LCK")
+        assert gate.display.last.look is Look.LOCKED_DOWN
         await say(gate, LaneEvent.OPEN_ENTRY)
         assert answers(await gate.scan("T2")) == red(Answer.GATE_LOCKED)
         assert gate.turnstile.count(Motion.RELEASED) == 1
