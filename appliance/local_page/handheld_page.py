@@ -92,7 +92,8 @@ class HandheldPage:
         return Redirect(HAND)
 
     async def _look(self, visit: Visit) -> Outcome:
-        if self._staff.steward is not None:
+        # never at a turnstile: nobody would be let in meanwhile
+        if self._staff.steward is not None and self._staff.handheld is not None:
             self._staff.steward.check_only(is_on=visit.form.get("on") == "yes")
         return Redirect(HAND)
 

@@ -241,6 +241,15 @@ async def test_only_looking_is_switched_on_and_off_and_says_so(clock, steward, h
         assert not steward.is_check_only
 
 
+async def test_a_turnstile_is_never_made_to_only_look(clock, steward):
+    async with visiting(pages_of(clock, desk_of(steward))) as visitor:
+        await visitor.log_in(STEWARD)
+        await visitor.get("/gate/keyed")
+        await visitor.post("/gate/hand/look", on="yes")
+        assert not steward.is_check_only
+        assert visitor.status == 503
+
+
 async def test_a_number_typed_on_a_handheld_goes_back_to_its_face(clock, steward, hand):
     async with visiting(pages_of(clock, desk_of(steward, hand))) as visitor:
         await visitor.log_in(STEWARD)
