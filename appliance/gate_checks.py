@@ -33,7 +33,7 @@ from appliance.trusted_clock import CLOCK_FAULT, TrustedClock
 
 LIST_FAULT: Final = "GT-LST"
 OPENING_S: Final = 8.0  # a reader that is still being opened is not missing yet
-_PICTURES: Final = frozenset({"camera", "folder"})
+PICTURES: Final = frozenset({"camera", "folder"})
 _NS: Final = 1_000_000_000
 
 
@@ -138,7 +138,7 @@ class GateChecks:
             is_opening = _seconds_since(begun_ns, self._clock) < OPENING_S
             return ABSENT if is_opening else Finding(CheckOutcome.NOTE)
 
-        code = CAMERA_FAULT if one.kind in _PICTURES else READER_FAULT
+        code = CAMERA_FAULT if one.kind in PICTURES else READER_FAULT
         return Check(f"reader:{one.name}", code, look, is_told=True)
 
     def _device(self, kind: str, code: str, *, is_there: bool) -> Check:

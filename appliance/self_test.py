@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.errors import DeviceError, StorageError
+from appliance.errors import ApplianceError, StorageError
 from appliance.health import Health
 from appliance.page_ports import CheckLine, CheckOutcome, MachineState
 from appliance.ports import Clock
@@ -55,7 +55,7 @@ class Check:
     Attributes:
         name: what it is; see `CheckLine`.
         code: by which its failure is known.
-        look: says how it is; a DeviceError, a StorageError or a wait that is too long is a failure.
+        look: says how it is; an ApplianceError or a wait that is too long is a failure.
         failing: what a failure means: FAULT where admission needs it, else NOTE.
         is_told: whether the self-test itself raises the fault; False where a service does.
     """
@@ -72,7 +72,7 @@ async def look_at(check: Check) -> CheckLine:
     try:
         async with asyncio.timeout(CHECK_S_MAX):
             found = await check.look()
-    except (DeviceError, StorageError, TimeoutError) as exc:
+    except (ApplianceError, TimeoutError) as exc:
         code = exc.fault if isinstance(exc, StorageError) else check.code
         log.warning("check failed", extra={"check": check.name, "reason": str(exc)})
         return CheckLine(check.name, code, check.failing)

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "trust": ("portillon.trust", "the key ceremony: who may sign what, and with which keys"),
     "stick": ("portillon.stick", "carry lists to gates and journals back, on a USB stick"),
     "bench": ("portillon.bench", "what this device can do: decoding, commits, memory"),
+    "selftest": ("portillon.selftest", "whether this gate's card, clock and devices work"),
     "demo": ("portillon.demo", "two gates, a server, and their pages, on this machine"),
     "conformance": ("portillon.conformance", "replay scenarios of the passage rules"),
     "pictures": ("portillon.pictures", "draw the pictures of the README"),

@@ -1,0 +1,76 @@
+"""`portillon selftest`: whether this gate's card, clock and devices work, each by itself.
+
+Exit status: 0 all that admission needs works (what else is wrong is in the table), 1 it does not.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from appliance.clock import SystemClock
+from appliance.config import load_config
+from appliance.errors import ApplianceError
+from appliance.main import DATABASE_FILE, LISTS_FOLDER
+from appliance.page_ports import CheckLine, CheckOutcome
+from appliance.self_test import is_wrong
+from appliance.self_test_main import Trial, admits, try_all
+from portillon import log_lines
+
+_WORDS: Final = {
+    CheckOutcome.GOOD: "good",
+    CheckOutcome.NOTE: "look at it",
+    CheckOutcome.FAULT: "FAILS",
+    CheckOutcome.ABSENT: "not here",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
+    parser.add_argument("--json", action="store_true", help="for a machine to read")
+    parser.add_argument("--log", choices=("text", "json"), default="text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; see the module's text."""
+    log_lines.set_up(arguments.log)
+    try:
+        config = load_config(arguments.config)
+    except ApplianceError as exc:
+        print(f"portillon selftest: {exc}", file=sys.stderr)
+        return 1
+    clock = SystemClock(config.clock.has_battery)
+    trial = Trial(config, clock, config.data / DATABASE_FILE, config.data / LISTS_FOLDER)
+    lines = asyncio.run(try_all(trial))
+    print(as_json(lines) if arguments.json else as_table(lines))
+    return 0 if admits(lines) else 1
+
+
+def as_json(lines: tuple[CheckLine, ...]) -> str:
+    """Give what was found, for a machine to read."""
+    checks = [
+        {
+            "check": line.name,
+            "outcome": line.outcome.value,
+            "code": line.code if is_wrong(line) else "",
+            "figure": line.figure,
+        }
+        for line in lines
+    ]
+    return json.dumps({"admits": admits(lines), "checks": checks}, ensure_ascii=False, indent=2)
+
+
+def as_table(lines: tuple[CheckLine, ...]) -> str:
+    """Give what was found, for people."""
+    rows = [
+        f"{line.name:24} {_WORDS[line.outcome]:10} {line.code if is_wrong(line) else '':8}"
+        f" {line.figure}".rstrip()
+        for line in lines
+    ]
+    last = "This gate can admit." if admits(lines) else "This gate cannot admit."
+    if any(is_wrong(line) for line in lines):
+        last += " What each code means: docs/operations/faults.md"
+    return "\n".join([*rows, "", last])
