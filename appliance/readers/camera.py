@@ -13,12 +13,14 @@ from typing import Final
 
 from admission.scan import Direction
 from appliance.errors import DecoderLostError, ReaderLostError
+from appliance.page_ports import Glimpse
 from appliance.ports import Clock, Payload
 from appliance.readers.confirming import CONFIRM_READS, Confirming
 from appliance.readers.debounce import Debounce
 from appliance.readers.decoding import Decoder, Frame, Read
 from appliance.readers.flood import TokenBucket
 from appliance.readers.frames import FrameSource, OpensFrames
+from appliance.readers.glimpsing import Glimpsing
 from appliance.readers.idling import Idling
 from appliance.readers.presence import Presence
 from appliance.readers.region import Region
@@ -78,12 +80,17 @@ class CameraReader:
         self._debounce = Debounce[bytes]()
         self._confirming = Confirming(looking.confirm_reads)
         self._idling = Idling(looking.idle_frames_per_s)
+        self._glimpsing = Glimpsing(clock)
         self._bucket = TokenBucket()
         self._presence = Presence(name)
 
     def is_alive(self) -> bool:
         """Tell whether pictures come in and are decoded."""
         return self._presence.is_here
+
+    async def glimpse(self) -> Glimpse | None:
+        """Give a small picture of what the camera sees now, for people who look after it."""
+        return await self._glimpsing.glimpse()
 
     async def payloads(self) -> AsyncIterator[Payload]:
         """Yield each code as a look and then for certain, once for each time it is presented.
@@ -104,6 +111,7 @@ class CameraReader:
                 await self._clock.sleep(REOPEN_S)
         finally:
             self._presence.closed()
+            self._glimpsing.forget()
 
     async def _next_scans(self, source: FrameSource) -> list[Payload]:
         frame = await source.newest(HEARTBEAT_S)
@@ -115,7 +123,9 @@ class CameraReader:
             self._presence.lost(str(exc), REOPEN_S)
             return []
         self._presence.here()
-        reads = {read.data: read for read in self._region.placed(frame, found)}
+        placed = self._region.placed(frame, found)
+        self._glimpsing.see(frame, tuple(placed))
+        reads = {read.data: read for read in placed}
         scans = self._new_scans(frame, reads)
         pause_s = self._idling.pause_s(looked_at, has_codes=bool(reads))
         if pause_s and not scans:
