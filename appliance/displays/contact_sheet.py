@@ -7,6 +7,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
+from admission.operating_mode import Cause
 from admission.scan import Direction
 from admission.verdict import Answer
 from appliance.displays.fonts import Face, font
@@ -15,6 +16,7 @@ from appliance.ports import Look, Screen
 
 _LARGE: Final = (480, 320)
 _SMALL: Final = (128, 64)
+_WIDE: Final = (256, 64)
 _SMALL_ZOOM: Final = 3
 _COLUMNS: Final = 4
 _GAP: Final = 28
@@ -25,26 +27,46 @@ _PENCIL: Final = (58, 64, 74)
 _BEZEL: Final = (16, 17, 20)
 _COLOURS: Final = 256  # flat colours and their soft edges; a third of the file
 
+_LINK: Final = "https://10.0.0.5:8080/s#482913"
 _FRENCH: Final = (
-    Screen(Look.IDLE, title="Le Bourgeois gentilhomme", occupancy=1203),
-    Screen(Look.GRANTED, occupancy=1204),
-    Screen(Look.DENIED, answer=Answer.ALREADY_USED, detail="19:02 · Porte B", occupancy=1204),
+    Screen(Look.IDLE, title="Le Bourgeois gentilhomme", detail="Porte B", occupancy=1203),
+    Screen(Look.GRANTED, detail="Plein tarif", seat="Parterre · F · 12", occupancy=1204),
+    Screen(Look.GRANTED, detail="Réduit", seat="Balcon", attention=("Carte étudiant",)),
+    Screen(Look.PLEASE_PASS, occupancy=1204),
+    Screen(Look.DENIED, answer=Answer.ALREADY_USED, detail="19:02", gate="Porte C", occupancy=1204),
     Screen(Look.DENIED, answer=Answer.WRONG_PERFORMANCE, detail="Le Cid, salle Richelieu"),
     Screen(Look.DENIED, answer=Answer.NOT_YET_VALID, detail="19:00"),
     Screen(Look.DENIED, answer=Answer.UNKNOWN_TICKET, degraded=True),
+    Screen(Look.HOLD_STILL, occupancy=1204),
     Screen(Look.GRANTED, Direction.EXIT, occupancy=1203),
     Screen(Look.OUT_OF_SERVICE, fault="GT-CAM"),
+    Screen(Look.FREE_PASSAGE, Direction.EXIT),
 )
 _ENGLISH: Final = (
-    Screen(Look.GRANTED, degraded=True, occupancy=87),
-    Screen(Look.DENIED, answer=Answer.ALREADY_INSIDE, occupancy=87),
+    Screen(Look.ENROLLING, title="482 913", detail=_LINK),
+    Screen(Look.IDLE, title="La Traviata", degraded=True, degraded_by=Cause.LINK, degraded_min=12),
+    Screen(Look.DENIED, answer=Answer.ALREADY_INSIDE, detail="19:02", gate="", occupancy=87),
     Screen(Look.DENIED, answer=Answer.WRONG_CHECKPOINT, detail="Gate C"),
     Screen(Look.DENIED, answer=Answer.CANCELED),
     Screen(Look.DENIED, answer=Answer.UNPAID, occupancy=87),
     Screen(Look.DENIED, answer=Answer.INCOMPLETE, detail="date of birth"),
     Screen(Look.DENIED, answer=Answer.FULL, occupancy=500),
     Screen(Look.DENIED, answer=Answer.GATE_LOCKED, detail="Gate B"),
+    Screen(Look.NOT_PASSED),
+    Screen(Look.PASSED, occupancy=88),
+    Screen(Look.LOCKED_DOWN),
 )
+_ON_OLED: Final = (
+    (_FRENCH[0], "fr"),
+    (_FRENCH[2], "fr"),
+    (_FRENCH[4], "fr"),
+    (_FRENCH[5], "fr"),
+    (_ENGLISH[0], "en"),
+    (_ENGLISH[1], "en"),
+    (_ENGLISH[3], "en"),
+    (_FRENCH[11], "en"),
+)
+_ON_GREY: Final = ((_FRENCH[1], "fr"), (_FRENCH[4], "fr"))
 
 
 def draw_contact_sheet() -> Image.Image:
@@ -59,8 +81,9 @@ def draw_contact_sheet() -> Image.Image:
         _label("English · 480 × 320"),
         _grid([_large(screen, "en") for screen in _ENGLISH]),
         _label("OLED · 128 × 64"),
-        _grid([_small(screen, "fr") for screen in _FRENCH[:4]]),
-        _grid([_small(screen, "en") for screen in _ENGLISH[:4]]),
+        _grid([_small(screen, language) for screen, language in _ON_OLED]),
+        _label("OLED · 256 × 64"),
+        _grid([_wide(screen, language) for screen, language in _ON_GREY], columns=2),
     ]
     width = max(strip.width for strip in strips) + 2 * _GAP
     height = sum(strip.height for strip in strips) + _GAP
@@ -79,14 +102,14 @@ def _label(text: str) -> Image.Image:
     return strip
 
 
-def _grid(pictures: list[Image.Image]) -> Image.Image:
+def _grid(pictures: list[Image.Image], columns: int = _COLUMNS) -> Image.Image:
     """Set pictures of one size side by side, row below row, each row with a gap below it."""
     width, height = pictures[0].size
-    rows = -(-len(pictures) // _COLUMNS)
-    size = (_COLUMNS * (width + _GAP) - _GAP, rows * (height + _GAP))
+    rows = -(-len(pictures) // columns)
+    size = (columns * (width + _GAP) - _GAP, rows * (height + _GAP))
     grid = Image.new("RGB", size, _PAPER)
     for number, picture in enumerate(pictures):
-        at = (number % _COLUMNS * (width + _GAP), number // _COLUMNS * (height + _GAP))
+        at = (number % columns * (width + _GAP), number // columns * (height + _GAP))
         grid.paste(picture, at, _rounded(picture.size))
     return grid
 
@@ -104,11 +127,20 @@ def _large(screen: Screen, language: str) -> Image.Image:
 
 def _small(screen: Screen, language: str) -> Image.Image:
     """An OLED in its bezel, as wide as a large screen."""
-    panel = draw(screen, language, _SMALL, "1").convert("RGB")
-    panel = panel.resize(
-        (_SMALL[0] * _SMALL_ZOOM, _SMALL[1] * _SMALL_ZOOM), Image.Resampling.NEAREST
-    )
-    side = (_LARGE[0] - panel.width) // 2
-    framed = Image.new("RGB", (_LARGE[0], panel.height + side), _BEZEL)
-    framed.paste(panel, (side, side // 2))
+    return _framed(draw(screen, language, _SMALL, "1"), _LARGE[0])
+
+
+def _wide(screen: Screen, language: str) -> Image.Image:
+    """An OLED of sixteen levels in its bezel, as wide as two large screens."""
+    panel = draw(screen, language, _WIDE, "L").point(lambda level: level // 16 * 17)
+    return _framed(panel, 2 * _LARGE[0] + _GAP)
+
+
+def _framed(panel: Image.Image, width: int) -> Image.Image:
+    size = (panel.width * _SMALL_ZOOM, panel.height * _SMALL_ZOOM)
+    lit = panel.convert("RGB").resize(size, Image.Resampling.NEAREST)
+    side = (width - lit.width) // 2
+    edge = (_LARGE[0] - _SMALL[0] * _SMALL_ZOOM) // 2
+    framed = Image.new("RGB", (width, lit.height + edge), _BEZEL)
+    framed.paste(lit, (side, edge // 2))
     return framed

@@ -178,17 +178,25 @@ class _Texts:
         self.width, height = room
         words, side = sheet.words, min(sheet.width, sheet.height)
         self.gap = round(side * 0.025)
-        detail_max = 0.19 if words.one_sentence else 0.13
+        room_of_detail = (self.width, height * 4 // 10)
         line = sheet.fit(
             words.line, Face.BOOK, (self.width, height * 3 // 10), _sizes(side, 0.09, 2)
         )
-        detail = sheet.fit(
-            words.detail, Face.BOLD, (self.width, height * 4 // 10), _sizes(side, detail_max, 2)
-        )
-        rest = [part for part in (detail, line) if part.lines]
-        height_left = height - sum(part.height + self.gap for part in rest)
-        title = sheet.fit(words.title, Face.BOLD, (self.width, height_left), _sizes(side, 0.25, 3))
-        self.parts: list[Fitted] = [title, *rest]
+
+        def title_over(*below: Fitted) -> list[Fitted]:
+            rest = [part for part in below if part.lines]
+            left = height - sum(part.height + self.gap for part in rest)
+            limits = _sizes(side, 0.25, 3)
+            return [sheet.fit(words.title, Face.BOLD, (self.width, left), limits), *rest]
+
+        limits = _sizes(side, 0.19 if words.one_sentence else 0.13, 2)
+        detail = sheet.fit(words.detail, Face.BOLD, room_of_detail, limits)
+        self.parts = title_over(detail, line)
+        is_apart = bool(detail.lines) and not words.one_sentence
+        if is_apart and detail.type.px > self.parts[0].type.px:  # the answer comes first
+            smaller = replace(limits, px_max=max(limits.px_min, self.parts[0].type.px))
+            detail = sheet.fit(words.detail, Face.BOLD, room_of_detail, smaller)
+            self.parts = title_over(detail, line)
 
     @property
     def height(self) -> int:
