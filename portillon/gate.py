@@ -1,4 +1,4 @@
-"""`portillon gate run|enrol|stick|pin|rest-arm`: the daemon, and what is done beside it."""
+"""`portillon gate run|enrol|stick|pin|rest-arm|try-display`: the daemon, and what is beside it."""
 
 import argparse
 import asyncio
@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from appliance.arm_opening import rest_arm
+from appliance.clock import SystemClock
 from appliance.config import Config, load_config
 from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ApplianceError
+from appliance.faces_trial import try_faces
 from appliance.main import run_gate
 from appliance.page_ports import PIN_CHARACTERS_MIN, PageRole, pin_problem
 from appliance.stick_main import visit_stick
@@ -51,7 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rest_parser = actions.add_parser(
         "rest-arm", help="bring the relays of a daemon that was killed to rest"
     )
-    for sub in (run_parser, enrol_parser, stick_parser, pin_parser, rest_parser):
+    try_parser = actions.add_parser(
+        "try-display", help="show all that display, light and sound can tell; stop the daemon first"
+    )
+    try_parser.add_argument(
+        "--seconds", type=float, default=3.0, help="how long each is shown; 3 unless told"
+    )
+    subs = (run_parser, enrol_parser, stick_parser, pin_parser, rest_parser, try_parser)
+    for sub in subs:
         sub.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
         sub.add_argument("--log", choices=("text", "json"), default="text")
 
@@ -68,6 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
             status = _choose_pin(config, arguments.role, is_removed=arguments.remove)
         elif arguments.action == "rest-arm":
             rest_arm(config)
+        elif arguments.action == "try-display":
+            trial = try_faces(config, SystemClock(None), arguments.seconds, print)
+            status = 0 if asyncio.run(trial) else 1
         elif arguments.action == "stick":
             status = _visit(config, arguments.stick)
         else:
