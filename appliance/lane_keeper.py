@@ -13,7 +13,7 @@ from typing import Final, assert_never
 
 from admission import journal
 from admission.journal import PREVIOUS, Flag, Kind, Record
-from admission.lane import Lane, LaneState
+from admission.lane import Lane
 from admission.lane_events import (
     Declined,
     Failed,
@@ -321,7 +321,7 @@ class LaneKeeper:
         """Let one person through by somebody's word, where the lane can now."""
         await self._take_orders()
         checkpoint = self._health.checkpoint
-        is_closed = self._lane.resting is not LaneState.IDLE
+        is_closed = self._lane.is_ordered_locked or self.is_out_of_order or self._health.is_stopped
         if checkpoint is None or (is_closed and direction is Direction.ENTRY):
             log.warning("not opened", extra={"why": why, "direction": direction.value})
             return

@@ -245,6 +245,17 @@ async def test_the_staffs_button_lets_one_person_through_and_is_written_down(
         assert gate.inside == (1 if direction is ENTRY else -1)
 
 
+async def test_the_button_tries_a_relay_that_failed_anew(open_gate):
+    async with open_gate() as gate:
+        gate.turnstile.break_down()
+        await say(gate, LaneEvent.OPEN_ENTRY)
+        assert gate.health.faults == ("GT-RLY",)
+        gate.turnstile.repair()
+        await say(gate, LaneEvent.OPEN_ENTRY)
+        assert gate.turnstile.count(Motion.RELEASED) == 1
+        assert gate.health.faults == ()
+
+
 async def test_the_button_does_nothing_while_somebody_goes_or_the_card_fails(open_gate):
     async with open_gate(people=[NOBODY]) as gate:
         await gate.scan("T1")
