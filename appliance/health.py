@@ -35,6 +35,7 @@ from appliance.holdings import GateHoldings
 from appliance.lists import ListKeeper
 from appliance.ports import Look, Screen
 from appliance.recording import Recorder
+from appliance.telling import doors_at
 from appliance.trusted_clock import TrustedClock
 
 log = logging.getLogger(__name__)
@@ -280,6 +281,8 @@ class Health:
             return Screen(Look.WAITING_LIST, self._direction)
         held = [self._holdings.get(name) for name in checkpoint.performances]
         titles = [one.manifest.showing for one in held if one is not None]
+        known = self._holdings.performances
+        showings = [known[name] for name in checkpoint.performances if name in known]
         return Screen(
             Look.IDLE,
             self._direction,
@@ -287,4 +290,5 @@ class Health:
             detail=checkpoint.name,
             fault=min(self._noted, default=""),
             occupancy=self._history.occupancy(checkpoint.id),
+            doors=doors_at(showings, self._clock.now()),
         )

@@ -54,6 +54,7 @@ class Screen:
         seat: for GRANTED, where the holder goes and sits, from the large to the small.
         holder: for GRANTED, whose ticket it is; only where a list may carry names, and only on
             displays that are set up to show them.
+        doors: for IDLE, when the doors open, as the venue's clock shows it; "" is open.
         tongue: which of a display's languages, counted from its first and round again.
         gate: for repeats, the gate of the first use; "" is this one, None is not told.
     """
@@ -72,4 +73,5 @@ class Screen:
     seat: str = ""
     holder: str = field(default="", repr=False)
     gate: str | None = None
+    doors: str = ""
     tongue: int = 0

@@ -1,6 +1,6 @@
 """From a verdict to what people are shown. Pure; called by the gate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from admission.passage import Passage
@@ -65,6 +65,17 @@ def screen_of(
 def please_pass(direction: Direction) -> Screen:
     """Give what is shown while the arm waits for its person, when the verdict had its time."""
     return Screen(Look.PLEASE_PASS, direction)
+
+
+def doors_at(performances: Iterable[Performance], now: datetime) -> str:
+    """Give when the doors of the first of some performances open; "" if any has them open."""
+    first: Performance | None = None
+    for one in performances:
+        if one.admits_from is None or one.admits_from <= now:
+            return ""
+        if first is None or first.admits_from is None or one.admits_from < first.admits_from:
+            first = one
+    return "" if first is None else _clock_face(first.admits_from, first)
 
 
 def place_of(said: Attributes) -> str:

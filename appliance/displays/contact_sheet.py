@@ -29,7 +29,13 @@ _COLOURS: Final = 256  # flat colours and their soft edges; a third of the file
 
 _LINK: Final = "https://10.0.0.5:8080/s#482913"
 _FRENCH: Final = (
-    Screen(Look.IDLE, title="Le Bourgeois gentilhomme", detail="Porte B", occupancy=1203),
+    Screen(
+        Look.IDLE,
+        title="Le Bourgeois gentilhomme",
+        detail="Porte B",
+        doors="19:00",
+        occupancy=1203,
+    ),
     Screen(Look.GRANTED, detail="Plein tarif", seat="Parterre · F · 12", occupancy=1204),
     Screen(Look.GRANTED, detail="Réduit", seat="Balcon", attention=("Carte étudiant",)),
     Screen(Look.PLEASE_PASS, occupancy=1204),

@@ -192,6 +192,9 @@ def _detail(screen: Screen, catalogue: "_Catalogue") -> str:
         return screen.title.replace(" ", _UNBROKEN)  # digits in groups stay on one line
     if goes_anyway(screen):
         return _joined(catalogue.text("passage.anyway"), screen.detail, _gate(screen, catalogue))
+    if screen.look is Look.IDLE and screen.doors:
+        doors = catalogue.text("look.idle.doors").replace("{time}", screen.doors)
+        return _joined(screen.fault, screen.detail, doors)
     answer = answer_of(screen)
     if answer is Answer.GRANTED:
         check = _to_check(screen)

@@ -109,7 +109,7 @@ def test_the_catalogue_holds_nothing_that_no_screen_says(language):
     answers = "|".join(Answer)
     looks = "|".join(look for look in Look if look not in (Look.GRANTED, Look.DENIED))
     known = re.compile(
-        rf"answer\.({answers})(\.exit|\.attention)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line|scan)"
+        rf"answer\.({answers})(\.exit|\.attention)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line|scan|doors)"
         rf"|fault\.GT-({'|'.join(FAULTS)})\.line|direction\.(entry|exit)"
         rf"|banner\.(degraded|{'|'.join(Cause)})(\.short|\.why|\.for)?|age\.(minutes|hours|days)"
         r"|number\.group|occupancy\.one|passage\.anyway|gate\.here"
@@ -194,6 +194,13 @@ def test_an_admission_says_what_to_look_at_then_whose_it_is_and_where_it_leads()
     unspecified = replace(screen, attention=("!",))
     assert words_of(unspecified, "en").detail == "Réduit · F · 12"
     assert words_of(unspecified, "en").line == "Check proof"
+
+
+def test_a_gate_at_rest_says_when_its_doors_open():
+    idle = Screen(Look.IDLE, title="Carmen", detail="Porte B", doors="19:00")
+    assert words_of(idle, "fr").detail.replace("\u00a0", " ") == "Porte B · Portes à 19:00"
+    assert words_of(idle, "en").detail == "Porte B · Doors at 19:00"
+    assert words_of(replace(idle, doors=""), "en").detail == "Porte B"
 
 
 def test_a_name_is_in_no_text_that_stands_for_a_screen_in_a_log():

@@ -117,6 +117,14 @@ async def test_a_ticket_that_was_used_is_told_at_which_gate(open_gate, journal_i
         assert screen.gate == gate_told
 
 
+async def test_a_gate_at_rest_says_when_its_doors_open(open_gate):
+    opens = datetime(2026, 6, 1, 18, 30, tzinfo=UTC)
+    showing = Showing(name="Carmen", timezone="Europe/Paris", admits_from=opens)
+    for now, doors in ((opens - timedelta(hours=1), "20:30"), (opens, "")):
+        async with open_gate(showing=showing, now=now) as gate:
+            assert (gate.display.last.look, gate.display.last.doors) == (Look.IDLE, doors)
+
+
 async def test_nobody_goes_through_and_the_ticket_stays_unused(open_gate):
     async with open_gate(people=[NOBODY]) as gate:
         await gate.scan("T1")
