@@ -30,8 +30,8 @@ from appliance.peers_config import PeersConfig, read_peers
 from appliance.scanners_config import HidConfig, SerialConfig, read_hid, read_serial
 from appliance.turnstile_config import TurnstileConfig, read_turnstile
 
-READER_KINDS: Final = ("camera", "folder", "hid", "serial")
-IMAGE_KINDS: Final = frozenset({"camera", "folder"})
+READER_KINDS: Final = ("camera", "clip", "folder", "hid", "serial", "webcam")
+IMAGE_KINDS: Final = frozenset({"camera", "clip", "folder", "webcam"})
 BATTERIES: Final = ("ask", "yes", "no")
 SLOW_CARD_POLICIES: Final = ("wait", "stop")
 NAME_CHARACTERS_MAX: Final = 50  # a reader's name rides in every journal record
@@ -321,7 +321,8 @@ def _device(reader: ReaderConfig) -> object:
     scanner = reader.serial or reader.hid
     if scanner is not None:
         return scanner.device
-    return reader.folder or reader.camera.camera
+    camera = reader.camera
+    return reader.folder or camera.clip or camera.device or camera.camera
 
 
 def _check_handheld(root: Section, config: Config) -> None:

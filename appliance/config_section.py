@@ -77,6 +77,15 @@ class Section:
             raise self.error(key, f"must be from {least} to {most} seconds, got {value}")
         return float(value)
 
+    def number(self, key: str, default: float, least: float, most: float) -> float:
+        """Give a number within bounds."""
+        value = self._get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.error(key, f"must be a number, got {value!r}")
+        if not least <= value <= most:
+            raise self.error(key, f"must be from {least} to {most}, got {value}")
+        return float(value)
+
     def pin(self, key: str, default: int | None) -> int | None:
         """Give a BCM pin number, or None where the key may be left out."""
         self._known.add(key)

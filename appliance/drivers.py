@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from appliance.arm_opening import open_arm, open_lane_inputs
-from appliance.camera_config import CameraConfig
+from appliance.camera_opening import open_camera
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
 from appliance.faces_config import Hours
@@ -32,10 +31,6 @@ from appliance.ports import (
     Turnstile,
 )
 from appliance.scanners_config import HidConfig, SerialConfig
-
-if TYPE_CHECKING:
-    from appliance.readers.decoding import Decoder, Decoding
-    from appliance.readers.frames import OpensFrames
 
 log = logging.getLogger(__name__)
 
@@ -304,66 +299,11 @@ def _open_hid(drivers: Drivers, config: ReaderConfig) -> Reader:
     return HidReader(config.name, config.direction, keyboard, drivers.clock, evdev_devices())
 
 
-def _open_camera(drivers: Drivers, config: ReaderConfig) -> Reader:
-    from appliance.readers.picamera import Picamera, PicameraFrames
-
-    frames = PicameraFrames(Picamera(config.camera.camera), drivers.clock)
-    return _image_reader(drivers, config, frames.open, drivers.worker())
-
-
-def _open_folder(drivers: Drivers, config: ReaderConfig) -> Reader:
-    from appliance.readers.folder import Folder, FolderFrames
-
-    if config.folder is None:
-        raise ConfigError(f"{drivers.config.path}: readers: {config.name} has no folder")
-    config.folder.mkdir(parents=True, exist_ok=True)
-    worker = drivers.worker()
-    frames = FolderFrames(Folder(config.folder), worker, drivers.clock)
-    return _image_reader(drivers, config, frames.open, worker)
-
-
-def _image_reader(
-    drivers: Drivers, config: ReaderConfig, open_frames: "OpensFrames", worker: ThreadPoolExecutor
-) -> Reader:
-    from appliance.readers.camera import CameraReader, Looking
-    from appliance.readers.decoding import Decoding, Strategy, symbologies_named
-    from appliance.readers.region import Region
-
-    decoding = Decoding()
-    try:
-        if config.symbologies:
-            symbologies = symbologies_named(config.symbologies)
-            decoding = Decoding(symbologies, frozenset(config.itf_lengths))
-    except ValueError as exc:
-        raise ConfigError(f"{drivers.config.path}: readers: {config.name}: {exc}") from exc
-    if config.linear_second_opinion:
-        strategies = (*decoding.strategies, Strategy.SECOND_OPINION)
-        decoding = replace(decoding, strategies=strategies)
-    decoder = _decoder(drivers, config.camera, decoding)
-    camera = config.camera
-    left, top, width, height = camera.region_percent
-    region = Region(left, top, width, height, camera.code_percent_min)
-    looking = Looking(region, camera.confirm_refusals, camera.idle_frames_per_s)
-    return CameraReader(
-        config.name, config.direction, open_frames, decoder, worker, drivers.clock, looking
-    )
-
-
-def _decoder(drivers: Drivers, config: CameraConfig, decoding: "Decoding") -> "Decoder":
-    from appliance.readers.chain import open_decoder
-    from appliance.readers.decoder_process import ProcessDecoder
-
-    in_thread = open_decoder(decoding)  # at the start, so that a missing library is told there
-    if config.decoder == "thread":
-        return in_thread
-    in_process = ProcessDecoder(decoding, drivers.clock, config.decode_s_max)
-    drivers.stack.callback(in_process.close)
-    return in_process
-
-
 READERS: Final[dict[str, Callable[[Drivers, ReaderConfig], Reader]]] = {
     "serial": _open_serial,
     "hid": _open_hid,
-    "camera": _open_camera,
-    "folder": _open_folder,
+    "camera": open_camera,
+    "webcam": open_camera,
+    "clip": open_camera,
+    "folder": open_camera,
 }

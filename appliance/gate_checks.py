@@ -5,6 +5,7 @@ from typing import Final
 
 from appliance.announcer import Announcer
 from appliance.card_ports import CardReport
+from appliance.config import IMAGE_KINDS
 from appliance.fault_codes import (
     CARD_FAULTS,
     CONTROLLER_FAULT,
@@ -33,7 +34,7 @@ from appliance.trusted_clock import CLOCK_FAULT, TrustedClock
 
 LIST_FAULT: Final = "GT-LST"
 OPENING_S: Final = 8.0  # a reader that is still being opened is not missing yet
-PICTURES: Final = frozenset({"camera", "folder"})
+PICTURES: Final = IMAGE_KINDS
 _NS: Final = 1_000_000_000
 
 

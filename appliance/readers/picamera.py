@@ -5,6 +5,7 @@ once and gives the buffer back at once, because the camera has only a few.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from appliance.ports import Clock
 from appliance.readers.decoding import Frame
 from appliance.readers.frames import FrameSlot
 
+log = logging.getLogger(__name__)
+
 _STREAM: Final = "main"
-_BUFFERS: Final = 4  # the library's six waste memory that small boards need elsewhere
+_MIDDLE: Final = 0  # of AeMeteringMode: the middle of the picture counts most
 _MANUAL_FOCUS: Final = 0
 _ERRORS: Final = (OSError, RuntimeError, IndexError)  # IndexError: no camera of that number
 
@@ -30,8 +33,12 @@ class Picamera:
         width: pixels; a code wants three for each of its modules.
         height: pixels.
         frames_per_s: pictures a second.
-        exposure_us: shutter time in microseconds; short, for screens in moving hands.
+        exposure_us: shutter time in microseconds, short for screens in moving hands; 0 leaves it to
+            the camera.
+        gain: of the sensor; 0 leaves it to the camera, which measures in the middle.
         lens_position: dioptres for a lens with a motor, or None to leave the lens alone.
+        buffers: pictures that the driver holds memory for; the library's own six waste what small
+            boards need elsewhere.
     """
 
     number: int = 0
@@ -39,7 +46,9 @@ class Picamera:
     height: int = 720
     frames_per_s: int = 30
     exposure_us: int = 4000
+    gain: float = 0.0
     lens_position: float | None = None
+    buffers: int = 4
 
 
 class PicameraFrames:
@@ -98,8 +107,8 @@ class PicameraFrames:
             camera.configure(
                 camera.create_video_configuration(
                     main={"size": (wanted.width, wanted.height), "format": "YUV420"},
-                    buffer_count=_BUFFERS,
-                    controls=_controls(wanted),
+                    buffer_count=wanted.buffers,
+                    controls=_offered(camera, _controls(wanted)),
                 )
             )
             camera.post_callback = self._copier(camera, hand_over)
@@ -125,11 +134,26 @@ class PicameraFrames:
 def _controls(wanted: Picamera) -> dict[str, float]:
     controls: dict[str, float] = {
         "FrameRate": wanted.frames_per_s,
-        "ExposureTime": wanted.exposure_us,
+        "AeMeteringMode": _MIDDLE,
     }
+    if wanted.exposure_us:
+        controls["ExposureTime"] = wanted.exposure_us
+    if wanted.gain:
+        controls["AnalogueGain"] = wanted.gain
     if wanted.lens_position is not None:
         controls |= {"AfMode": _MANUAL_FOCUS, "LensPosition": wanted.lens_position}
     return controls
+
+
+def _offered(camera: Any, controls: dict[str, float]) -> dict[str, float]:
+    """Leave out what this camera has not: the library would refuse the whole set-up for it."""
+    offered = set(camera.camera_controls)
+    if "FrameDurationLimits" in offered:
+        offered.add("FrameRate")  # the library's own name for it
+    missing = sorted(controls.keys() - offered)
+    if missing:
+        log.info("camera lacks controls", extra={"controls": missing})
+    return {name: value for name, value in controls.items() if name in offered}
 
 
 def _close(camera: Any) -> None:

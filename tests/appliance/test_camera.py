@@ -277,6 +277,7 @@ class FakePicamera2:
 
     made: "list[FakePicamera2]"
     stride_extra = 51
+    lacks: frozenset[str] = frozenset()
 
     def __init__(self, number: int) -> None:
         self.post_callback: Callable[[Any], None] | None = None
@@ -284,6 +285,11 @@ class FakePicamera2:
         if number > 0:
             raise IndexError("list index out of range")
         self.made.append(self)
+
+    @property
+    def camera_controls(self) -> dict[str, tuple[int, int, int]]:
+        names = {"FrameDurationLimits", "ExposureTime", "AnalogueGain", "AeMeteringMode"}
+        return dict.fromkeys((names | {"AfMode", "LensPosition"}) - self.lacks, (0, 1, 0))
 
     def create_video_configuration(self, **wanted: Any) -> dict[str, Any]:
         return wanted
@@ -353,16 +359,35 @@ async def test_the_luminance_is_copied_without_padding_and_the_buffer_given_back
 
 
 async def test_the_camera_is_set_up_for_screens_in_moving_hands(picamera2: type[FakePicamera2]):
-    wanted = Picamera(exposure_us=2000, frames_per_s=15, lens_position=8.0)
+    wanted = Picamera(exposure_us=2000, frames_per_s=15, gain=4.0, lens_position=8.0, buffers=3)
     async with PicameraFrames(wanted, VirtualClock()).open():
         (camera,) = picamera2.made
     assert camera.wanted["main"] == {"size": (1280, 720), "format": "YUV420"}
     assert camera.wanted["controls"] == {
         "FrameRate": 15,
+        "AeMeteringMode": 0,
         "ExposureTime": 2000,
+        "AnalogueGain": 4.0,
         "AfMode": 0,
         "LensPosition": 8.0,
     }
+
+
+async def test_what_a_camera_has_no_control_of_is_not_asked_of_it(
+    picamera2: type[FakePicamera2], monkeypatch: pytest.MonkeyPatch
+):
+    lacks = frozenset({"AfMode", "LensPosition", "AeMeteringMode", "FrameDurationLimits"})
+    monkeypatch.setattr(FakePicamera2, "lacks", lacks)
+    async with PicameraFrames(Picamera(lens_position=8.0), VirtualClock()).open():
+        (camera,) = picamera2.made
+    assert camera.wanted["controls"] == {"ExposureTime": 4000}
+    assert camera.wanted["buffer_count"] == 4
+
+
+async def test_exposure_and_gain_may_be_left_to_the_camera(picamera2: type[FakePicamera2]):
+    async with PicameraFrames(Picamera(exposure_us=0), VirtualClock()).open():
+        (camera,) = picamera2.made
+    assert camera.wanted["controls"] == {"FrameRate": 30, "AeMeteringMode": 0}
 
 
 async def test_a_camera_number_that_is_not_there_is_a_lost_reader(

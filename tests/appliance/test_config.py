@@ -154,7 +154,10 @@ def test_what_is_no_toml_is_told_with_the_line(complaint):
         ),
         (
             LEAST.replace('"folder"', '"wand"'),
-            "readers[1].kind: 'wand' is unknown; choose one of camera, folder, hid, serial",
+            (
+                "readers[1].kind: 'wand' is unknown; "
+                "choose one of camera, clip, folder, hid, serial, webcam"
+            ),
         ),
         (
             LEAST.replace("folder =", "#"),

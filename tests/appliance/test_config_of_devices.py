@@ -50,3 +50,41 @@ def test_how_pictures_are_looked_at_is_configured(tmp_path):
 def test_a_region_that_is_none_is_refused_by_name(tmp_path, region, told):
     with pytest.raises(ConfigError, match=rf"readers\[1\]\.region_percent: {told}"):
         load(tmp_path, GATE + f"region_percent = {region}\n")
+
+
+CAMERA = GATE.replace('kind = "folder"\nfolder = "f"', 'kind = "{}"')
+
+
+def test_how_a_camera_takes_pictures_is_configured(tmp_path):
+    text = "width = 1456\nheight = 1088\nframes_per_s = 60\nexposure_us = 2000\ngain = 4\n"
+    text = CAMERA.format("camera") + text + "lens_position = 8\nbuffers = 3\n"
+    camera = load(tmp_path, text).readers[0].camera
+    assert (camera.width, camera.height, camera.frames_per_s) == (1456, 1088, 60)
+    assert (camera.exposure_us, camera.gain, camera.lens_position) == (2000, 4.0, 8.0)
+    assert camera.buffers == 3
+    assert load(tmp_path, CAMERA.format("camera")).readers[0].camera.lens_position is None
+
+
+def test_a_webcam_and_a_clip_name_what_they_are(tmp_path):
+    webcam = load(tmp_path, CAMERA.format("webcam") + 'device = "/dev/video0"\nwidth = 640\n')
+    assert (webcam.readers[0].camera.device, webcam.readers[0].camera.width) == ("/dev/video0", 640)
+    clip = load(tmp_path, CAMERA.format("clip") + 'clip = "night.mjpeg"\n')
+    assert str(clip.readers[0].camera.clip) == "night.mjpeg"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "told"),
+    [
+        ("camera", "width = 641\n", "width: 641 is odd, which no camera gives; write 642"),
+        ("camera", "gain = 100\n", "gain: must be from 0.0 to 64.0, got 100"),
+        ("camera", 'gain = "4"\n', "gain: must be a number, got '4'"),
+        ("camera", 'decoder = "gpu"\n', "decoder: 'gpu' is unknown; choose one of process, thread"),
+        ("webcam", "", r"device: is missing; add device = …"),
+        ("webcam", 'device = "d"\nexposure_us = 1\n', "exposure_us: is not a setting here"),
+        ("clip", "", "clip: is missing; add clip = …"),
+        ("clip", 'clip = "c"\nwidth = 640\n', "width: is not a setting here"),
+    ],
+)
+def test_what_no_camera_can_be_asked_is_refused_by_name(tmp_path, kind, text, told):
+    with pytest.raises(ConfigError, match=rf"readers\[1\]\.{told}"):
+        load(tmp_path, CAMERA.format(kind) + text)

@@ -1,0 +1,147 @@
+"""Opens cameras and what stands in for one, as the configuration has them. Called by `drivers`."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from appliance.camera_config import CameraConfig
+from appliance.config import Config, ReaderConfig
+from appliance.errors import ConfigError
+from appliance.ports import Clock, Reader
+
+if TYPE_CHECKING:
+    from appliance.readers.decoding import Decoder, Decoding
+    from appliance.readers.frames import OpensFrames
+
+
+class Opening(Protocol):
+    """What a camera is opened with.
+
+    Attributes:
+        config: the checked configuration.
+        clock: the machine's.
+        stack: closes what was opened.
+    """
+
+    config: Config
+    clock: Clock
+    stack: AsyncExitStack
+
+    def worker(self) -> ThreadPoolExecutor:
+        """Give a thread for a camera's frames."""
+        ...
+
+
+def open_camera(opening: Opening, config: ReaderConfig) -> Reader:
+    """Open a reader that has pictures.
+
+    Raises:
+        ConfigError: if it cannot be as it is configured, or its library is missing.
+    """
+    worker = opening.worker()
+    open_frames = FRAMES[config.kind](opening, config, worker)
+    return _image_reader(opening, config, open_frames, worker)
+
+
+def _open_picamera(
+    opening: Opening, config: ReaderConfig, worker: ThreadPoolExecutor
+) -> "OpensFrames":
+    from appliance.readers.picamera import Picamera, PicameraFrames
+
+    del worker  # picamera2 has a thread of its own
+    camera = config.camera
+    picamera = Picamera(
+        number=camera.camera,
+        width=camera.width,
+        height=camera.height,
+        frames_per_s=camera.frames_per_s,
+        exposure_us=camera.exposure_us,
+        gain=camera.gain,
+        lens_position=camera.lens_position,
+        buffers=camera.buffers,
+    )
+    return PicameraFrames(picamera, opening.clock).open
+
+
+def _open_webcam(
+    opening: Opening, config: ReaderConfig, worker: ThreadPoolExecutor
+) -> "OpensFrames":
+    from appliance.readers.webcam import Webcam, WebcamFrames
+
+    camera = config.camera
+    webcam = Webcam(camera.device, camera.width, camera.height, camera.frames_per_s)
+    return WebcamFrames(webcam, worker, opening.clock).open
+
+
+def _open_clip(opening: Opening, config: ReaderConfig, worker: ThreadPoolExecutor) -> "OpensFrames":
+    from appliance.readers.clip import Clip, ClipFrames
+
+    camera = config.camera
+    if camera.clip is None:
+        raise ConfigError(f"{opening.config.path}: readers: {config.name} has no clip")
+    return ClipFrames(Clip(camera.clip, camera.frames_per_s), worker, opening.clock).open
+
+
+def _open_folder(
+    opening: Opening, config: ReaderConfig, worker: ThreadPoolExecutor
+) -> "OpensFrames":
+    from appliance.readers.folder import Folder, FolderFrames
+
+    if config.folder is None:
+        raise ConfigError(f"{opening.config.path}: readers: {config.name} has no folder")
+    config.folder.mkdir(parents=True, exist_ok=True)
+    return FolderFrames(Folder(config.folder), worker, opening.clock).open
+
+
+FRAMES: Final[dict[str, Callable[[Opening, ReaderConfig, ThreadPoolExecutor], "OpensFrames"]]] = {
+    "camera": _open_picamera,
+    "webcam": _open_webcam,
+    "clip": _open_clip,
+    "folder": _open_folder,
+}
+
+
+def _image_reader(
+    opening: Opening, config: ReaderConfig, open_frames: "OpensFrames", worker: ThreadPoolExecutor
+) -> Reader:
+    from appliance.readers.camera import CameraReader, Looking
+    from appliance.readers.region import Region
+
+    decoder = _decoder(opening, config.camera, _decoding(opening, config))
+    camera = config.camera
+    left, top, width, height = camera.region_percent
+    region = Region(left, top, width, height, camera.code_percent_min)
+    looking = Looking(region, camera.confirm_refusals, camera.idle_frames_per_s)
+    return CameraReader(
+        config.name, config.direction, open_frames, decoder, worker, opening.clock, looking
+    )
+
+
+def _decoding(opening: Opening, config: ReaderConfig) -> "Decoding":
+    from appliance.readers.decoding import Decoding, Strategy, symbologies_named
+
+    decoding = Decoding()
+    try:
+        if config.symbologies:
+            symbologies = symbologies_named(config.symbologies)
+            decoding = Decoding(symbologies, frozenset(config.itf_lengths))
+    except ValueError as exc:
+        raise ConfigError(f"{opening.config.path}: readers: {config.name}: {exc}") from exc
+    if config.linear_second_opinion:
+        strategies = (*decoding.strategies, Strategy.SECOND_OPINION)
+        decoding = replace(decoding, strategies=strategies)
+    return decoding
+
+
+def _decoder(opening: Opening, config: CameraConfig, decoding: "Decoding") -> "Decoder":
+    from appliance.readers.chain import open_decoder
+    from appliance.readers.decoder_process import ProcessDecoder
+
+    in_thread = open_decoder(decoding)  # at the start, so that a missing library is told there
+    if config.decoder == "thread":
+        return in_thread
+    in_process = ProcessDecoder(decoding, opening.clock, config.decode_s_max)
+    opening.stack.callback(in_process.close)
+    return in_process
