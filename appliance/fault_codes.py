@@ -16,5 +16,6 @@ SENSOR_FAULT: Final = "GT-SNS"  # a passage contact stays active
 CONTROLLER_FAULT: Final = "GT-ARM"  # the turnstile's controller does not answer
 FIRE_FAULT: Final = "GT-FIR"  # no fault: the fire alarm's loop is open
 BATTERY_FAULT: Final = "GT-BAT"  # a handheld's battery is low, or empty
+TEST_CODE: Final = "GT-TST"  # no fault: somebody tests the wiring, nobody enters
 CARD_FAULTS: Final = frozenset({DISK_FAULT, FULL_FAULT, READ_ONLY_FAULT, JOURNAL_FAULT})
 STOPPING_FAULTS: Final = CARD_FAULTS | {SLOW_FAULT}  # nobody enters while one of them lasts

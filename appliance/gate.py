@@ -106,7 +106,7 @@ class Gate:
         self._new_id = new_id
         self._at_rest = at_rest  # done between two people: no grant is open, nothing is owed
         self._serve_next = serve_next  # what people at the gate ask for, one at a time
-        self._taken = taken  # turns a payload, or takes it away where it is only looked at
+        self.taken = taken  # turns a payload, or takes it away where it is only looked at
         self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
         self._going_through = b""  # what was read for the grant that is pending
         self._presentations = Presentations()
@@ -137,7 +137,7 @@ class Gate:
 
     async def _pump(self, reader: Reader) -> None:
         async for read in reader.payloads():
-            payload = self._taken(read)
+            payload = self.taken(read)
             if payload is None:
                 continue
             if is_code(payload.data):

@@ -29,7 +29,7 @@ from admission.ticket import Checkpoint
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Answer
 from appliance.announcer import Announcer
-from appliance.fault_codes import BATTERY_FAULT, STOPPING_FAULTS
+from appliance.fault_codes import BATTERY_FAULT, STOPPING_FAULTS, TEST_CODE
 from appliance.fault_log import FaultLog
 from appliance.holdings import GateHoldings
 from appliance.lists import ListKeeper
@@ -149,8 +149,8 @@ class Health:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nobody enters because of the card or the battery; who is inside may leave."""
-        return not self._faults.isdisjoint(STOPPING_FAULTS | {BATTERY_FAULT})
+        """Whether nobody enters because of card, battery or a test; who is inside may leave."""
+        return not self._faults.isdisjoint(STOPPING_FAULTS | {BATTERY_FAULT, TEST_CODE})
 
     def conditions(self, instant: TrustedInstant) -> GateConditions:
         """Give what the gate adds to the rules at an instant.

@@ -98,6 +98,7 @@ class LaneKeeper:
 
     Attributes:
         stirred: set when there is something for the gate to look at.
+        heard: told at once what arm, sensors and inputs say; a wiring test looks at it.
         orders: the alarm, the staff's inputs, free passage.
         records: what is still to be written.
     """
@@ -132,6 +133,7 @@ class LaneKeeper:
             inputs: what hangs beside the arm, or None.
         """
         self.stirred = asyncio.Event()
+        self.heard: Callable[[LaneEvent], None] = lambda event: None
         self._turnstile = turnstile
         self._sources: list[Turnstile | LaneInputs] = [turnstile, *([inputs] if inputs else [])]
         self._recorder = recorder
@@ -189,6 +191,7 @@ class LaneKeeper:
     async def _watch(self, source: Turnstile | LaneInputs) -> None:
         async for event in source.events():
             self._sensed.append(event)
+            self.heard(event)
             self.stirred.set()
 
     async def wait(self) -> None:

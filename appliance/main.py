@@ -162,7 +162,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         spare_the_collector()
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
         watch = ClockWatch(parts.clock, parts.recorder, health.changed)
-        self_test = await bind_page(
+        page = await bind_page(
             parts,
             health,
             keeper,
@@ -171,6 +171,8 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
             card=card.report,
             readers=readers,
             turnstile=turnstile,
+            lane=lane,
+            gate=gate,
         )
         services = [
             gate.run(readers),
@@ -182,7 +184,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
             card.watch(),
             health.fault_log.run(),
             *handheld,
-            self_test.run(),
+            *page,
         ]
         await house.tell_salvaged(parts.recorder, health)
         log.info("gate ready", extra={"gate": vault.identity.gate_name})

@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Protocol
 
 from admission.passage import History
+from admission.scan import Direction
 from appliance.announcer import Announcer
 from appliance.card_ports import CardReport
 from appliance.config import Config, is_on_this_machine
 from appliance.drivers import Drivers
+from appliance.gate import Gate
 from appliance.gate_checks import GateChecks
 from appliance.health import Health
 from appliance.holdings import GateHoldings
+from appliance.lane_keeper import LaneKeeper
 from appliance.lists import ListKeeper
 from appliance.machine_state import read_machine
 from appliance.page_ports import Glimpses
 from appliance.page_status import PageStatus, ReaderOf
-from appliance.ports import Reader, Turnstile
+from appliance.ports import Reader, Task, Turnstile
 from appliance.recording import Recorder
 from appliance.self_test import Check, MachineChecks, SelfTest
 from appliance.trusted_clock import TrustedClock
+from appliance.wiring import WiringTest
 
 
 class Parts(Protocol):
@@ -55,7 +60,9 @@ async def bind_page(
     card: Callable[[], CardReport],
     readers: Sequence[Reader],
     turnstile: Turnstile,
-) -> SelfTest:
+    lane: LaneKeeper,
+    gate: Gate,
+) -> list[Task]:
     """Test the gate, and let its page look at it until the parts' stack is closed.
 
     Args:
@@ -67,9 +74,11 @@ async def bind_page(
         card: gives what is known of the card.
         readers: in the order of the configuration.
         turnstile: the arm.
+        lane: its keeper.
+        gate: whose readers a wiring test listens to.
 
     Returns:
-        The self-test, to be run beside the gate.
+        What runs beside the gate.
     """
     is_near = is_on_this_machine(parts.config.server or server)
     machine = MachineChecks(read_machine, needs_network=not is_near)
@@ -104,7 +113,27 @@ async def bind_page(
     desk.status, desk.tail = status.look, status.tail
     desk.cameras = {one.name: one.reader for one in named if isinstance(one.reader, Glimpses)}
     parts.stack.callback(desk.clear)
-    return self_test
+    wiring = WiringTest(
+        turnstile=turnstile,
+        lane=lane,
+        health=health,
+        recorder=parts.recorder,
+        announcer=parts.announcer,
+        clock=parts.clock,
+        ways=_ways(parts.config),
+    )
+    gate.taken = partial(wiring.taken, gate.taken)
+    desk.wiring = wiring
+    return [self_test.run(), wiring.run()]
+
+
+def _ways(config: Config) -> frozenset[Direction]:
+    """Give the ways that the arm can be released for."""
+    arm = config.turnstile
+    if arm.kind == "none":
+        return frozenset()
+    has_exit = arm.exit_pin is not None or arm.kind not in {"relay", "simulated"}
+    return frozenset(Direction) if has_exit else frozenset({Direction.ENTRY})
 
 
 def _checks(

@@ -11,6 +11,7 @@ from enum import StrEnum, unique
 from itertools import pairwise
 from typing import Final, Protocol, runtime_checkable
 
+from admission.scan import Direction
 from appliance.handheld_ports import StaffDesk
 
 PIN_CHARACTERS_MAX: Final = 64
@@ -305,6 +306,96 @@ class Glimpses(Protocol):
         ...
 
 
+@unique
+class TrialScreen(StrEnum):
+    """What a wiring test shows: each with its picture, light and sound."""
+
+    GRANTED = "granted"
+    ATTENTION = "attention"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+    ELSEWHERE = "elsewhere"
+    NOT_PASSED = "not_passed"
+
+
+@unique
+class TrialRefusal(StrEnum):
+    """Why a wiring test does not do something."""
+
+    BUSY = "busy"  # somebody goes through just now
+    FREE = "free"  # the passage stands open for everybody
+    NOT_BEGUN = "not_begun"
+    NO_RELAY = "no_relay"  # the arm has none for that way
+    RELAY_FAILED = "relay_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something that arm, sensors or inputs said.
+
+    Attributes:
+        word: a `ports.LaneEvent`.
+        ago_s: how long ago.
+    """
+
+    word: str
+    ago_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Something that a reader read, without what it said.
+
+    Attributes:
+        reader: its name.
+        symbology: the code's kind, "" where the reader cannot tell.
+        length: bytes.
+        ago_s: how long ago.
+    """
+
+    reader: str
+    symbology: str
+    length: int
+    ago_s: float
+
+
+class Wiring(Protocol):
+    """A wiring test of one lane; each deed raises StorageError if it cannot be written down."""
+
+    ways: frozenset[Direction]
+
+    @property
+    def left_s(self) -> float | None:
+        """For how long the test still lasts; None where there is none."""
+        ...
+
+    @property
+    def heard(self) -> tuple[Heard, ...]:
+        """What was said since it began, the newest first."""
+        ...
+
+    @property
+    def reads(self) -> tuple[ReadBack, ...]:
+        """What was read since it began, the newest first."""
+        ...
+
+    async def begin(self, who: str) -> TrialRefusal | None:
+        """Close the lane to the public and begin."""
+        ...
+
+    async def end(self, who: str) -> None:
+        """Open the lane to the public again."""
+        ...
+
+    async def pulse(self, direction: Direction, who: str) -> TrialRefusal | None:
+        """Release the arm once."""
+        ...
+
+    def show(self, screen: TrialScreen) -> TrialRefusal | None:
+        """Show one pattern."""
+        ...
+
+
 @dataclass(slots=True)
 class GateDesk:
     """What the page may look at and ask for. `main` fills it in while the lane is served.
@@ -317,6 +408,7 @@ class GateDesk:
         tail: gives the last so many records of the journal, the newest first; raises
             StorageError.
         cameras: the readers that see pictures, by name.
+        wiring: the wiring test.
         staff: what stewards and supervisors look at and ask for.
     """
 
@@ -324,9 +416,10 @@ class GateDesk:
     status: Callable[[], GateStatus] | None = None
     tail: Callable[[int], Awaitable[list[TailLine]]] | None = None
     cameras: Mapping[str, Glimpses] = field(default_factory=dict)
+    wiring: Wiring | None = None
     staff: StaffDesk = field(default_factory=StaffDesk)
 
     def clear(self) -> None:
         """Forget everything that belongs to the lane that was served."""
-        self.status, self.tail, self.cameras = None, None, {}
+        self.status, self.tail, self.cameras, self.wiring = None, None, {}, None
         self.staff.clear()

@@ -33,7 +33,13 @@ from appliance.trusted_clock import TrustedClock
 TAIL_MAX: Final = 200
 _NS: Final = 1_000_000_000
 _MS: Final = 1000
-_TOLD: Final = ("code", "state", "test", "action", "why")  # of a record's detail: no ticket in it
+_TOLD: Final = (
+    "code",
+    "state",
+    "action",
+    "test",
+    "step_ms",
+)  # of a record's detail: no ticket in it
 _TOLD_OF: Final = frozenset({Kind.FAULT, Kind.CLOCK_STEP, Kind.BOOT, Kind.ALARM})
 
 
@@ -191,6 +197,7 @@ class PageStatus:
         except ValueError:  # of a later version
             kind, named = None, str(record.kind)
         told = [str(record.detail[key]) for key in _TOLD if key in record.detail]
+        is_told = kind in _TOLD_OF or record.detail.get("action") == "wiring_test"
         return TailLine(
             sequence=record.sequence,
             at=self._local(record.trusted_ms or record.wall_ms),
@@ -198,5 +205,5 @@ class PageStatus:
             answer=record.answer,
             direction={1: "entry", 2: "exit"}.get(record.direction, ""),
             reader=record.reader,
-            detail=" ".join(told) if kind in _TOLD_OF else "",
+            detail=" ".join(told) if is_told else "",
         )

@@ -7,6 +7,7 @@ from appliance.local_page.overview import Overview
 from appliance.local_page.picture_page import PicturePage
 from appliance.local_page.staff_pages import STAFF_NAVIGATION, staff_routes
 from appliance.local_page.visits import NavigationEntry
+from appliance.local_page.wiring_page import WIRING_ENTRY, WiringPage
 from appliance.page_ports import GateDesk, PageRole
 
 
@@ -22,6 +23,7 @@ def gate_pages(desk: GateDesk, access: Access, display: PictureSource) -> GatePa
         *Overview(desk).routes(),
         *JournalPage(desk).routes(),
         *PicturePage(desk, display).routes(),
+        *WiringPage(desk).routes(),
         *staff_routes(desk.staff),
     ]
     navigation = [
@@ -29,5 +31,6 @@ def gate_pages(desk: GateDesk, access: Access, display: PictureSource) -> GatePa
         *STAFF_NAVIGATION,
         NavigationEntry("/gate/journal", "nav.journal", PageRole.STEWARD),
         NavigationEntry("/gate/picture", "nav.picture", PageRole.SUPERVISOR),
+        WIRING_ENTRY,
     ]
     return GatePages(access, routes, navigation)
