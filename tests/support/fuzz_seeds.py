@@ -46,6 +46,9 @@ from admission.trust.sealing import RECORD_OVERHEAD_BYTES
 from admission.trust.status import ListLine, ServerStatus, encode_status
 from appliance.readers.engines import ENGINES
 from appliance.readers.keyboard_layouts import LAYOUTS
+from appliance.turnstiles import frame as turnstile
+from appliance.turnstiles.frame import ANSWER, Frame, State, Status
+from appliance.turnstiles.frame import encode as encode_frame
 from fuzz_targets import BASE, CLASSES, KEY, NOW, PUBLIC, ROTATION, SHOW
 from typed_keys import typed_as
 
@@ -359,6 +362,15 @@ def _typed_by_scanners() -> dict[str, bytes]:
     return {"us": of("us", "Ticket-1"), "fr": of("fr", "AZ@12é^"), "de": of("de", "ZY@ß~`")}
 
 
+def _sent_by_controllers() -> dict[str, bytes]:
+    status = Status(7, 1200, 34, State.OPEN_ENTRY | State.TURNING, 5)
+    return {
+        "request": encode_frame(Frame(1, 0x7E, turnstile.Command.OPEN_ENTRY)),
+        "answer": encode_frame(Frame(1, 5, turnstile.Command.POLL | ANSWER, status.pack())),
+        "noise": b"\x00\x7d\x7e\xff" + encode_frame(Frame(9, 0x7D, turnstile.Command.HELLO)) * 2,
+    }
+
+
 def seeds() -> dict[str, dict[str, bytes]]:
     """Give every target's documents by name."""
     manifests = _manifests()
@@ -384,4 +396,5 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "link": _links(),
         "serial_bytes": _sent_by_scanners(),
         "typed_keys": _typed_by_scanners(),
+        "turnstile_frames": _sent_by_controllers(),
     }

@@ -57,6 +57,7 @@ from appliance.readers.keyboard import Typing
 from appliance.readers.keyboard_layouts import LAYOUTS
 from appliance.readers.noise import NoiseGate
 from appliance.readers.setup_codes import is_setup_code
+from appliance.turnstiles.frame import Deframer, Frame, FrameError, encode, unpack_status
 
 Target = Callable[[bytes], None]
 
@@ -435,6 +436,23 @@ def typed_keys(data: bytes) -> None:
     assert code.data.decode() == ("&à" if layout == "fr" else "10")
 
 
+# --- turnstiles -------------------------------------------------------------------------------
+
+
+def turnstile_frames(data: bytes) -> None:
+    """What comes over a controller's line: the same frames however it is cut, and then the next."""
+    whole, bytewise = Deframer(), Deframer()
+    frames = attempt((), whole.feed, data)
+    assert frames == [frame for byte in data for frame in bytewise.feed(bytes([byte]))]
+    assert whole.damaged == bytewise.damaged
+    for frame in frames:
+        assert Deframer().feed(encode(frame)) == [frame]
+        status = attempt((FrameError,), unpack_status, frame.data)
+        assert status is None or unpack_status(status.pack()) == status
+    after = Frame(1, 2, 3, b"after")
+    assert whole.feed(encode(after))[-1:] == [after]
+
+
 TARGETS: Final[dict[str, Target]] = {
     "number": number,
     "proofs": proofs,
@@ -457,4 +475,5 @@ TARGETS: Final[dict[str, Target]] = {
     "link": link,
     "serial_bytes": serial_bytes,
     "typed_keys": typed_keys,
+    "turnstile_frames": turnstile_frames,
 }
