@@ -132,7 +132,9 @@ async def test_what_a_ticket_says_is_written_to_no_journal_and_no_log(
     telling = Attributes("Zzone", "Rrow", "Sseat", "Eentrance", "Aattention", "Llast", "Ffirst")
     caplog.set_level(logging.DEBUG)
     async with open_gate([says("T1", telling)], has_sensor=False) as gate:
-        assert "Zzone" in (await gate.scan("T1")).seat
+        screen = await gate.scan("T1")
+        assert "Zzone" in screen.seat
+        assert screen.holder == "Ffirst Llast"
         assert "Zzone" not in (await gate.scan("T1", Direction.EXIT)).seat
         rows = await gate.journal.rows(0, 1_000)
         written = b"".join(row.blob for row in rows)

@@ -1,6 +1,7 @@
 """Light and sound: a pattern of its own for each outcome, timed by the gate's clock."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
@@ -345,3 +346,12 @@ async def test_the_volume_is_asked_for_with_each_sound(factory):
         assert pitch(factory) is None
         await device.signal(GRANTED)
         assert pitch(factory) == 1047
+
+
+def test_the_documentation_tells_every_rhythm_once():
+    """Whoever wires a buzzer finds there what it says."""
+    page = Path(__file__).parents[2] / "docs" / "operations" / "displays.md"
+    sounds = page.read_text("utf-8").partition("## Sound")[2].partition("## ")[0]
+    rows = [line for line in sounds.splitlines() if line.startswith("| ")][2:]
+    rhythms = {tuple(rhythm(screen)) for screen in every_screen()} - {()}
+    assert len(rows) == len(rhythms)
