@@ -1,5 +1,7 @@
 """Arms that a relay keeps open, arms that power locks, and free passage, by what the pins saw."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from admission.scan import Direction
 from appliance.arm_opening import rest_arm
 from appliance.config import load_config
+from appliance.drivers import Drivers
 from appliance.errors import ConfigError, TurnstileFaultError
+from appliance.ports import LaneEvent, LaneInputs, Turnstile
 from appliance.simulator.virtual_clock import VirtualClock
 from appliance.turnstiles.pins import PinLibrary, Pins, open_pins
 from appliance.turnstiles.relay import (
@@ -236,3 +240,59 @@ def test_a_controller_lets_people_out_without_a_pin(tmp_path: Path):
 def test_inputs_hang_beside_any_kind_of_arm(tmp_path: Path):
     assert config(tmp_path, 'kind = "none"\nfire_pin = 5\n').turnstile.has_inputs
     assert not config(tmp_path, 'kind = "none"\n').turnstile.has_inputs
+
+
+WHOLE = """kind = "relay"
+pin_factory = "mock"
+exit_pin = 18
+free_pin = 23
+sensor_pin = 22
+exit_sensor_pin = 24
+turning_pin = 25
+fire_pin = 16
+staff_open_pin = 19
+staff_hold_pin = 20
+staff_lock_pin = 21
+"""
+
+
+async def test_every_wire_that_is_configured_is_heard_or_moved(tmp_path: Path):
+    clock = VirtualClock()
+    async with AsyncExitStack() as stack:
+        drivers = Drivers(config(tmp_path, WHOLE), clock, stack)
+        arm, inputs = drivers.open_turnstile(), drivers.open_inputs()
+        assert inputs is not None
+        pins: Pins = drivers.pins("mock")
+        heard: list[LaneEvent] = []
+
+        async def collect(source: Turnstile | LaneInputs) -> None:
+            async for event in source.events():
+                heard.append(event)  # noqa: PERF401 (it never ends)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(collect(source)) for source in (arm, inputs)]
+            await clock.run(1)
+            for number in (22, 24, 25, 16, 19, 20, 21):
+                pins.pin(number).drive_low()
+                await clock.run(0.5)
+                pins.pin(number).drive_high()
+                await clock.run(0.5)
+            for task in tasks:
+                task.cancel()
+        assert heard == [
+            LaneEvent.FIRE,  # nothing is wired to the loop at the start
+            LaneEvent.PASSED_ENTRY,
+            LaneEvent.PASSED_EXIT,
+            LaneEvent.TURNING,
+            LaneEvent.TURNED_BACK,
+            LaneEvent.FIRE_OVER,
+            LaneEvent.FIRE,
+            LaneEvent.OPEN_ENTRY,
+            LaneEvent.HOLD,
+            LaneEvent.HOLD_OVER,
+            LaneEvent.LOCK,
+            LaneEvent.LOCK_OVER,
+        ]
+        await arm.release(EXIT)
+        await arm.hold(True)
+        assert [levels(pins, pin) for pin in (A, B, FREE)] == [[0], [0, 1], [0, 1]]
