@@ -16,6 +16,7 @@ from appliance.page_ports import GateDesk, PageRole
 from appliance.ports import Clock
 from appliance.storage.page_certificate import ensure_certificate, load_certificate
 from appliance.storage.pin_file import PinFile
+from appliance.storage.settings_file import SettingsFile
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ async def open_page(
     """
     page = config.page
     tls = await asyncio.to_thread(_certificate, config, clock) if page.is_tls else None
+    desk.settings = SettingsFile(config.path)
     access = Access(
         pins=PinFile(config.data),
         clock=clock,

@@ -396,6 +396,43 @@ class Wiring(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsText:
+    """What the configuration file says.
+
+    Attributes:
+        text: all of it; there are no secrets in it.
+        digest: SHA-256 of its bytes, by which a change meanwhile is noticed.
+    """
+
+    text: str
+    digest: str
+
+
+class Settings(Protocol):
+    """The gate's configuration file; each raises StorageError if the file cannot be had."""
+
+    async def read(self) -> SettingsText:
+        """Give what the file says now."""
+        ...
+
+    async def check(self, text: str) -> str:
+        """Give what is wrong with another text, as a start would; "" for nothing."""
+        ...
+
+    async def save(self, text: str, seen: str) -> str:
+        """Put another text in the file's place, if it is good.
+
+        Args:
+            text: all of it.
+            seen: digest of the text that was changed.
+
+        Returns:
+            What is wrong with it, `changed` if the file was changed meanwhile, "" if it is saved.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class GateDesk:
     """What the page may look at and ask for. `main` fills it in while the lane is served.
@@ -409,6 +446,7 @@ class GateDesk:
             StorageError.
         cameras: the readers that see pictures, by name.
         wiring: the wiring test.
+        settings: the configuration file; there also while nothing is served.
         staff: what stewards and supervisors look at and ask for.
     """
 
@@ -417,6 +455,7 @@ class GateDesk:
     tail: Callable[[int], Awaitable[list[TailLine]]] | None = None
     cameras: Mapping[str, Glimpses] = field(default_factory=dict)
     wiring: Wiring | None = None
+    settings: Settings | None = None
     staff: StaffDesk = field(default_factory=StaffDesk)
 
     def clear(self) -> None:

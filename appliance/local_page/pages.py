@@ -5,6 +5,7 @@ from appliance.local_page.framework import Access, GatePages
 from appliance.local_page.journal_page import JournalPage
 from appliance.local_page.overview import Overview
 from appliance.local_page.picture_page import PicturePage
+from appliance.local_page.set_up_page import SET_UP_ENTRY, SetUpPage
 from appliance.local_page.staff_pages import STAFF_NAVIGATION, staff_routes
 from appliance.local_page.visits import NavigationEntry
 from appliance.local_page.wiring_page import WIRING_ENTRY, WiringPage
@@ -24,6 +25,7 @@ def gate_pages(desk: GateDesk, access: Access, display: PictureSource) -> GatePa
         *JournalPage(desk).routes(),
         *PicturePage(desk, display).routes(),
         *WiringPage(desk).routes(),
+        *SetUpPage(desk, access.pins).routes(),
         *staff_routes(desk.staff),
     ]
     navigation = [
@@ -32,5 +34,6 @@ def gate_pages(desk: GateDesk, access: Access, display: PictureSource) -> GatePa
         NavigationEntry("/gate/journal", "nav.journal", PageRole.STEWARD),
         NavigationEntry("/gate/picture", "nav.picture", PageRole.SUPERVISOR),
         WIRING_ENTRY,
+        SET_UP_ENTRY,
     ]
     return GatePages(access, routes, navigation)

@@ -12,12 +12,13 @@ from appliance.local_page.serving import serve_page
 from appliance.page_ports import GateDesk, Heard, ReadBack, SeenCode
 from appliance.ports import Look, Screen
 from appliance.simulator.picture_display import PictureDisplay
+from appliance.storage.settings_file import SettingsFile
 from gate_states import BAD_NIGHT, GOOD_NIGHT, TAIL, StillCamera, glimpse
 from gate_visitor import SUPERVISOR_PIN, pages_of
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PATHS = ("/gate/", "/gate/journal", "/gate/picture", "/gate/wiring")
+PATHS = ("/gate/", "/gate/journal", "/gate/picture", "/gate/wiring", "/gate/set-up")
 
 
 class RunningTest:
@@ -66,7 +67,7 @@ class Watched:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def watched(context):
+async def watched(context, tmp_path):
     display = PictureDisplay("fr")
     await display.show(Screen(Look.IDLE, title="Le Barbier de Séville", occupancy=412))
 
@@ -76,6 +77,8 @@ async def watched(context):
     desk = GateDesk("Porte A", None, tail)
     outline = ((60, 60), (180, 70), (170, 190), (50, 180))
     seen = glimpse(SeenCode("QRCode", outline, 12), picture=display.png)
+    (tmp_path / "gate.toml").write_text("# nothing yet\n")
+    desk.settings = SettingsFile(tmp_path / "gate.toml")
     desk.cameras = {"outside": StillCamera(seen)}
     pages = pages_of(SystemClock(), desk, picture=display, gate=lambda: desk.gate_name)
     async with serve_page(display, "127.0.0.1", 0, pages=pages) as address:
