@@ -1,5 +1,6 @@
 """Opens cameras and what stands in for one, as the configuration has them. Called by `drivers`."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -143,5 +144,5 @@ def _decoder(opening: Opening, config: CameraConfig, decoding: "Decoding") -> "D
     if config.decoder == "thread":
         return in_thread
     in_process = ProcessDecoder(decoding, opening.clock, config.decode_s_max)
-    opening.stack.callback(in_process.close)
+    opening.stack.push_async_callback(asyncio.to_thread, in_process.close)
     return in_process

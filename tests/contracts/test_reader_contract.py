@@ -8,24 +8,29 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from admission.scan import Direction
 from appliance.ports import Payload, Reader
 from appliance.readers.camera import CameraReader
 from appliance.readers.chain import open_decoder
-from appliance.readers.decoding import Decoding
+from appliance.readers.decoder_process import ProcessDecoder
+from appliance.readers.decoding import Decoder, Decoding
 from appliance.readers.folder import Folder, FolderFrames
 from appliance.readers.hid import HidKeyboard, HidReader
 from appliance.readers.serial_line import SerialPort
 from appliance.readers.serial_port import SerialReader
+from appliance.readers.webcam import Webcam, WebcamFrames
 from appliance.simulator.inline_worker import InlineWorker
 from appliance.simulator.scripted_reader import ScriptedReader
 from appliance.simulator.ticket_pictures import draw_code, save_picture
 from appliance.simulator.virtual_clock import VirtualClock, settle
+from imagined_webcam import ImaginedWebcam
 from typed_keys import FakeBus, typed_as
 
 NAME = "a reader"
+WEBCAM_SIDE = 512
 
 
 @dataclass
@@ -44,19 +49,53 @@ async def scripted(tmp_path: Path) -> AsyncIterator[Desk]:
     yield Desk(clock, reader, reader.present)
 
 
-@asynccontextmanager
-async def folder(tmp_path: Path) -> AsyncIterator[Desk]:
-    clock, worker = VirtualClock(), InlineWorker()
+def folder_desk(tmp_path: Path, clock: VirtualClock, decoder: Decoder) -> Desk:
+    worker = InlineWorker()
     frames = FolderFrames(Folder(tmp_path, hold_frames=1), worker, clock)
-    reader = CameraReader(
-        NAME, Direction.EXIT, frames.open, open_decoder(Decoding()), worker, clock
-    )
+    reader = CameraReader(NAME, Direction.EXIT, frames.open, decoder, worker, clock)
 
     def present(data: bytes) -> None:
         number = len(list(tmp_path.rglob("*.png")))
         save_picture(draw_code(data), tmp_path / f"{number:04}.png")
 
-    yield Desk(clock, reader, present)
+    return Desk(clock, reader, present)
+
+
+@asynccontextmanager
+async def folder(tmp_path: Path) -> AsyncIterator[Desk]:
+    yield folder_desk(tmp_path, VirtualClock(), open_decoder(Decoding()))
+
+
+@asynccontextmanager
+async def folder_decoded_apart(tmp_path: Path) -> AsyncIterator[Desk]:
+    """Yield the same with the decoder in a real process of its own."""
+    clock = VirtualClock()
+    decoder = ProcessDecoder(Decoding(), clock)
+    try:
+        yield folder_desk(tmp_path, clock, decoder)
+    finally:
+        await asyncio.to_thread(decoder.close)
+
+
+@asynccontextmanager
+async def webcam(tmp_path: Path) -> AsyncIterator[Desk]:
+    """Yield a camera that takes two pictures a second, each code on one of them."""
+    clock, camera, waiting = VirtualClock(), ImaginedWebcam(("GREY",)), list[bytes]()
+    decoder, worker = open_decoder(Decoding()), InlineWorker()
+    frames = WebcamFrames(Webcam("/dev/video0", WEBCAM_SIDE, WEBCAM_SIDE), worker, clock, camera)
+    reader = CameraReader(NAME, Direction.EXIT, frames.open, decoder, worker, clock)
+
+    def take() -> None:
+        picture = np.full((WEBCAM_SIDE, WEBCAM_SIDE), 200, np.uint8)
+        if waiting and camera.is_streaming:
+            code = np.asarray(draw_code(waiting.pop(0)))
+            picture[: code.shape[0], : code.shape[1]] = code
+        camera.take(picture.tobytes())
+        clock.after(0.5, take)
+
+    take()
+    yield Desk(clock, reader, waiting.append)
+    assert not camera.is_open
 
 
 @asynccontextmanager
@@ -87,8 +126,21 @@ async def typed_keys(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 OpensDesk = Callable[[Path], AbstractAsyncContextManager[Desk]]
-EVERY: list[OpensDesk] = [scripted, folder, serial_line, typed_keys]
-OF_BYTES = [scripted, folder, serial_line]  # a keyboard types characters
+EVERY: list[OpensDesk] = [
+    scripted,
+    folder,
+    folder_decoded_apart,
+    webcam,
+    serial_line,
+    typed_keys,
+]
+OF_BYTES = [
+    scripted,
+    folder,
+    folder_decoded_apart,
+    webcam,
+    serial_line,
+]  # a keyboard types characters
 
 
 @dataclass
@@ -161,7 +213,7 @@ async def test_codes_come_in_the_order_in_which_they_were_presented(
 @pytest.mark.parametrize("open_desk", EVERY)
 async def test_the_time_of_a_payload_is_when_it_came(open_desk: OpensDesk, tmp_path: Path):
     async with open_desk(tmp_path) as desk, reading(desk) as r:
-        await desk.clock.run(100)
+        await desk.clock.run(10)
         before_ns = desk.clock.monotonic_ns()
         await r.read(b"TICKET-1")
         assert before_ns <= r.got[0].received_ns <= desk.clock.monotonic_ns()
@@ -175,7 +227,7 @@ async def test_it_is_alive_while_it_is_read_and_not_before_or_after(
         assert not desk.reader.is_alive()
         async with reading(desk):
             assert desk.reader.is_alive()
-            await desk.clock.run(60)
+            await desk.clock.run(20)
             assert desk.reader.is_alive()
         assert not desk.reader.is_alive()
 
