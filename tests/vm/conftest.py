@@ -28,7 +28,7 @@ NO_QEMU: Final = (
     " pytest -m 'not vm'"
 )
 MEMORY_MB: Final = 1024
-PROOF_S_MAX: Final = 300  # emulated on a busy machine; a quiet one takes a tenth
+PROOF_S_MAX: Final = 600  # emulated on a busy machine; a quiet one takes a tenth
 CONSOLE_LINES: Final = 60
 
 

@@ -5,7 +5,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.vm]
 
 
-def test_a_relay_on_real_pins_pulses_hears_of_the_passage_and_is_left_at_rest(guest):
+def test_a_relay_on_real_pins_pulses_hears_of_passage_alarm_and_key_and_is_left_at_rest(guest):
     proof = guest.run("pins_proof.py")
     assert proof["claimed"]["library"] == "LGPIOFactory"
     assert not any(proof["claimed"]["relay"])  # claiming the pins opens nothing
@@ -13,5 +13,7 @@ def test_a_relay_on_real_pins_pulses_hears_of_the_passage_and_is_left_at_rest(gu
     assert 0.95 < proof["passage"]["pulse_s"] < 2
     assert proof["passage"]["events"] == ["passed"]
     assert 0.5 < proof["passage"]["passed_after_s"] < 3  # the person takes the first half second
+    assert proof["inputs"]["events"] == ["fire", "fire_over", "lock", "lock_over"]
+    assert proof["inputs"]["relay_edges"] == 0  # the alarm's own wire frees the arm, not the gate
     assert "GPIO busy" in proof["second_claim"]["said"]
     assert proof["left_in_a_pulse"]["on_for_s"] < 0.9  # not by the end of its pulse

@@ -14,16 +14,19 @@ from pathlib import Path
 from typing import Final
 
 from steps import prove, start_udev, step, wait_until
-from turnstile_machine import CONTACT, RELAY, TurnstileMachine
+from turnstile_machine import CONTACT, FIRE, RELAY, TurnstileMachine
 from usb_gadget import Gadget, SerialSide, load_usb
 
 from admission.journal import Flag, Kind, decode
-from portillon.demo.processes import Daemon, Event, daemons
+from portillon.demo.processes import Daemon, DaemonError, Event, daemons, run_once
 
 FOLDER: Final = Path("/tmp/gate")
 PULSE_S: Final = 1.0
 START_S_MAX: Final = 90.0
-OF_TICKETS: Final = {Kind.GRANTED, Kind.PASSED, Kind.NOT_PASSED, Kind.DENIED}
+OF_PEOPLE: Final = {
+    *(Kind.GRANTED, Kind.PASSED, Kind.NOT_PASSED, Kind.DENIED, Kind.FORCED),
+    *(Kind.ALARM, Kind.FREE),
+}
 CONFIG: Final = f"""
 data = "{FOLDER}/data"
 language = "en"
@@ -38,6 +41,7 @@ kind = "relay"
 entry_pin = {RELAY}
 sensor_pin = {CONTACT}
 pulse_s = {PULSE_S}
+fire_pin = {FIRE}
 
 [peers]
 enabled = false
@@ -98,6 +102,7 @@ async def gate_proof() -> None:
         step("started_again", after_s=after_s, is_on=machine.is_relay_on())
         event = await gate.scan(second)
         step("known", answer=event["answer"], on_for_s=machine.times_on())
+        await _sound_the_alarm(gate)
     step("journal", kinds=_journal())
     machine.close()
 
@@ -119,22 +124,48 @@ async def _let_one_through(gate: Gate, ticket: str) -> None:
 
 
 async def _kill_with_the_relay_on(gate: Gate, ticket: str) -> None:
+    refused = await _rest_arm()
     gate.line.send(ticket.encode() + b"\r")
     await wait_until(gate.machine.is_relay_on, "the relay")
     await gate.daemon.kill()
     await asyncio.sleep(2 * PULSE_S)
-    step("killed", is_on=gate.machine.is_relay_on())
+    step("killed", is_on=gate.machine.is_relay_on(), refused=refused)
+    refused = await _rest_arm()
+    step("rested", is_on=gate.machine.is_relay_on(), refused=refused)
+
+
+async def _rest_arm() -> str:
+    """Bring the relays to rest from outside the daemon; give why that is refused, or ""."""
+    try:
+        await run_once("gate", "rest-arm", "--config", str(FOLDER / "gate.toml"))
+    except DaemonError as exc:
+        return str(exc)
+    return ""
+
+
+async def _sound_the_alarm(gate: Gate) -> None:
+    place, before = gate.daemon.seen, len(gate.machine.edges())
+    cut_s = time.monotonic()
+    gate.machine.pull(FIRE, True)
+    event = await gate.daemon.wait_for("the alarm", lambda event: "code" in event, place)
+    alarm_after_s = time.monotonic() - cut_s
+    gate.machine.pull(CONTACT, False)  # somebody leaves
+    await asyncio.sleep(0.3)
+    gate.machine.pull(CONTACT, True)
+    await asyncio.sleep(0.3)
+    edges = len(gate.machine.edges()) - before
+    step("alarm", code=event["code"], alarm_after_s=alarm_after_s, relay_edges=edges)
 
 
 def _journal() -> list[str]:
-    """Give the kinds of the journal's records on tickets, in order."""
+    """Give the kinds of the journal's records on people and alarms, in order."""
     with closing(sqlite3.connect(FOLDER / "data/journal.sqlite")) as connection:
         rows = connection.execute("SELECT blob FROM journal ORDER BY sequence").fetchall()
     records = [decode(blob) for (blob,) in rows]
     return [
         Kind(one.kind).name + (" UNRESOLVED" if one.flags & Flag.UNRESOLVED else "")
         for one in records
-        if one.kind in OF_TICKETS
+        if one.kind in OF_PEOPLE
     ]
 
 

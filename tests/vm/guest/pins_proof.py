@@ -6,11 +6,11 @@ import time
 from typing import Final
 
 from steps import gate_devices, prove, step, wait_until
-from turnstile_machine import CONTACT, RELAY, TurnstileMachine
+from turnstile_machine import CONTACT, FIRE, LOCK, RELAY, TurnstileMachine
 
 from admission.scan import Direction
 from appliance.errors import TurnstileFaultError
-from appliance.ports import LaneEvent, Turnstile
+from appliance.ports import LaneEvent, LaneInputs, Turnstile
 
 CONFIG: Final = f"""
 [[readers]]
@@ -22,6 +22,8 @@ kind = "relay"
 entry_pin = {RELAY}
 sensor_pin = {CONTACT}
 pulse_s = 1.0
+fire_pin = {FIRE}
+staff_lock_pin = {LOCK}
 """
 AS_ANOTHER_PROCESS: Final = "claim"
 
@@ -37,11 +39,16 @@ async def pins_proof() -> None:
             library=type(devices.pins("lgpio").factory).__name__,
             relay=[edge.is_on for edge in machine.edges()],
         )
+        inputs = devices.open_inputs()
+        assert inputs is not None
         async with asyncio.TaskGroup() as tasks:
             events: list[tuple[LaneEvent, float]] = []
-            listening = tasks.create_task(_listen(turnstile, events))
+            listening = [tasks.create_task(_listen(one, events)) for one in (turnstile, inputs)]
             await _let_one_through(machine, turnstile, events)
-            listening.cancel()
+            events.clear()
+            await _cut_the_loop_and_turn_the_key(machine, events)
+            for task in listening:
+                task.cancel()
         await _claim_in_another_process()
         await turnstile.release(Direction.ENTRY)
         await wait_until(machine.is_relay_on, "the relay")
@@ -70,7 +77,23 @@ async def _let_one_through(
     )
 
 
-async def _listen(turnstile: Turnstile, events: list[tuple[LaneEvent, float]]) -> None:
+async def _cut_the_loop_and_turn_the_key(
+    machine: TurnstileMachine, events: list[tuple[LaneEvent, float]]
+) -> None:
+    before, cut_s = len(machine.edges()), time.monotonic()
+    for line, level in ((FIRE, True), (FIRE, False), (LOCK, False), (LOCK, True)):
+        count = len(events) + 1
+        machine.pull(line, level)
+        await wait_until(lambda count=count: len(events) == count, f"event {count} of the inputs")
+    step(
+        "inputs",
+        events=[event.value for event, _ in events],
+        alarm_after_s=events[0][1] - cut_s,
+        relay_edges=len(machine.edges()) - before,
+    )
+
+
+async def _listen(turnstile: Turnstile | LaneInputs, events: list[tuple[LaneEvent, float]]) -> None:
     async for event in turnstile.events():
         heard = (event, time.monotonic())
         events.append(heard)

@@ -19,7 +19,8 @@ from steps import load, wait_until
 
 RELAY: Final = 4
 CONTACT: Final = 5
-FIRE: Final = 6
+FIRE: Final = 6  # the alarm's loop, closed to ground while there is none
+LOCK: Final = 7  # the staff's key switch, closed to ground while it is turned
 CHIP: Final = Path("/dev/gpiochip0")
 TURNS_AFTER_S: Final = 0.5  # the person walks up
 TURNS_FOR_S: Final = 0.4  # the contact is pulled down for as long
@@ -121,6 +122,7 @@ class _Arm:
         self._people = people
         self._due: list[tuple[float, bool]] = []  # when the contact opens and closes
         self._chip = Cp2112(self._saw)
+        self._chip.pull(FIRE, False)
         self._was_on = False
 
     def run(self) -> None:
