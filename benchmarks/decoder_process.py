@@ -5,6 +5,7 @@ fifth of the rounds, since whatever else runs on the machine only ever adds; the
 processor is that of both processes together, over all rounds.
 """
 
+import argparse
 import time
 
 import numpy as np
@@ -16,7 +17,6 @@ from appliance.readers.decoder_process import ProcessDecoder
 from appliance.readers.decoding import Decoder, Decoding, Frame, Symbology
 
 SIZES = ((640, 480), (1280, 720), (1456, 1088), (2304, 1296))
-ROUNDS = 300
 
 
 def timed_ms(decoder: Decoder, frame: Frame) -> tuple[float, float]:
@@ -27,7 +27,7 @@ def timed_ms(decoder: Decoder, frame: Frame) -> tuple[float, float]:
 
 
 def quick(times: list[float]) -> float:
-    quickest = sorted(times)[: len(times) // 5]
+    quickest = sorted(times)[: -(-len(times) // 5)]
     return sum(quickest) / len(quickest)
 
 
@@ -37,6 +37,9 @@ def busy_ms(child: psutil.Process) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=300)
+    count = parser.parse_args().rounds
     decoding = Decoding(frozenset({Symbology.QR_CODE}), strategies=())
     in_thread, in_process = open_decoder(decoding), ProcessDecoder(decoding, SystemClock(None))
     try:
@@ -47,12 +50,12 @@ def main() -> None:
             (child,) = psutil.Process().children()
             before_ms = busy_ms(child)
             threads, processes = [], []
-            for _ in range(ROUNDS):
+            for _ in range(count):
                 threads.append(timed_ms(in_thread, frame))
                 processes.append(timed_ms(in_process, frame))
             clock = [quick([one for one, _ in rounds]) for rounds in (threads, processes)]
-            busy = [sum(one for _, one in rounds) / ROUNDS for rounds in (threads, processes)]
-            busy[1] += (busy_ms(child) - before_ms) / ROUNDS
+            busy = [sum(one for _, one in rounds) / count for rounds in (threads, processes)]
+            busy[1] += (busy_ms(child) - before_ms) / count
             size = f"{width}x{height}"
             print(f"{size:<16}{clock[0]:>20.2f}{clock[1]:>9.2f}{busy[0]:>26.2f}{busy[1]:>9.2f}")
     finally:

@@ -18,6 +18,7 @@ SMALL = {
     "refusal_at_the_other_gate.py": ["--scans", "5", "3"],
     "simulated_events.py": ["--worlds", "1", "--rounds", "1"],
     "catch_up.py": ["--passages", "20", "--alone", "5", "--rounds", "1", "0", "5"],
+    "decoder_process.py": ["--rounds", "10"],
     "refusal_over_the_lan.py": ["--grants", "10"],
 }
 
