@@ -52,6 +52,9 @@ class Arm:
         assert direction is Direction.ENTRY
         say("opened", self.store.head)
 
+    def close(self) -> None:
+        """Do nothing: the pulse ends by itself."""
+
 
 class Pen:
     """The recorder's writing, with nothing of its clocks."""

@@ -364,6 +364,7 @@ def _make_deterministic(patch, chance):
     patch.setattr(gate_main, "boot_id", lambda: _machine().boot_id())
     patch.setattr(gate_main, "fresh_id", lambda: _fresh_id(drawn))
     patch.setattr(gate_main, "spare_the_collector", lambda: None)
+    patch.setattr(gate_main.DataCard, "free_bytes", lambda _: 1 << 33)  # others fill this disk
     patch.setattr(page_binding, "read_machine", MachineState)  # not of the machine it runs on
     patch.setattr(gate_main, "SqliteJournal", TracedJournal)
     patch.setattr(gate_main, "SqliteMemory", TracedMemory)
