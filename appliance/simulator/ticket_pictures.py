@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import zxingcpp
 from PIL import Image, ImageOps
 
@@ -22,10 +24,17 @@ def draw_code(data: bytes, symbology: str = "QRCode") -> Image.Image:
     Raises:
         ValueError: if the kind is unknown or cannot hold the data.
     """
-    content = data if symbology in _MATRIX else data.decode("ascii")
-    barcode = zxingcpp.create_barcode(content, zxingcpp.barcode_format_from_str(symbology))
-    drawn = Image.fromarray(barcode.to_image(scale=_PIXELS_PER_MODULE))
+    drawn = Image.fromarray(_barcode(data, symbology).to_image(scale=_PIXELS_PER_MODULE))
     return ImageOps.expand(drawn, _MARGIN, fill=_PAPER)
+
+
+def draw_modules(data: bytes, symbology: str = "QRCode") -> npt.NDArray[np.uint8]:
+    """Draw one code with one pixel a module and nothing around it; 0 is ink, 255 paper.
+
+    Raises:
+        ValueError: if the kind is unknown or cannot hold the data.
+    """
+    return np.array(_barcode(data, symbology).to_image(scale=1, add_quiet_zones=False), np.uint8)
 
 
 def beside(*pictures: Image.Image) -> Image.Image:
@@ -49,3 +58,8 @@ def save_picture(picture: Image.Image, path: Path) -> None:
     unfinished = path.with_name(path.name + ".tmp")
     picture.save(unfinished, format=Image.registered_extensions()[path.suffix])
     unfinished.replace(path)
+
+
+def _barcode(data: bytes, symbology: str) -> zxingcpp.Barcode:
+    content = data if symbology in _MATRIX else data.decode("ascii")
+    return zxingcpp.create_barcode(content, zxingcpp.barcode_format_from_str(symbology))
