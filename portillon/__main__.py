@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "selftest": ("portillon.selftest", "whether this gate's card, clock and devices work"),
     "demo": ("portillon.demo", "two gates, a server, and their pages, on this machine"),
     "conformance": ("portillon.conformance", "replay scenarios of the passage rules"),
+    "decode": ("portillon.decode", "print what the decoders see on pictures"),
     "pictures": ("portillon.pictures", "draw the pictures of the README"),
 }
 

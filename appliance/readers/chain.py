@@ -1,32 +1,29 @@
 """The decoder a camera uses: the whole frame first, then one extra attempt a frame, in rotation.
 
 Stacking every attempt on every frame would triple the cost of the frame with nothing on it, which
-is what a gate mostly sees; in rotation that cost stays flat and nobody notices a few frames.
+is what a gate mostly sees; in rotation that cost stays flat and nobody notices a few frames. And a
+scene that was looked at thoroughly and stands still is looked at now and then only (`glance`).
+
+`open_decoder` takes plain values and opens nothing, so that a process of its own can call it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, assert_never
 
-import numpy as np
-
-from appliance.readers.decoding import (
-    LINEAR,
-    MATRIX,
-    Decoder,
-    Decoding,
-    Frame,
-    Pixels,
-    Read,
-    Strategy,
-    Symbology,
-)
+from appliance.readers.decoding import Decoder, Decoding, Frame, Pixels, Read, Strategy
+from appliance.readers.doubts import undoubted
+from appliance.readers.focus import View, evened, liveliest
+from appliance.readers.glance import Glance, Look
+from appliance.readers.remedies import deblurred, doubled, halved, sharpened, smoothed, stretched
 from appliance.readers.zxing import ZxingDecoder
 
-_SAMPLE_STEP: Final = 8  # every eighth pixel in both directions tells the contrast well enough
-_FLAT_SPREAD_MAX: Final = 110  # grey levels between the percentiles; more needs no stretching
-_EMPTY_SPREAD_MAX: Final = 4  # less than this is a covered lens: nothing there to stretch
-_SHADES: Final = np.arange(256, dtype=np.float64)
+_PART_MAX: Final = 640  # pixels: a part that is larger holds large modules, and is halved first
+_DOUBLED_MAX: Final = 400  # pixels, before: enlarging is for small codes
+_SHARPEN_REACH, _SHARPEN_TIMES = 4, 3
+_BLURS: Final = (3.2, 4.5, 2.2)  # pixels, one in each turn: nobody knows how far out of focus
+_LARGE_MIN: Final = 800  # pixels: zbar reads more of a large frame at half its size, in less time
+_GRAIN: Final = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,42 +32,74 @@ class Attempt:
 
     Attributes:
         strategy: its name, for the bench table.
-        prepare: makes the frame to decode, or None where the attempt cannot help this frame.
+        prepare: makes the view to decode, or None where the attempt cannot help this frame.
         decoder: decodes what was prepared.
-        scale: by how much the prepared frame was shrunk.
     """
 
     strategy: Strategy
-    prepare: Callable[[Frame], Frame | None]
+    prepare: Callable[[Frame], View | None]
     decoder: Decoder
-    scale: int = 1
+
+    def look(self, frame: Frame) -> list[Read]:
+        """Return what it reads on the frame."""
+        return self.look_if_it_helps(frame) or []
+
+    def look_if_it_helps(self, frame: Frame) -> list[Read] | None:
+        """Return what it reads on the frame, or None if it did not look."""
+        view = self.prepare(frame)
+        if view is None:
+            return None
+        found = undoubted(self.decoder.decode(view.frame), view.frame)
+        return [view.on_frame(read) for read in found]
 
 
 class ChainDecoder:
     """The port `Decoder` over a main decoder and attempts in rotation.
 
     Args:
-        main: asked on every frame.
+        main: asked on every frame that deserves a look.
         attempts: where `main` found nothing, one of these is asked: the next that can help.
+        glance: says which frames deserve a look; None looks at every one.
     """
 
-    def __init__(self, main: Decoder, attempts: tuple[Attempt, ...]) -> None:
+    def __init__(
+        self, main: Decoder, attempts: tuple[Attempt, ...], glance: Glance | None = None
+    ) -> None:
         self._main = main
         self._attempts = attempts
+        self._glance = glance
         self._next = 0
+        self._is_mains_turn = True
 
     def decode(self, frame: Frame) -> list[Read]:
         """Return every believable code on the frame, by the main decoder or by one attempt."""
-        return self._main.decode(frame) or self._try_once_more(frame)
+        look = self._glance.at(frame) if self._glance else Look.ANEW
+        match look:
+            case Look.NONE:
+                return []
+            case Look.CHECK:  # of a known scene: half a look, and the other half the next time
+                self._is_mains_turn = not self._is_mains_turn or not self._attempts
+                turn = self._look if self._is_mains_turn else self._try_once_more
+                reads = turn(frame)
+            case Look.ANEW | Look.AGAIN:
+                reads = self._look(frame) or self._try_once_more(frame)
+            case _:
+                assert_never(look)
+        if self._glance:
+            self._glance.saw(bool(reads))
+        return reads
+
+    def _look(self, frame: Frame) -> list[Read]:
+        return undoubted(self._main.decode(frame), frame)
 
     def _try_once_more(self, frame: Frame) -> list[Read]:
         for offset in range(len(self._attempts)):
             turn = (self._next + offset) % len(self._attempts)
-            attempt = self._attempts[turn]
-            prepared = attempt.prepare(frame)
-            if prepared is not None:
-                self._next = (turn + 1) % len(self._attempts)
-                return [_scaled(read, attempt.scale) for read in attempt.decoder.decode(prepared)]
+            found = self._attempts[turn].look_if_it_helps(frame)
+            if found is not None:
+                # what helped once helps the next frame too: its second, equal read comes at once
+                self._next = turn if found else (turn + 1) % len(self._attempts)
+                return found
         return []
 
 
@@ -81,83 +110,90 @@ def open_decoder(decoding: Decoding) -> ChainDecoder:
         ConfigError: if the second opinion is asked for and zbar is not installed, or no linear
             code is configured.
     """
-    main = _only(decoding, MATRIX) or decoding
-    attempts = [_attempt(strategy, decoding) for strategy in decoding.strategies]
-    return ChainDecoder(
-        ZxingDecoder(main), tuple(attempt for attempt in attempts if attempt is not None)
-    )
+    return ChainDecoder(ZxingDecoder(decoding), attempts_for(decoding), Glance())
 
 
-def stretched(frame: Frame) -> Frame | None:
-    """Spread a flat frame's grey levels over the whole range, and smooth the grain that shows.
+def attempts_for(decoding: Decoding) -> tuple[Attempt, ...]:
+    """Build the extra attempts, in their order.
 
-    Returns:
-        The new frame, or None if the frame is not flat, or is empty.
+    Raises:
+        ConfigError: as `open_decoder`.
     """
-    low, high = np.percentile(frame.pixels[::_SAMPLE_STEP, ::_SAMPLE_STEP], (1, 99))
-    if not _EMPTY_SPREAD_MAX <= high - low <= _FLAT_SPREAD_MAX:
-        return None
-    table = np.clip((_SHADES - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-    return Frame(_smoothed(table[frame.pixels]), frame.received_ns)
+    return tuple(_attempt(strategy, decoding) for strategy in decoding.strategies)
 
 
-def halved(frame: Frame) -> Frame | None:
-    """Average each 2 x 2 pixels into one.
+def _attempt(strategy: Strategy, decoding: Decoding) -> Attempt:
+    if strategy is Strategy.SECOND_OPINION:
+        from appliance.readers.zbar import ZbarDecoder  # its shared library is optional
 
-    Returns:
-        The new frame, or None if the frame is less than two pixels wide or high.
-    """
-    if frame.width < 2 or frame.height < 2:
-        return None
-    even = frame.pixels[: frame.height & ~1, : frame.width & ~1]
-    total = even[::2, ::2].astype(np.uint16)
-    for corner in (even[::2, 1::2], even[1::2, ::2], even[1::2, 1::2]):
-        total += corner
-    return Frame((total >> 2).astype(np.uint8), frame.received_ns)
+        return Attempt(strategy, _halved_if_large, ZbarDecoder(decoding))
+    if strategy is Strategy.GLOBAL_HISTOGRAM:
+        return Attempt(strategy, View, ZxingDecoder(decoding, global_histogram=True))
+    return Attempt(strategy, _preparation(strategy), ZxingDecoder(decoding))
 
 
-def _smoothed(pixels: Pixels) -> Pixels:
-    wide = np.pad(pixels, 1, mode="edge").astype(np.uint16)
-    across = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
-    mean: Pixels = ((across[:-2] + across[1:-1] + across[2:]) // 9).astype(np.uint8)
-    return mean
-
-
-def _attempt(strategy: Strategy, decoding: Decoding) -> Attempt | None:
+def _preparation(strategy: Strategy) -> Callable[[Frame], View | None]:
     match strategy:
         case Strategy.STRETCH:
-            return Attempt(strategy, stretched, ZxingDecoder(decoding))
-        case Strategy.GLOBAL_HISTOGRAM:
-            return Attempt(strategy, _whole, ZxingDecoder(decoding, global_histogram=True))
+            return _stretched
         case Strategy.HALF_SIZE:
-            return Attempt(strategy, halved, ZxingDecoder(decoding), scale=2)
-        case Strategy.LINEAR:
-            linear = _only(decoding, LINEAR)
-            if linear is None or linear == decoding:
-                return None  # no linear code wanted, or the main decoder looks for them already
-            return Attempt(strategy, _whole, ZxingDecoder(linear))
-        case Strategy.SECOND_OPINION:
-            from appliance.readers.zbar import ZbarDecoder  # its shared library is optional
-
-            return Attempt(strategy, _whole, ZbarDecoder(decoding))
+            return _half
+        case Strategy.SMOOTH:
+            return lambda frame: _part(frame, _PART_MAX, smoothed)
+        case Strategy.SHARPEN:
+            return lambda frame: _part(
+                frame,
+                _PART_MAX,
+                lambda part: sharpened(smoothed(part), _SHARPEN_REACH, _SHARPEN_TIMES),
+            )
+        case Strategy.ENLARGE:
+            return lambda frame: _part(frame, _DOUBLED_MAX, doubled, scale=0.5)
+        case Strategy.DEBLUR:
+            return _Deblurring()
+        case Strategy.GLOBAL_HISTOGRAM | Strategy.SECOND_OPINION:
+            return View
         case _:
             assert_never(strategy)
 
 
-def _only(decoding: Decoding, kinds: frozenset[Symbology]) -> Decoding | None:
-    """The same decoding for some kinds of code only, or None if it asks for none of these."""
-    kept = decoding.symbologies & kinds
-    if not kept:
+class _Deblurring:
+    """Undoes a blur of another width in each turn."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+
+    def __call__(self, frame: Frame) -> View | None:
+        sigma = _BLURS[self._turn % len(_BLURS)]
+        self._turn += 1
+        return _part(frame, _PART_MAX, lambda part: deblurred(part, sigma, _GRAIN))
+
+
+def _stretched(frame: Frame) -> View | None:
+    flat = stretched(frame)
+    return None if flat is None else View(flat)
+
+
+def _half(frame: Frame) -> View | None:
+    half = halved(frame)
+    return None if half is None else View(half, scale=2)
+
+
+def _halved_if_large(frame: Frame) -> View | None:
+    return _half(frame) if max(frame.width, frame.height) > _LARGE_MIN else View(frame)
+
+
+def _part(
+    frame: Frame, side_max: int, remedy: Callable[[Pixels], Pixels], scale: float = 1
+) -> View | None:
+    """Apply a remedy to the liveliest part of the frame; None if nothing is on it."""
+    part = evened(liveliest(frame))
+    if part is None:
         return None
-    lengths = decoding.itf_lengths if Symbology.ITF in kept else frozenset()
-    return replace(decoding, symbologies=kept, itf_lengths=lengths)
-
-
-def _whole(frame: Frame) -> Frame:
-    return frame
-
-
-def _scaled(read: Read, scale: int) -> Read:
-    if scale == 1:
-        return read
-    return replace(read, position=tuple((x * scale, y * scale) for x, y in read.position))
+    view = part
+    while max(view.frame.width, view.frame.height) > side_max:
+        half = halved(view.frame)
+        if half is None:
+            return None
+        view = View(half, part.left, part.top, view.scale * 2)
+    mended = Frame(remedy(view.frame.pixels), frame.received_ns)
+    return View(mended, part.left, part.top, view.scale * scale)

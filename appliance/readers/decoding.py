@@ -47,10 +47,17 @@ class Strategy(StrEnum):
     """What a frame that gave nothing may be tried with once more."""
 
     STRETCH = "stretch"  # more contrast, when the frame has little: dark screens
-    GLOBAL_HISTOGRAM = "global_histogram"  # one threshold for the whole frame: moire
+    SHARPEN = "sharpen"  # the liveliest part, away from its surroundings' mean: blur
+    ENLARGE = "enlarge"  # that part at twice its size: small codes
+    SMOOTH = "smooth"  # that part, each pixel averaged: moire
+    DEBLUR = "deblur"  # that part with a round blur undone: out of focus
+    GLOBAL_HISTOGRAM = "global_histogram"  # one threshold for the whole frame: even, coarse print
     HALF_SIZE = "half_size"  # averaged over 2 x 2 pixels: coarse print, grain
-    LINEAR = "linear"  # the linear codes alone, when matrix codes are read too
     SECOND_OPINION = "second_opinion"  # another library, for linear codes only
+
+
+USUAL: Final = tuple(strategy for strategy in Strategy if strategy is not Strategy.SECOND_OPINION)
+ITF_LENGTHS_ANY: Final = frozenset(range(6, 82, 2))  # a shorter one proves little
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,7 @@ class Decoding:
     symbologies: frozenset[Symbology] = MATRIX
     itf_lengths: frozenset[int] = frozenset()
     unchecked_length_min: int = 4
-    strategies: tuple[Strategy, ...] = (
-        Strategy.STRETCH,
-        Strategy.GLOBAL_HISTOGRAM,
-        Strategy.HALF_SIZE,
-        Strategy.LINEAR,
-    )
+    strategies: tuple[Strategy, ...] = USUAL
 
     def __post_init__(self) -> None:
         if not self.symbologies:

@@ -26,13 +26,13 @@ from appliance.readers.decoding import Frame, Pixels
 log = logging.getLogger(__name__)
 
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-_FORMATS: Final = ("PNG", "JPEG", "WEBP")
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 _PIXELS_MAX: Final = 50_000_000  # the largest phone pictures; more would be felt in memory
 _PATIENCE_NS: Final = 1_000_000_000  # a picture that does not change this long is not being written
 _DONE: Final = "done"
 _UNREADABLE: Final = "unreadable"
 _NOTHING: Final = np.full((64, 64), 255, dtype=np.uint8)  # what the lens sees between pictures
-_BROKEN: Final = (  # all that Pillow raises on a picture that is not one
+BROKEN: Final = (  # all that Pillow raises on a picture that is not one
     OSError,
     ValueError,
     SyntaxError,
@@ -122,7 +122,7 @@ class FolderFrames:
             path = self._folder.path / version[0]
             try:
                 pixels = load_picture(path)
-            except _BROKEN as exc:
+            except BROKEN as exc:
                 self._doubt(path, version, exc)
                 continue
             self._put_away(path, version, _DONE)

@@ -1,7 +1,8 @@
 """A second opinion on linear codes: zbar through pyzbar. Off unless configured.
 
 It reads some blurred EAN codes that zxing-cpp does not. It changes the bytes of binary matrix
-codes, so it is never asked for one.
+codes, so it is never asked for one; nor for ITF and Codabar, of which it takes a part for the
+whole.
 """
 
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from appliance.errors import ConfigError
-from appliance.readers.decoding import LINEAR, Decoding, Frame, Read, Symbology, is_believable
+from appliance.readers.decoding import Decoding, Frame, Read, Symbology, is_believable
 
 try:
     from pyzbar import pyzbar  # type: ignore[import-untyped]
@@ -22,8 +23,6 @@ _SYMBOLS: Final = {
     Symbology.CODE_128: pyzbar.ZBarSymbol.CODE128,
     Symbology.CODE_39: pyzbar.ZBarSymbol.CODE39,
     Symbology.CODE_93: pyzbar.ZBarSymbol.CODE93,
-    Symbology.CODABAR: pyzbar.ZBarSymbol.CODABAR,
-    Symbology.ITF: pyzbar.ZBarSymbol.I25,
     Symbology.EAN_13: pyzbar.ZBarSymbol.EAN13,
     Symbology.EAN_8: pyzbar.ZBarSymbol.EAN8,
 }
@@ -42,9 +41,12 @@ class ZbarDecoder:
 
     def __init__(self, decoding: Decoding) -> None:
         self._decoding = decoding
-        self._symbols = [_SYMBOLS[symbology] for symbology in sorted(decoding.symbologies & LINEAR)]
+        wanted = decoding.symbologies & _SYMBOLS.keys()
+        self._symbols = [_SYMBOLS[symbology] for symbology in sorted(wanted)]
         if not self._symbols:
-            raise ConfigError("second_opinion is for linear codes, and symbologies names none")
+            raise ConfigError(
+                "second_opinion is for linear codes other than ITF and Codabar, and none is named"
+            )
 
     def decode(self, frame: Frame) -> list[Read]:
         """Return every believable linear code on the frame."""

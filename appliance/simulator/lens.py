@@ -101,7 +101,7 @@ def grained(
     pixels: npt.NDArray[np.uint8], rng: np.random.Generator, grain: float = 2.0
 ) -> npt.NDArray[np.uint8]:
     """Look once more at what stands still: the same picture under another grain."""
-    return _bytes(pixels + rng.normal(0, grain, pixels.shape).astype(np.float32))
+    return _bytes(pixels.astype(np.float32) + rng.normal(0, grain, pixels.shape))
 
 
 class _Phone:
@@ -151,9 +151,7 @@ class _Held:
         self._size = size
         self.wanted = wanted
         tilt = rng.uniform(*{"angle": (30, 50), "combined": (12, 30)}.get(condition, (0, 8)))
-        turn = rng.uniform(
-            *{"rotated": (-180, 180), "combined": (-25, 25)}.get(condition, (-6, 6))
-        )
+        turn = rng.uniform(*{"rotated": (-180, 180), "combined": (-25, 25)}.get(condition, (-6, 6)))
         wide, high = phone.size
         corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)], np.float64)
         flat = (corners - phone.middle) * (wanted / phone.across)
@@ -192,7 +190,7 @@ class _Held:
             return np.asarray(large.reduce(_SUPER), np.float32)
 
         cover = laid(Image.new("L", self._phone.size, 255)) / 255
-        return wall * (1 - cover) + laid(self._phone.image) * np.minimum(cover * 2, 1)
+        return np.asarray(wall * (1 - cover) + laid(self._phone.image), np.float32)
 
 
 def _spoiled(
@@ -218,9 +216,7 @@ def _spoiled(
     return picture.astype(np.float32)
 
 
-def _sensed(
-    picture: Grey, condition: Condition, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def _sensed(picture: Grey, condition: Condition, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Add the sensor's own grain, and the light's."""
     grain = {"dark": 2.5, "combined": 4.0, "low contrast": 2.0}.get(condition, 1.5)
     shot = 0.15 * np.sqrt(np.clip(picture, 0, 255))
@@ -243,7 +239,7 @@ def _wall(size: Size, rng: np.random.Generator) -> Grey:
             _draw_thing(draw, size, rng)
         soften = width / 640 * rng.uniform(0.5, 3)
         wall = np.asarray(things.filter(ImageFilter.GaussianBlur(soften)), np.float32)
-    return (wall * rng.uniform(0.35, 0.9)).astype(np.float32)
+    return np.asarray(wall * rng.uniform(0.35, 0.9), np.float32)
 
 
 def _draw_thing(draw: ImageDraw.ImageDraw, size: Size, rng: np.random.Generator) -> None:
@@ -369,5 +365,5 @@ def _perspective(
     return tuple(float(number) for number in np.linalg.solve(np.array(rows), np.array(values)))
 
 
-def _bytes(picture: Grey) -> npt.NDArray[np.uint8]:
-    return np.clip(picture, 0, 255).astype(np.uint8)
+def _bytes(picture: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
