@@ -1,7 +1,7 @@
 """`portillon decode FILE…`: what each decoder sees on pictures. For support, and for judging.
 
 With `--pipeline` it shows each picture to the gate's own decoder, as a still held before the
-camera for up to eight frames, with all eight ticket symbologies, and prints what the gate would get.
+camera for up to eight frames, with all eight ticket symbologies, and prints what a gate would get.
 """
 
 import argparse
@@ -32,9 +32,7 @@ FRAMES_MAX: Final = 8
 TICKETS: Final = MATRIX | {
     Symbology.CODE_128, Symbology.CODE_39, Symbology.ITF, Symbology.EAN_13
 }  # fmt: skip
-_SENSOR_PIXELS_MAX: Final = (
-    2304 * 1728
-)  # the largest frame a gate asks its sensor for, and a margin
+_SENSOR_PIXELS_MAX: Final = 2304 * 1728  # of the largest frame a gate asks for, and a margin
 
 Json = dict[str, Any]
 

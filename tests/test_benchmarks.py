@@ -19,6 +19,8 @@ SMALL = {
     "simulated_events.py": ["--worlds", "1", "--rounds", "1"],
     "catch_up.py": ["--passages", "20", "--alone", "5", "--rounds", "1", "0", "5"],
     "decoder_process.py": ["--rounds", "10"],
+    "photos.py": [],
+    "gate_scenes.py": ["--scenes", "1", "--seconds", "0.2"],
     "refusal_over_the_lan.py": ["--grants", "10"],
 }
 

@@ -51,7 +51,10 @@ class ZbarDecoder:
     def decode(self, frame: Frame) -> list[Read]:
         """Return every believable linear code on the frame."""
         pixels = np.ascontiguousarray(frame.pixels).tobytes()
-        found = pyzbar.decode((pixels, frame.width, frame.height), symbols=self._symbols)
+        try:
+            found = pyzbar.decode((pixels, frame.width, frame.height), symbols=self._symbols)
+        except ValueError:  # zbar found an orientation that its binding has no name for
+            return []
         reads = [
             Read(
                 symbology=_SYMBOLOGIES[code.type],
