@@ -153,7 +153,7 @@ async def measure(folder: Path, tickets: int, scans: int, is_flooded: bool) -> d
     times: dict[str, list[int]] = {"relay": [], "bare": []}
     TimedPin.closed = asyncio.Event()
     pins = Pins(MockFactory(pin_class=TimedPin), (gpiozero.GPIOZeroError,))
-    wiring = Wiring({Direction.ENTRY: RelayPin(RELAY)}, SensorPin(CONTACT), PULSE_S)
+    wiring = Wiring({Direction.ENTRY: RelayPin(RELAY)}, (SensorPin(CONTACT),), open_s=PULSE_S)
     clock = SystemClock()
     with (
         pseudo_terminal() as (scanner, port),
