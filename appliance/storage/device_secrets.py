@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import StorageError
+from appliance.storage.lasting_file import write_lasting
 
 SECRET_BYTES: Final = 32
 _MAILBOX: Final = Path("/dev/vcio")
@@ -31,7 +32,6 @@ _GET_PRIVATE_KEY: Final = 0x00030081
 _ROWS: Final = 8  # of 32 bits: what both the BCM2711 and the BCM2712 have
 _ANSWERED: Final = 0x80000000
 _HEAD_WORDS: Final = 7  # size, code, tag, its size, its code, first row, rows
-_MODE: Final = 0o600
 
 
 def device_secrets(data: Path, beside: Path | None) -> "tuple[OtpSecret, FileSecret]":
@@ -128,16 +128,4 @@ class FileSecret:
         """Write it whole under another name first: a power cut must not leave half a secret."""
         if self._path.exists():
             return
-        unfinished = self._path.with_name(self._path.name + ".part")
-        unfinished.unlink(missing_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(SECRET_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_lasting(self._path, secrets.token_bytes(SECRET_BYTES))

@@ -3,14 +3,13 @@
 Made at enrolment, read at every start. The private keys never leave it.
 """
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from appliance.errors import StorageError
+from appliance.storage.lasting_file import write_lasting
 from appliance.storage.stored_signer import StoredSigner
 
 IDENTITY_FILE: Final = "identity.json"  # in the gate's data folder
@@ -79,22 +78,8 @@ def write_identity(path: Path, identity: Identity) -> None:
     Raises:
         StorageError: if it cannot be written; then no copy of the keys is left behind.
     """
-    unfinished: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it 0600
-        unfinished = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(identity))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_lasting(path, msgspec.json.encode(identity))
     except OSError as exc:
-        if unfinished is not None:
-            unfinished.unlink(missing_ok=True)
         raise StorageError(f"{path}: identity cannot be written: {exc.strerror}") from exc

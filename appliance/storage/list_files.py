@@ -17,6 +17,7 @@ from admission.errors import DigestError
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.pieces import PieceRef, check_piece
 from appliance.errors import StorageError
+from appliance.storage.lasting_file import sync_folder
 
 KEPT_SUFFIX: Final = ".tgl"
 ASIDE_SUFFIX: Final = ".aside"
@@ -84,11 +85,7 @@ class ListFolder:
                 with download.open("rb") as file:
                     os.fsync(file.fileno())
                 download.replace(self._path(sha256))
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._folder)
         except OSError as exc:
             raise StorageError(f"list cannot be stored: {exc.strerror}") from exc
 

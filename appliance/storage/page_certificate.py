@@ -5,7 +5,6 @@ the one that the gate's log and `portillon gate pin` tell. Key and certificate a
 """
 
 import hashlib
-import os
 import ssl
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,9 +24,9 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from appliance.errors import ConfigError
+from appliance.storage.lasting_file import write_lasting
 
 CERTIFICATE_FILE: Final = "page-tls.pem"
-_MODE: Final = 0o600
 _LIFE: Final = timedelta(days=20 * 365)  # a gate's clock may be years off before it is set
 _BACK: Final = timedelta(days=365)
 
@@ -80,15 +79,7 @@ def ensure_certificate(data: Path, names: Collection[str], now: datetime) -> Pat
         return path
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".part")
-        unfinished.unlink(missing_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        with os.fdopen(handle, "wb") as file:
-            file.write(_made(names, now))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync(data)
+        write_lasting(path, _made(names, now))
     except OSError as exc:
         raise ConfigError(
             f"page: {path} cannot be written ({exc.strerror}); "
@@ -133,11 +124,3 @@ def _name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(text))
     except ValueError:
         return x509.DNSName(text)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,7 +7,6 @@ hash is slow, but six digits stay six digits: whoever can copy the file can find
 import asyncio
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -16,9 +15,9 @@ import msgspec
 
 from appliance.errors import StorageError
 from appliance.page_ports import PIN_CHARACTERS_MAX, PageRole, pin_problem
+from appliance.storage.lasting_file import write_lasting
 
 PIN_FILE: Final = "page-pins.json"
-_MODE: Final = 0o600
 _FILE_BYTES_MAX: Final = 4096
 _SALT_BYTES: Final = 16
 _N, _R, _P = 1 << 15, 8, 1  # 32 MB, about a tenth of a second on this machine, four on a Pi
@@ -72,7 +71,8 @@ class PinFile:
             empty = _Hash(secrets.token_bytes(_SALT_BYTES), b"")
             known[role] = msgspec.structs.replace(empty, digest=_digest(pin, empty))
         try:
-            self._write(msgspec.json.encode({role.value: one for role, one in known.items()}))
+            content = msgspec.json.encode({role.value: one for role, one in known.items()})
+            write_lasting(self._path, content)
         except OSError as exc:
             raise StorageError(f"{self._path}: cannot be written: {exc.strerror}") from exc
 
@@ -93,21 +93,6 @@ class PinFile:
         if any(not 0 < one.n * one.r * one.p <= _COST_MAX * _R for one in known.values()):
             raise StorageError(f"{self._path}: asks for too much; remove it and choose PINs anew")
         return known
-
-    def _write(self, content: bytes) -> None:
-        unfinished = self._path.with_name(self._path.name + ".part")
-        unfinished.unlink(missing_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _digest(pin: str, hashed: _Hash) -> bytes:

@@ -16,6 +16,7 @@ from typing import Final
 from appliance.config import load_config
 from appliance.errors import ConfigError, StorageError
 from appliance.page_ports import SettingsText
+from appliance.storage.lasting_file import write_lasting
 
 BEFORE: Final = ".before"  # behind the file's name: what it said before the last change
 BYTES_MAX: Final = 65_536
@@ -78,27 +79,10 @@ class SettingsFile:
         return ""
 
     def _save(self, text: str) -> None:
-        unfinished = self._path.with_name(self._path.name + ".part")
         before = self._path.with_name(self._path.name + BEFORE)
         try:
             mode = stat.S_IMODE(self._path.stat().st_mode) or _FILE_MODE
-            _write(before, self._path.read_bytes(), mode)
-            _write(unfinished, text.encode(), mode)
-            unfinished.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_lasting(before, self._path.read_bytes(), mode)
+            write_lasting(self._path, text.encode(), mode)
         except OSError as exc:
             raise StorageError(f"{self._path}: cannot be written: {exc.strerror}") from exc
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -6,7 +6,7 @@ import pytest
 
 from admission.sync.messages import FeedItem
 from appliance.errors import StorageError
-from appliance.storage import identity_file
+from appliance.storage import lasting_file
 from appliance.storage.database import open_database
 from appliance.storage.identity_file import Identity, read_identity, write_identity
 from appliance.storage.memory_store import SqliteMemory
@@ -177,7 +177,7 @@ def test_an_identity_that_cannot_be_written_leaves_no_rest(
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(identity_file.os, "fsync", no_space)
+    monkeypatch.setattr(lasting_file.os, "fsync", no_space)
     with pytest.raises(StorageError, match="cannot be written: No space left"):
         write_identity(path, IDENTITY)
     assert read_identity(path) == IDENTITY
