@@ -18,7 +18,7 @@ from admission.sync.messages import (
 )
 from sync_server.errors import NotFoundError
 from sync_server.web import live_polls
-from sync_server.web.live_polls import PollChannel
+from sync_server.web.live_polls import PollChannel, PollRoom
 
 HELD_MS = 20_000
 
@@ -149,3 +149,23 @@ async def test_a_gate_that_says_nothing_is_gone_and_a_session_that_is_over_says_
 async def _refused(channel: PollChannel) -> None:
     with pytest.raises(NotFoundError, match="no such live session"):
         await channel.exchange(poll())
+
+
+async def test_a_fault_of_one_gates_session_is_told_and_ends_no_other(monkeypatch, caplog):
+    async def serve(gate, channel, _desk, _room):
+        if gate == "ill":
+            raise RuntimeError("a fault of ours")
+        await channel.send(lists(7))
+        await channel.receive()
+
+    monkeypatch.setattr(live_polls, "serve_live", serve)
+    room = PollRoom(None, None)
+    async with asyncio.timeout(10), room.open():
+        assert said(await room.answer("well", poll())) == [lists(7)]
+        with pytest.raises(NotFoundError):
+            await room.answer("ill", poll())
+        assert "live session failed" in caplog.text
+        assert "a fault of ours" in caplog.text
+        with pytest.raises(NotFoundError):  # another session was begun for it, which failed, too
+            await room.answer("ill", poll())
+        assert said(await room.answer("well", poll())) == [lists(7)]
