@@ -186,6 +186,31 @@ def ending(grant: Record, kind: Kind, refers_to: int, flags: Flag | None = None)
     )
 
 
+def answering(event: Record, answer: str, direction: Direction, flags: Flag) -> Record:
+    """Make an event's draft one of somebody who was answered; flags are added to its own."""
+    return msgspec.structs.replace(
+        event,
+        flags=event.flags | int(flags),
+        direction=direction_code(direction),
+        answer=answer,
+    )
+
+
+def about_ticket(
+    event: Record,
+    identifier: bytes,
+    ticket_class: tuple[str, str, int | None, int | None] | None,
+) -> Record:
+    """Make an event's draft one about a ticket of its performance.
+
+    Args:
+        event: the draft.
+        identifier: the ticket's; b"" for none.
+        ticket_class: as `class_code` has it, or None where it is not known.
+    """
+    return msgspec.structs.replace(event, identifier=identifier, ticket_class=ticket_class)
+
+
 def next_hlc(previous: int, wall_ms: int) -> int:
     """Give the hybrid clock's next value: never less than one more than the one before."""
     return max(previous + 1, wall_ms << 16)

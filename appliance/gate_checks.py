@@ -134,8 +134,8 @@ class GateChecks:
         begun_ns = self._clock.monotonic_ns()
 
         async def look() -> Finding:
-            if one.reader.is_alive():
-                return GOOD
+            if one.reader.is_alive():  # what it sends may be wrong all the same
+                return Finding(CheckOutcome.NOTE) if one.reader.trouble else GOOD
             is_opening = _seconds_since(begun_ns, self._clock) < OPENING_S
             return ABSENT if is_opening else Finding(CheckOutcome.NOTE)
 

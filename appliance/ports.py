@@ -93,6 +93,14 @@ class Reader(Protocol):
         """Tell whether the device is there and yields data or heartbeats."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the device, and what to do, in one sentence; "" is nothing.
+
+        Also of one that is there: it sends garbage, or codes without what is configured.
+        """
+        ...
+
 
 class Trigger(Protocol):
     """What makes a reader look for a code: a button of a handheld works it."""

@@ -178,43 +178,27 @@ class Recorder:
         detail: Mapping[str, str | int],
     ) -> Record:
         """Make the record of a grant that an operator gave, whatever the rules say; it is now."""
-        instant = self._clock.look()
-        return Record(
-            kind=int(Kind.GRANTED),
-            sequence=0,
-            wall_ms=instant.reading.wall_ms,
-            boot_ms=instant.reading.boot_ms,
-            boot_id=self._boot_id,
-            flags=int(self.circumstances | Flag.OVERRIDE | _of_clock(instant)),
-            checkpoint=checkpoint,
+        event = self.event(
+            Kind.GRANTED,
             performance=performance,
-            identifier=identifier,
-            direction=journal.direction_code(direction),
-            answer=Answer.GRANTED.value,
+            checkpoint=checkpoint,
             list_version=list_version,
-            ticket_class=None if ticket_class is None else journal.class_code(ticket_class),
-            detail=dict(detail),
-            trusted_ms=instant.now_ms,
+            detail=detail,
         )
+        code = None if ticket_class is None else journal.class_code(ticket_class)
+        about = journal.about_ticket(event, identifier, code)
+        return journal.answering(about, Answer.GRANTED.value, direction, Flag.OVERRIDE)
 
     def reset(self, grant: Record, detail: Mapping[str, str | int]) -> Record:
         """Make the record that forgets the passages of a ticket that was admitted; it is now."""
-        instant = self._clock.look()
-        return Record(
-            kind=int(Kind.RESET),
-            sequence=0,
-            wall_ms=instant.reading.wall_ms,
-            boot_ms=instant.reading.boot_ms,
-            boot_id=self._boot_id,
-            flags=int(self.circumstances | _of_clock(instant)),
-            checkpoint=grant.checkpoint,
+        event = self.event(
+            Kind.RESET,
             performance=grant.performance,
-            identifier=grant.identifier,
-            ticket_class=grant.ticket_class,
+            checkpoint=grant.checkpoint,
             list_version=grant.list_version,
-            detail=dict(detail),
-            trusted_ms=instant.now_ms,
+            detail=detail,
         )
+        return journal.about_ticket(event, grant.identifier, grant.ticket_class)
 
 
 def _of_clock(instant: TrustedInstant) -> Flag:

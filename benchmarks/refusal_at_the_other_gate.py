@@ -201,6 +201,11 @@ class FedReader:
         """It is always there."""
         return True
 
+    @property
+    def trouble(self) -> str:
+        """Nothing is ever wrong with it."""
+        return ""
+
     async def payloads(self) -> AsyncIterator[Payload]:
         """Yield what it was given."""
         while True:

@@ -1,10 +1,11 @@
-"""Writes the message catalogues of the back office anew, with Babel. Run by developers.
+"""Writes the message catalogues anew, with Babel. Run by developers.
 
     .venv/bin/python tools/catalogues.py
 
 Collects the messages of the templates and modules, merges them into each language's .po file
 (translations stay; new messages come empty, to be filled in by hand), and compiles the .mo files
-that the program reads. `tests/sync_server/web/test_catalogues.py` fails while they are out of step.
+that the program reads. The gate's .po files are written by hand, by the codes of what is said, and
+only compiled. Tests fail while a .mo file is out of step.
 """
 
 import io
@@ -97,6 +98,11 @@ def main() -> None:
         path.write_bytes(_written(catalog))
         path.with_suffix(".mo").write_bytes(compiled(read(language)))
         print(f"{language}: {len(catalog)} messages, untranslated: {missing(catalog)}")
+    for path in sorted((ROOT / "appliance").glob("*/catalogues/*/LC_MESSAGES/*.po")):
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=path.parts[-3], domain=path.stem)
+        path.with_suffix(".mo").write_bytes(compiled(catalog))
+        print(f"{path.relative_to(ROOT)}: compiled, untranslated: {missing(catalog)}")
 
 
 def _written(catalog: Catalog) -> bytes:

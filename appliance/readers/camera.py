@@ -88,6 +88,11 @@ class CameraReader:
         """Tell whether pictures come in and are decoded."""
         return self._presence.is_here
 
+    @property
+    def trouble(self) -> str:
+        """Why no pictures come in, or none are decoded; "" while they are."""
+        return self._presence.why
+
     async def glimpse(self) -> Glimpse | None:
         """Give a small picture of what the camera sees now, for people who look after it."""
         return await self._glimpsing.glimpse()

@@ -150,7 +150,7 @@ class HidReader:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the scanner, and what to do, in one sentence; "" is nothing."""
+        """See `Reader.trouble`."""
         if self._presence.why:
             return self._presence.why
         if self._is_strange:

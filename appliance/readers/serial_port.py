@@ -77,7 +77,7 @@ class SerialReader:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the scanner, and what to do, in one sentence; "" is nothing."""
+        """See `Reader.trouble`."""
         if self._presence.why:
             return f"{self._presence.why}; plug the scanner in, or correct where it is"
         if self._noise.is_noisy:

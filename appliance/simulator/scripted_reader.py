@@ -57,6 +57,11 @@ class ScriptedReader:
         """Tell whether somebody reads the payloads."""
         return self._is_alive
 
+    @property
+    def trouble(self) -> str:
+        """Nothing is ever wrong with a script."""
+        return ""
+
     async def payloads(self) -> AsyncIterator[Payload]:
         """Yield each code when it is due, for ever.
 

@@ -85,9 +85,7 @@ def test_the_compiled_catalogue_is_in_step_with_the_written_one(domain, language
     write_mo(compiled, read(domain, language))
     compiled.seek(0)
     with (CATALOGUES[domain, language] / f"{domain}.mo").open("rb") as kept:
-        assert messages_of(kept) == messages_of(compiled), (
-            "run the pybabel command that stands at the top of the .po file"
-        )
+        assert messages_of(kept) == messages_of(compiled), "run: make catalogues"
 
 
 @pytest.mark.parametrize(("domain", "language"), EVERY)

@@ -54,9 +54,14 @@ class Silent:
 
     def __init__(self) -> None:
         self.is_there = True
+        self.wrong = ""
 
     def is_alive(self) -> bool:
         return self.is_there
+
+    @property
+    def trouble(self) -> str:
+        return self.wrong
 
 
 @pytest.fixture
@@ -133,7 +138,9 @@ async def test_readers_have_a_while_to_come_up_and_are_told_by_kind(tested):
     lines = await tested.look()
     assert (lines["reader:outside"].code, lines["reader:lens"].code) == ("GT-RDR", "GT-CAM")
     assert tested.faults == ("GT-CAM", "GT-RDR")
-    tested.reader.is_there = True
+    tested.reader.is_there, tested.reader.wrong = True, "it sends garbage; set baud"
+    assert (await tested.look())["reader:lens"].outcome is CheckOutcome.NOTE
+    tested.reader.wrong = ""
     await tested.look()
     assert tested.faults == ()
 
