@@ -23,6 +23,11 @@ def span(visit: Visit, seconds: float | None) -> str:
     return visit.words("figure.days", n=whole // _DAY_S)
 
 
+def decimal(visit: Visit, value: float) -> str:
+    """Give a figure with one decimal, as the visitor's language writes it."""
+    return f"{value:.1f}".replace(".", visit.words("figure.point"))
+
+
 def moment(at: datetime, *, has_day: bool = True) -> Markup:
     """Give a moment in the venue's time."""
     shown = f"{at:%Y-%m-%d %H:%M:%S}" if has_day else f"{at:%H:%M:%S}"

@@ -71,7 +71,8 @@ def _table(visit: Visit, lines: list[TailLine]) -> Markup:
 
 def _row(visit: Visit, line: TailLine) -> Markup:
     kind = element("span", known(visit, f"kind.{line.kind}", line.kind), class_="kind")
-    told = known(visit, f"answer.{line.answer}", line.answer) if line.answer else line.detail
+    details = " ".join(known(visit, f"detail.{word}", word) for word in line.detail.split())
+    told = known(visit, f"answer.{line.answer}", line.answer) if line.answer else details
     return element(
         "tr",
         element("td", line.sequence, class_="number"),

@@ -3,9 +3,10 @@
 from typing import Final
 
 from appliance.local_page.fault_words import remedy, what_it_is
-from appliance.local_page.figures import card, facts, moment, span, state
+from appliance.local_page.figures import card, decimal, facts, moment, span, state
+from appliance.local_page.log_in import HOME
 from appliance.local_page.markup import Markup, element, joined
-from appliance.local_page.visits import Live, Outcome, Page, Parts, Route, Visit
+from appliance.local_page.visits import Live, Outcome, Page, Parts, Redirect, Route, Visit
 from appliance.page_ports import (
     CheckLine,
     CheckOutcome,
@@ -39,7 +40,8 @@ class Overview:
     def routes(self) -> list[Route]:
         """Give its addresses."""
         return [
-            Route("GET", "/gate/", PageRole.STEWARD, self._show),
+            Route("GET", HOME.rstrip("/"), None, _to_home),
+            Route("GET", HOME, PageRole.STEWARD, self._show),
             Route("GET", "/gate/live", PageRole.STEWARD, self._follow),
         ]
 
@@ -74,6 +76,11 @@ class Overview:
             "devices": _devices(visit, status),
             "tested": _tested(visit, status.tested),
         }
+
+
+async def _to_home(_: Visit) -> Outcome:
+    """Whoever types the address leaves the last stroke out."""
+    return Redirect(HOME)
 
 
 def fault_list(visit: Visit, faults: tuple[FaultLine, ...]) -> Markup:
@@ -161,7 +168,7 @@ def _clock(visit: Visit, status: GateStatus) -> Markup:
     error = (
         visit.words("figure.unknown")
         if status.clock_error_s is None
-        else visit.words("clock.within", seconds=f"{status.clock_error_s:.1f}")
+        else visit.words("clock.within", seconds=decimal(visit, status.clock_error_s))
     )
     pairs = (
         (visit.words("clock.now"), moment(status.now)),

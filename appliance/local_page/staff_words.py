@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from appliance.handheld_ports import StaffDesk
+from appliance.local_page.figures import facts
 from appliance.local_page.markup import Markup, element, joined
 from appliance.local_page.visits import Visit
 from appliance.ports import Screen
@@ -66,12 +67,8 @@ def _known(visit: Visit, checked: Checked) -> Markup:
             at = f"{at} · {where or visit.words('told.here')}"
         rows.append(("told.first_used", at))
         rows.append(("told.passages", str(checked.passages)))
-    facts = [
-        joined(element("dt", visit.words(key)), element("dd", value))
-        for key, value in rows
-        if value
-    ]
+    told = [(visit.words(key), value) for key, value in rows if value]
     return joined(
         element("p", visit.words("told.only_looked"), class_="soft"),
-        element("dl", facts, class_="facts") if facts else None,
+        facts(*told) if told else None,
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 from admission.scan import Direction
 from appliance.handheld_ports import StaffDesk
+from appliance.local_page.figures import card, facts
 from appliance.local_page.markup import Markup, element, joined
 from appliance.local_page.staff_words import answer_panel
 from appliance.local_page.visits import (
@@ -96,11 +97,9 @@ class StewardPage:
                 _turn_card(visit, steward),
                 _lock_card(visit, steward),
                 _free_card(visit, steward),
-                element(
-                    "section",
-                    element("h2", visit.words("counts.title")),
+                card(
+                    visit.words("counts.title"),
                     element("div", _counts(visit, steward), id="counts", class_="follows"),
-                    class_="card",
                 ),
                 class_="cards",
                 data_home="/gate/hand" if is_hand else None,
@@ -154,7 +153,7 @@ def _card(visit: Visit, deed: str, *children: Markup | None, confirm: str = "") 
         class_="stack",
         **({"data_confirm": confirm} if confirm else {}),
     )
-    return element("section", element("h2", visit.words(f"steward.{deed}")), form, class_="card")
+    return card(visit.words(f"steward.{deed}"), form)
 
 
 def _who_and_why(visit: Visit, deed: str) -> Markup:
@@ -206,12 +205,8 @@ def _through_card(visit: Visit, steward: Steward) -> Markup:
 def _last_card(visit: Visit, steward: Steward) -> Markup:
     last = steward.last()
     if last is None:
-        return element(
-            "section",
-            element("h2", visit.words("steward.reset")),
-            element("p", visit.words("refusal.no_last"), class_="soft"),
-            class_="card",
-        )
+        nobody = element("p", visit.words("refusal.no_last"), class_="soft")
+        return card(visit.words("steward.reset"), nobody)
     way = visit.words(f"keyed.{last.direction.value}")
     what = visit.words("steward.override") if last.is_override else last.category
     told = " · ".join(part for part in (f"{last.at:%H:%M:%S}", way, what) if part)
@@ -243,7 +238,7 @@ def _turn_card(visit: Visit, steward: Steward) -> Markup:
                 class_="row",
             )
         )
-    return element("section", element("h2", visit.words("steward.turn")), rows, class_="card")
+    return card(visit.words("steward.turn"), *rows)
 
 
 def _lock_card(visit: Visit, steward: Steward) -> Markup:
@@ -295,7 +290,7 @@ def _counts(visit: Visit, steward: Steward) -> Markup:
         ("counts.not_passed", told.not_passed),
         ("counts.queue", steward.queue),
     ]
-    rows = [joined(element("dt", visit.words(key)), element("dd", value)) for key, value in figures]
+    rows = [(visit.words(key), str(value)) for key, value in figures]
     reasons = element(
         "table",
         element("caption", visit.words("counts.why")),
@@ -311,9 +306,7 @@ def _counts(visit: Visit, steward: Steward) -> Markup:
             ],
         ),
     )
-    return joined(
-        element("dl", rows, class_="facts"), _bars(visit, told), reasons if refused else None
-    )
+    return joined(facts(*rows), _bars(visit, told), reasons if refused else None)
 
 
 def _bars(visit: Visit, told: Statistics) -> Markup:

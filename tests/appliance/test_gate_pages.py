@@ -194,3 +194,16 @@ async def test_streams_are_bounded(clock, monkeypatch):
             await visitor.get("/gate/live")
             assert visitor.status == 503
             stream.close()
+
+
+async def test_the_address_without_its_last_stroke_leads_to_the_first_page(clock):
+    async with visiting(pages_of(clock, desk_of())) as visitor:
+        await visitor.log_in(PageRole.STEWARD)
+        assert "No faults" in words_of(await visitor.get("/gate"))
+
+
+async def test_a_french_visitor_reads_french_figures_and_words(clock):
+    async with visiting(pages_of(clock, desk_of())) as visitor:
+        await visitor.log_in(PageRole.STEWARD)
+        assert "0,4 s" in words_of(await visitor.get("/gate/?lang=fr"))
+        assert "GT-RLY commencée" in words_of(await visitor.get("/gate/journal?lang=fr"))
