@@ -113,7 +113,6 @@ async def run_gate(config: Config, software: str) -> None:
         displays, signals = await drivers.open_displays(), await drivers.open_signals()
         announcer = Announcer(displays, signals, machine, len(config.languages))
         house = House(config, software, machine, drivers, announcer, config.data / DATABASE_FILE)
-        announcer.rest_on(Screen(Look.SELF_TEST, config.readers[0].direction))
         serving = serve_until(stop, house, _serve)
         await _run_until(stop, [announcer.run(), *drivers.tasks, serving])
     log.info("gate stopped")

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance.errors import ConfigError
+from appliance.picture_trial import TICKETS, through_the_gate, ticket_decoding
 from appliance.readers.decoding import Decoding, Frame, Read, Symbology
 from appliance.readers.folder import BROKEN, load_picture
 from appliance.readers.zxing import ZxingDecoder
-from portillon.decode import TICKETS, through_the_gate, ticket_decoding
 
 FOLDERS = {
     "aztec": Symbology.AZTEC,

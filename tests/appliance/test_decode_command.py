@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from appliance.picture_trial import FRAMES_MAX
 from appliance.simulator.ticket_pictures import beside, draw_code
 from portillon.__main__ import main
-from portillon.decode import FRAMES_MAX
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_people_get_a_table_that_no_code_can_disturb(tmp_path, capsys):
         assert "\\x1b[31mred\\n" in table
 
 
-def test_a_large_photograph_is_looked_at_in_all_its_detail_at_last(tmp_path, capsys):
+def test_a_large_photograph_is_looked_at_in_all_its_detail(tmp_path, capsys):
     path = tmp_path / "large.png"
     paper = Image.new("L", (4200, 3200), 230)
     paper.paste(draw_code(b"SMALL ON A LARGE PAGE").resize((110, 110)), (2000, 1500))
