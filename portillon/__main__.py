@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "stick": ("portillon.stick", "carry lists to gates and journals back, on a USB stick"),
     "bench": ("portillon.bench", "what this device can do: decoding, commits, memory"),
     "selftest": ("portillon.selftest", "whether this gate's card, clock and devices work"),
+    "care": ("portillon.care", "what units call to keep a gate's machine"),
     "demo": ("portillon.demo", "two gates, a server, and their pages, on this machine"),
     "conformance": ("portillon.conformance", "replay scenarios of the passage rules"),
     "decode": ("portillon.decode", "print what the decoders see on pictures"),

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-HOUSES: Final = ("admission", "appliance", "sync_server", "portillon")
+HOUSES: Final = ("admission", "appliance", "sync_server", "caretaker", "portillon")
 LINES_MAX: Final = 500
 # Names of files that end up holding everything that nobody found a place for.
 CATCH_ALL_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}

@@ -1,0 +1,41 @@
+"""`portillon care …`: what systemd units call to keep a gate's machine; see the caretaker.
+
+Exit status: 0 done, 1 it failed (the message says why and what to do), 2 wrong arguments.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final
+
+from caretaker.errors import CareError
+from portillon import log_lines
+
+# action -> (module with `add_arguments` and `run`, one line of help). The module of an action is
+# imported when it is called: a unit that runs every minute must not load all the others.
+ACTIONS: Final[dict[str, tuple[str, str]]] = {}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(f"  {name:18} {words}" for name, (_, words) in ACTIONS.items())
+    parser.add_argument("--log", choices=("text", "json"), default="text")
+    parser.add_argument("action", choices=tuple(ACTIONS), metavar="ACTION")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="see: portillon care ACTION -h")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the action; see the module's text."""
+    log_lines.set_up(arguments.log)
+    module_name, words = ACTIONS[arguments.action]
+    module = import_module(module_name)
+    parser = argparse.ArgumentParser(prog=f"portillon care {arguments.action}", description=words)
+    module.add_arguments(parser)
+    act: Callable[[argparse.Namespace], int] = module.run
+    try:
+        return act(parser.parse_args(arguments.words))
+    except CareError as exc:
+        print(f"portillon care: {exc}", file=sys.stderr)
+        return 1
