@@ -34,6 +34,11 @@ class Places:
         return self.root / "var/lib/portillon-gate"
 
     @property
+    def device_secret(self) -> Path:
+        """What the gate's keys are sealed under (`device_secret`): in a folder of its own."""
+        return self.root / "var/lib/portillon-gate-secret/device"
+
+    @property
     def care(self) -> Path:
         """The caretaker's own folder, root's: update state, saved clock, what was provisioned."""
         return self.root / "var/lib/portillon-care"
