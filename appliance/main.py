@@ -36,6 +36,7 @@ from appliance.lane_keeper import LaneKeeper
 from appliance.link_ports import ServerLink
 from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
+from appliance.machine_report import read_machine_report
 from appliance.page_binding import bind_page
 from appliance.peering import Parts as PeeringParts
 from appliance.peering import open_peering
@@ -152,7 +153,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         )
         link = await _link(parts)
         uplink = _uplink(parts, link, trust, keeper, health, commanding, succession)
-        uplink.card = card.report
+        uplink.card, uplink.machine = card.report, read_machine_report
         network = await _network(parts, link, trust, uplink, health)
         stewarding = await open_stewarding(_staff(parts, health, lane, commanding))
         gate = stewarding.judge = _gate(parts, health, lane, commanding, succession, stewarding)

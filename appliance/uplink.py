@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from admission.errors import AdmissionError
 from admission.operating_mode import Cause, QueueAge, Situation, causes_of, mode_of
 from admission.passage import History
+from admission.sync.machine_messages import Machine
 from admission.sync.messages import (
     Beat,
     Claimed,
@@ -78,6 +79,7 @@ class Uplink:
         device_faults: gives the codes of what is wrong with the gate itself.
         card: gives what the server is told of the gate's card.
         battery: gives how a handheld's battery is; None where there is none.
+        machine: gives what the machine runs; None where nobody says.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class Uplink:
         self.device_faults: Callable[[], Collection[str]] = lambda: ()
         self.card: Callable[[], CardReport] = CardReport
         self.battery: Callable[[], BatteryReading | None] = lambda: None
+        self.machine: Callable[[], Machine | None] = lambda: None
         self._link = link
         self._keeper = keeper
         self._identity = identity
@@ -319,6 +322,7 @@ class Uplink:
             heard_s=int(situation.heard_s),
             battery=-1 if percent is None else percent,
             charging=battery is not None and battery.is_plugged,
+            machine=self.machine(),
         )
 
     def faults(self) -> list[str]:

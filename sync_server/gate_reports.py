@@ -10,11 +10,12 @@ from typing import Final
 
 from admission.sync.messages import Status
 from sync_server.entities import JsonValue
+from sync_server.machine_reports import FETCHING, said_of_machine
 
 DRIFT_AFTER_MS: Final = 600_000  # before, the time on the way says more than the clock
 _PER_MILLION: Final = 1_000_000
 # what differs from status to status and is no news by itself
-UNSTEADY: Final = frozenset({"list_known_ms", "queued_since_ms", "clock"})
+UNSTEADY: Final = frozenset({"list_known_ms", "queued_since_ms", "clock", FETCHING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def said_of(
         "list_known_ms": known_ms,
         "queued_since_ms": since_ms,
         "clock": _clock(status, now_ms, (before or {}).get("clock")),
+        **said_of_machine(status.machine, status.free_mb),
     }
 
 

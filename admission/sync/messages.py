@@ -15,6 +15,7 @@ from admission.limits import (
     JOURNALS_ASKED_MAX,
     MESSAGE_BYTES_MAX,
 )
+from admission.sync.machine_messages import Machine
 
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 Chain = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -313,6 +314,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         heard_s: since when it has heard nothing of others through its server.
         battery: percent left in it, -1 where there is none or nobody knows.
         charging: whether its charger gives power.
+        machine: what its machine runs; None from one that has no caretaker.
     """
 
     mode: Text
@@ -334,6 +336,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     heard_s: int = 0
     battery: Annotated[int, msgspec.Meta(ge=-1, le=100)] = -1
     charging: bool = False
+    machine: Machine | None = None
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

@@ -20,6 +20,7 @@ ROOT_TYPE: Final = "application/vnd.portillon.root.v1+json"
 STATUS_TYPE: Final = "application/vnd.portillon.status.v1+json"
 CERTIFICATE_TYPE: Final = "application/vnd.portillon.device-certificate.v1+json"
 COMMAND_TYPE: Final = "application/vnd.portillon.command.v1+json"
+OFFER_TYPE: Final = "application/vnd.portillon.update-offer.v1+json"
 
 
 class _Signature(msgspec.Struct, frozen=True):
