@@ -24,7 +24,7 @@ from admission.operating_mode import (
 from admission.passage import History
 from admission.rules import ClockPolicy, ExitPolicy, GateConditions
 from admission.scan import Direction
-from admission.sync.assignment import Assignment, checkpoint_of
+from admission.sync.assignment import CheckpointRow, checkpoint_of
 from admission.ticket import Checkpoint
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Answer
@@ -89,7 +89,7 @@ class Health:
         self.stirred = asyncio.Event()
         self.fault_log = FaultLog(recorder, clock)
         self.others: Callable[[], Collection[str]] = lambda: ()
-        self._read_of: Assignment | None = None
+        self._read_of: CheckpointRow | None = None
         self._checkpoint: Checkpoint | None = None
         self.situation: Callable[[], Situation] = lambda: Situation(live=False)
         self._locked = False
@@ -103,10 +103,10 @@ class Health:
     @property
     def checkpoint(self) -> Checkpoint | None:
         """Where the gate works; None before its first assignment."""
-        assignment = self._keeper.assignment
-        if assignment is not self._read_of:  # read anew only when there is another
-            self._read_of = assignment
-            self._checkpoint = None if assignment is None else checkpoint_of(assignment)
+        row = self._keeper.checkpoint
+        if row is not self._read_of:  # read anew only when there is another
+            self._read_of = row
+            self._checkpoint = None if row is None else checkpoint_of(row)
         return self._checkpoint
 
     @property

@@ -15,7 +15,14 @@ from pathlib import Path
 
 from admission.errors import AdmissionError, ListError, RollbackError
 from admission.journal import Kind
-from admission.sync.assignment import Assignment, accept_assignment, decode_assignment
+from admission.sync.assignment import (
+    Assignment,
+    CheckpointRow,
+    Move,
+    accept_assignment,
+    decode_assignment,
+    row_in_force,
+)
 from admission.ticketlist.acceptance import Installed, accept_manifest, require_performance
 from admission.ticketlist.manifest import Manifest, decode_manifest, pieces_of
 from admission.trust.envelope import ASSIGNMENT_TYPE, MANIFEST_TYPE, unverified_body
@@ -85,12 +92,18 @@ class ListKeeper:
         self._refusals: dict[str, tuple[str, str]] = {}
         self._assignment_floor = 0
         self.assignment: Assignment | None = None
+        self.move: Move | None = None
         self.is_trust_refused = False
 
     @property
     def status(self) -> ServerStatus | None:
         """The last status document that was taken since the start."""
         return self._trust.status
+
+    @property
+    def checkpoint(self) -> CheckpointRow | None:
+        """Where the gate works, None before its first assignment."""
+        return None if self.assignment is None else row_in_force(self.assignment, self.move)
 
     @property
     def root_version(self) -> int:

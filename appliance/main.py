@@ -155,7 +155,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         uplink = _uplink(parts, link, trust, keeper, health, commanding, succession)
         uplink.card, uplink.machine = card.report, read_machine_report
         network = await _network(parts, link, trust, uplink, health)
-        stewarding = await open_stewarding(_staff(parts, health, lane, commanding))
+        stewarding = await open_stewarding(_staff(parts, keeper, health, lane, commanding))
         gate = stewarding.judge = _gate(parts, health, lane, commanding, succession, stewarding)
         readers = parts.drivers.open_readers()
         handheld = open_handheld(parts.drivers, stewarding, health, uplink, stack)
@@ -424,11 +424,14 @@ async def _commanding(
     return commanding
 
 
-def _staff(parts: _Parts, health: Health, lane: LaneKeeper, commanding: Commanding) -> StaffParts:
+def _staff(
+    parts: _Parts, lists: ListKeeper, health: Health, lane: LaneKeeper, commanding: Commanding
+) -> StaffParts:
     return StaffParts(
         config=parts.config,
         recorder=parts.recorder,
         holdings=parts.holdings,
+        lists=lists,
         history=parts.history,
         health=health,
         lane=lane,

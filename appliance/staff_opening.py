@@ -12,6 +12,7 @@ from appliance.handheld_keeper import BatteryBounds, HandheldKeeper
 from appliance.health import Health
 from appliance.holdings import GateHoldings
 from appliance.lane_keeper import LaneKeeper
+from appliance.lists import ListKeeper
 from appliance.ports import Task
 from appliance.recording import Recorder
 from appliance.stewarding import Stewarding
@@ -27,6 +28,7 @@ class StaffParts:
     config: Config
     recorder: Recorder
     holdings: GateHoldings
+    lists: ListKeeper
     history: History
     health: Health
     lane: LaneKeeper
@@ -45,6 +47,7 @@ async def open_stewarding(parts: StaffParts) -> Stewarding:
     stewarding = Stewarding(
         recorder=parts.recorder,
         holdings=parts.holdings,
+        lists=parts.lists,
         history=parts.history,
         health=parts.health,
         lane=parts.lane,

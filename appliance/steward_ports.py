@@ -71,6 +71,21 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveTo:
+    """Have the gate work at another checkpoint of its venue, or at its own again.
+
+    Attributes:
+        checkpoint: id of one of `Steward.checkpoints`.
+        who: asks for it.
+        reason: why.
+    """
+
+    checkpoint: str
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetLock:
     """Close the gate to everybody who is not inside, or open it again."""
 
@@ -88,7 +103,7 @@ class SetFree:
     reason: str
 
 
-Request = Keyed | LetThrough | ResetLast | Turn | SetLock | SetFree
+Request = Keyed | LetThrough | ResetLast | Turn | MoveTo | SetLock | SetFree
 
 
 @unique
@@ -113,6 +128,7 @@ class Refusal(StrEnum):
     WAS_RESET = "was_reset"
     NO_WAY = "no_way"  # the arm does not open in that direction
     NO_READER = "no_reader"
+    NO_CHECKPOINT = "no_checkpoint"  # it was taken off meanwhile, or the gate is there already
     NOT_FREE = "not_free"  # free passage is as it was asked for already
     FREE_NOW = "free_now"  # everybody goes: there is nothing to decide
     FIRE = "fire"  # it does not end while there is an alarm
@@ -260,6 +276,11 @@ class Steward(Protocol):
     @property
     def ways(self) -> frozenset[Direction]:
         """Which ways the arm opens."""
+        ...
+
+    @property
+    def checkpoints(self) -> Mapping[str, str]:
+        """Names of the checkpoints that the gate may work at, by id, its present one first."""
         ...
 
     @property

@@ -6,6 +6,7 @@ any effect, and a request that nobody waits for any more is not served.
 """
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from admission import journal
 from admission.journal import Kind
 from admission.passage import History
 from admission.scan import KEYED_READER, Direction, is_well_formed, strip
+from admission.sync.assignment import Move
 from appliance.alarm import wait_set
 from appliance.answering import Allowance
 from appliance.commanding import Commanding
@@ -24,6 +26,7 @@ from appliance.health import Health
 from appliance.holdings import GateHoldings
 from appliance.keying import meant_ticket
 from appliance.lane_keeper import LaneKeeper
+from appliance.lists import ListKeeper
 from appliance.ports import Look, Payload, Screen
 from appliance.recording import Recorder
 from appliance.steward_ports import (
@@ -34,6 +37,7 @@ from appliance.steward_ports import (
     Keyed,
     LastGrant,
     LetThrough,
+    MoveTo,
     Outcome,
     Refusal,
     Refused,
@@ -93,6 +97,7 @@ class Stewarding:
         *,
         recorder: Recorder,
         holdings: GateHoldings,
+        lists: ListKeeper,
         history: History,
         health: Health,
         lane: LaneKeeper,
@@ -107,6 +112,7 @@ class Stewarding:
         Args:
             recorder: the journal's pen.
             holdings: the lists held.
+            lists: knows where the gate may work; told where it does.
             history: the facts known; a reset is added to it.
             health: told of locks and of the way the lane lets people go.
             lane: stirred when something is asked for.
@@ -118,6 +124,7 @@ class Stewarding:
         """
         self._recorder = recorder
         self._holdings = holdings
+        self._lists = lists
         self._history = history
         self._health = health
         self._lane = lane
@@ -142,6 +149,7 @@ class Stewarding:
         for reader, direction in (await self._memory.turned()).items():
             if reader in self._directions and direction in self._ways:
                 self._directions[reader] = direction
+        self._lists.move = await self._memory.moved()
         self._face()
         own = self._recorder.journal
         for row in await own.current.rows(max(0, own.head - REMEMBERED), REMEMBERED):
@@ -158,6 +166,15 @@ class Stewarding:
     def ways(self) -> frozenset[Direction]:
         """Which ways the arm opens."""
         return self._ways
+
+    @property
+    def checkpoints(self) -> Mapping[str, str]:
+        """Names of the checkpoints that the gate may work at, by id, its present one first."""
+        assignment, present = self._lists.assignment, self._lists.checkpoint
+        if assignment is None or present is None:
+            return {}
+        rows = (present, assignment.checkpoint, *assignment.alternatives)
+        return {row.id: row.name or row.id for row in rows}
 
     @property
     def is_locked(self) -> bool:
@@ -258,7 +275,7 @@ class Stewarding:
                 if not self._typed.take(self._clock.monotonic_ns()):
                     log.warning("too many codes typed")
                     return Refusal.TOO_MANY
-            case LetThrough() | ResetLast() | SetLock() | SetFree():
+            case LetThrough() | ResetLast() | MoveTo() | SetLock() | SetFree():
                 if not request.reason.strip():
                     return Refusal.NO_REASON
             case Turn():
@@ -295,6 +312,8 @@ class Stewarding:
                 return await self._reset_last(request)
             case Turn():
                 return await self._turn(request)
+            case MoveTo():
+                return await self._move(request)
             case SetLock():
                 return await self._set_lock(request)
             case SetFree():
@@ -398,6 +417,20 @@ class Stewarding:
             await self._note(detail)
             self._directions[reader] = request.direction
         self._face()
+        return Done()
+
+    async def _move(self, request: MoveTo) -> Outcome:
+        assignment, present = self._lists.assignment, self._lists.checkpoint
+        if assignment is None or present is None:
+            return Refused(Refusal.NO_DUTY)
+        if request.checkpoint == present.id or request.checkpoint not in self.checkpoints:
+            return Refused(Refusal.NO_CHECKPOINT)
+        move = Move(assignment.checkpoint.id, request.checkpoint)
+        await self._remember("move " + json.dumps([move.own, move.chosen]))
+        detail = _detail("move", request.who, request.reason)
+        await self._note(detail | {"from": present.id, "to": move.chosen})
+        self._lists.move = move
+        self._health.changed()
         return Done()
 
     async def _set_lock(self, request: SetLock) -> Outcome:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from admission.scan import Direction
+from admission.sync.assignment import Move
 
 
 class SignedClock(Protocol):
@@ -77,6 +78,10 @@ class CommandMemory(Protocol):
 
     async def is_locked(self) -> bool:
         """Tell whether the last lock or unlock that was obeyed is a lock."""
+        ...
+
+    async def moved(self) -> Move | None:
+        """Give to which checkpoint a supervisor moved the gate last; None for never."""
         ...
 
     async def turned(self) -> dict[str, Direction]:

@@ -306,6 +306,7 @@ class Uplink:
             mode=mode_of(causes).value,
             causes=[cause.value for cause in causes],
             queue=self._handing.backlog,
+            checkpoint="" if (row := self._keeper.checkpoint) is None else row.id,
             lists=self._holdings.versions,
             sent=self._moment(),
             software=self._software,
@@ -337,8 +338,8 @@ class Uplink:
 
     def situation(self) -> Situation:
         """Give what decides the operating mode now."""
-        assignment = self._keeper.assignment
-        controlled = () if assignment is None else assignment.checkpoint.performances
+        row = self._keeper.checkpoint
+        controlled = () if row is None else row.performances
         now, now_s = self._clock.now(), self._clock.monotonic_ns() / 1e9
         backlog, head = self._handing.backlog, self._recorder.journal.head
         return Situation(

@@ -67,7 +67,10 @@ class Claiming:
                 self._table.release(gate_id, claim)
                 raise NotFoundError("gate")
             if gate.checkpoint_id != claim.checkpoint:
-                return None  # it was moved, and does not know yet
+                # a supervisor moved it within its venue; or an operator did, and it does not know
+                place = await transaction.checkpoints.checkpoint(claim.checkpoint)
+                if place is None or place.venue_id != gate.venue_id:
+                    return None
             performance = await self._showing(transaction, claim.performance)
             answer = await _answer(transaction, claim, others, performance)
         if answer is not None and answer != _FREE:

@@ -65,6 +65,7 @@ def said_of(
         "pins": list(status.pins),
         "keys": dict(status.keys),
         "site": via,
+        "checkpoint": status.checkpoint,
         "peers": status.peers,
         "battery": None if status.battery < 0 else status.battery,
         "charging": status.charging,

@@ -208,6 +208,10 @@ class Checkpoints(Protocol):
         """Give those of some organizations, by name."""
         ...
 
+    async def checkpoints_at(self, venue_id: str) -> list[Checkpoint]:
+        """Give those of a venue, by name."""
+        ...
+
     async def organization_of_checkpoint(self, checkpoint_id: str) -> str | None:
         """Give the id of the organization it belongs to, or None where it does not exist."""
         ...

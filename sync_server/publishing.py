@@ -6,7 +6,6 @@ version rises with every publication. Ticket numbers leave the server in no othe
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Final
 from admission.journal import class_code
 from admission.keyed import Alphabet
 from admission.sync.assignment import (
-    GATE_NAME_CHARACTERS_MAX,
     JOURNALS_NAMED_MAX,
     Assignment,
-    CheckpointRow,
     encode_assignment,
+    numbered,
 )
 from admission.sync.messages import Lists
 from admission.ticket import TicketClass
@@ -39,9 +37,10 @@ from admission.trust.root import Role
 from admission.trust.sealing import seal
 from admission.trust.status import ListLine
 from sync_server.account_ports import User
+from sync_server.assigning import content_of, duty
 from sync_server.attribute_building import AttributeBuilding, BuiltAttributes
 from sync_server.branches import find_performance
-from sync_server.entities import Checkpoint, Gate, ListVersion, Performance, instant
+from sync_server.entities import Gate, ListVersion, Performance, instant
 from sync_server.errors import ConflictError, NotFoundError
 from sync_server.ledger import Ledger
 from sync_server.list_building import Built, ListBuilding
@@ -49,7 +48,6 @@ from sync_server.ports import News, SnapshotFiles, Store, Transaction
 from sync_server.proving import ProofRows, proof_rows
 from sync_server.trusting import STATUS_LIFE, Trust
 
-HELD_MAX: Final = 20  # lists a gate holds only to say where a ticket belongs
 HELD_PAST_MS: Final = 36 * 3600 * 1000  # a showing that began so long ago is over
 EPHEMERAL_BYTES: Final = 32
 AFTER_THE_END: Final = timedelta(hours=12)  # the last ones leave, and journals are looked at
@@ -313,15 +311,15 @@ class Publishing:
     async def _current(self, gate_id: str) -> Assignment:
         async with self._store.read() as transaction:
             gate, bare = await self._duty(transaction, gate_id)
-        if gate.assignment_sha256 != _content(bare):
+        if gate.assignment_sha256 != content_of(bare):
             async with self._store.write() as transaction:
                 gate, bare = await self._duty(transaction, gate_id)
-                content = _content(bare)
+                content = content_of(bare)
                 if gate.assignment_sha256 != content:
                     version = gate.assignment_version + 1
                     await transaction.gates.note_assignment(gate_id, version, content)
                     gate = replace(gate, assignment_version=version)
-        return _numbered(bare, gate.assignment_version)
+        return numbered(bare, gate.assignment_version)
 
     async def _duty(self, transaction: Transaction, gate_id: str) -> tuple[Gate, Assignment]:
         """Give a gate and what it is told to do, version 0."""
@@ -333,7 +331,8 @@ class Publishing:
             raise NotFoundError("checkpoint")
         published = await self._published_at(transaction, gate.venue_id)
         names = await transaction.journals.names_at(checkpoint.id, JOURNALS_NAMED_MAX)
-        return gate, _assignment(gate, checkpoint, published, names)
+        places = await transaction.checkpoints.checkpoints_at(gate.venue_id)
+        return gate, duty(gate, checkpoint, published, names, places)
 
     async def _published_at(self, transaction: Transaction, venue_id: str) -> list[Performance]:
         """Give a venue's published performances that are not over, by start."""
@@ -443,46 +442,3 @@ def _not_after(showing: Showing, at_us: int) -> datetime:
     else:
         return now + OPEN_DATED_LIFE
     return max(end, now) + AFTER_THE_END
-
-
-def _assignment(
-    gate: Gate, checkpoint: Checkpoint, published: list[Performance], names: Mapping[str, str]
-) -> Assignment:
-    known = {performance.id for performance in published}
-    own = tuple(one for one in checkpoint.performances if one in known)
-    others = [performance.id for performance in published if performance.id not in own]
-    return Assignment(
-        gate=gate.id,
-        gate_name=gate.name,
-        version=0,
-        checkpoint=CheckpointRow(
-            id=checkpoint.id,
-            name=checkpoint.name,
-            performances=own,
-            allowed_categories=checkpoint.allowed_categories,
-            capacity=checkpoint.capacity,
-        ),
-        held=tuple(others[:HELD_MAX]),
-        exit_policy=gate.exit_policy,
-        clock_policy=gate.clock_policy,
-        strict=gate.strict,
-        gate_names={journal: name[:GATE_NAME_CHARACTERS_MAX] for journal, name in names.items()},
-    )
-
-
-def _content(bare: Assignment) -> bytes:
-    return hashlib.sha256(encode_assignment(bare)).digest()
-
-
-def _numbered(bare: Assignment, version: int) -> Assignment:
-    return Assignment(
-        gate=bare.gate,
-        gate_name=bare.gate_name,
-        version=version,
-        checkpoint=bare.checkpoint,
-        held=bare.held,
-        exit_policy=bare.exit_policy,
-        clock_policy=bare.clock_policy,
-        strict=bare.strict,
-        gate_names=bare.gate_names,
-    )

@@ -362,7 +362,7 @@ def _gate_line(
     return GateLine(
         id=gate.id,
         name=gate.name,
-        checkpoint=names.checkpoints.get(gate.checkpoint_id, ""),
+        checkpoint=names.checkpoints.get(str(said.get("checkpoint") or gate.checkpoint_id), ""),
         direction=gate.direction,
         state=_state(gate, is_connected=is_connected),
         mode=mode if isinstance(mode, str) else "",

@@ -1,5 +1,6 @@
 """What a gate is told to do: its checkpoint and the lists it holds. Signed like a list."""
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -12,6 +13,7 @@ from admission.trust.root import Signers
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 JOURNALS_NAMED_MAX: Final = 64  # of one checkpoint, the latest; older ones are told without a name
+ALTERNATIVES_MAX: Final = 16  # a steward picks one with a cold thumb
 GATE_NAME_CHARACTERS_MAX: Final = 40  # as much as a screen shows; what is over stays behind
 
 
@@ -40,6 +42,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         strict: whether it claims a ticket at the server before it opens, while there is a link.
         gate_names: of the checkpoint's gates, by the ids of their journals, to say where a ticket
             was used first; older servers send none.
+        alternatives: checkpoints of the same venue that a supervisor at the gate may move it to;
+            the gate has the lists of all of them. Older servers send none.
     """
 
     gate: Name
@@ -51,12 +55,44 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     clock_policy: ClockPolicy = ClockPolicy.ADMIT
     strict: bool = False
     gate_names: Annotated[dict[Name, str], msgspec.Meta(max_length=JOURNALS_NAMED_MAX)] = {}
+    alternatives: Annotated[
+        tuple[CheckpointRow, ...], msgspec.Meta(max_length=ALTERNATIVES_MAX)
+    ] = ()
 
     @property
     def performances(self) -> tuple[str, ...]:
         """Every performance whose list the gate needs, the controlled ones first."""
         own = self.checkpoint.performances
         return own + tuple(name for name in self.held if name not in own)
+
+
+def numbered(assignment: Assignment, version: int) -> Assignment:
+    """Give an assignment with its version."""
+    return msgspec.structs.replace(assignment, version=version)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a supervisor chose at the gate; in force while both stand in the assignment.
+
+    Attributes:
+        own: the checkpoint that the gate was assigned to at that time.
+        chosen: the one that it works at in its place.
+    """
+
+    own: str
+    chosen: str
+
+
+def row_in_force(assignment: Assignment, move: Move | None) -> CheckpointRow:
+    """Give the checkpoint that a gate works at.
+
+    A gate that its operators assign anew goes where they say, whatever was chosen before.
+    """
+    own = assignment.checkpoint
+    if move is None or move.own != own.id:
+        return own
+    return next((row for row in assignment.alternatives if row.id == move.chosen), own)
 
 
 _decoder: Final = msgspec.json.Decoder(Assignment)
@@ -101,9 +137,8 @@ def decode_assignment(body: bytes, gate: str) -> Assignment:
     return assignment
 
 
-def checkpoint_of(assignment: Assignment) -> Checkpoint:
+def checkpoint_of(row: CheckpointRow) -> Checkpoint:
     """Give the checkpoint that an assignment describes."""
-    row = assignment.checkpoint
     allowed = row.allowed_categories
     return Checkpoint(
         id=row.id,

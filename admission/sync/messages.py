@@ -315,6 +315,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
         battery: percent left in it, -1 where there is none or nobody knows.
         charging: whether its charger gives power.
         machine: what its machine runs; None from one that has no caretaker.
+        checkpoint: where it works: its own, or the one that a supervisor moved it to; "" from a
+            gate that does not say.
     """
 
     mode: Text
@@ -337,6 +339,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     battery: Annotated[int, msgspec.Meta(ge=-1, le=100)] = -1
     charging: bool = False
     machine: Machine | None = None
+    checkpoint: Text = ""
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

@@ -25,6 +25,7 @@ from appliance.steward_ports import (
     REASON_CHARACTERS_MAX,
     Done,
     LetThrough,
+    MoveTo,
     Request,
     ResetLast,
     SetFree,
@@ -95,6 +96,7 @@ class StewardPage:
                 _through_card(visit, steward),
                 _last_card(visit, steward),
                 _turn_card(visit, steward),
+                _move_card(visit, steward),
                 _lock_card(visit, steward),
                 _free_card(visit, steward),
                 card(
@@ -134,6 +136,8 @@ def _request(visit: Visit) -> Request | None:
             return ResetLast(int(form["grant"][:18]), who, reason)
         case "turn" if way in set(Direction):
             return Turn(Direction(way), who, form.get("reader", ""))
+        case "move" if form.get("checkpoint"):
+            return MoveTo(form["checkpoint"], who, reason)
         case "lock":
             return SetLock(form.get("on") == "yes", who, reason)
         case "free":
@@ -239,6 +243,22 @@ def _turn_card(visit: Visit, steward: Steward) -> Markup:
             )
         )
     return card(visit.words("steward.turn"), *rows)
+
+
+def _move_card(visit: Visit, steward: Steward) -> Markup | None:
+    here, *others = steward.checkpoints.items() or [("", "")]
+    if not others:
+        return None  # there is nowhere else
+    choices = [element("option", name, value=checkpoint) for checkpoint, name in others]
+    return _card(
+        visit,
+        "move",
+        element("p", visit.words("steward.is_at", checkpoint=here[1])),
+        element("label", visit.words("steward.move_to"), for_="move-checkpoint"),
+        element("select", choices, id="move-checkpoint", name="checkpoint"),
+        _who_and_why(visit, "move"),
+        element("button", visit.words("steward.move_now")),
+    )
 
 
 def _lock_card(visit: Visit, steward: Steward) -> Markup:

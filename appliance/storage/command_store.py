@@ -1,9 +1,11 @@
 """The operators' commands that were obeyed, in the gate's database. Each step is one commit."""
 
+import json
 import sqlite3
 from typing import Any
 
 from admission.scan import Direction
+from admission.sync.assignment import Move
 from appliance.errors import StorageError
 from appliance.storage.database import Database
 
@@ -33,6 +35,16 @@ class SqliteCommands:
             "ORDER BY ordinal DESC LIMIT 1"
         )
         return bool(rows) and rows[0][0] == "lock"
+
+    async def moved(self) -> Move | None:
+        """Give to which checkpoint a supervisor moved the gate last; None for never."""
+        rows = await self._run(
+            "SELECT action FROM commands WHERE action LIKE 'move %' ORDER BY ordinal DESC LIMIT 1"
+        )
+        if not rows:
+            return None
+        own, chosen = json.loads(rows[0][0].removeprefix("move "))  # ids may hold spaces
+        return Move(own, chosen)
 
     async def turned(self) -> dict[str, Direction]:
         """Give which way each reader that a steward turned lets people go since, by its name."""

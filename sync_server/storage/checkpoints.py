@@ -65,6 +65,15 @@ class SqlCheckpoints:
         )
         return await self._with_performances(rows.mappings().all())
 
+    async def checkpoints_at(self, venue_id: str) -> list[Checkpoint]:
+        """Give those of a venue, by name."""
+        rows = await self._connection.execute(
+            select(checkpoints)
+            .where(checkpoints.c.venue_id == venue_id)
+            .order_by(checkpoints.c.name, checkpoints.c.id)
+        )
+        return await self._with_performances(rows.mappings().all())
+
     async def organization_of_checkpoint(self, checkpoint_id: str) -> str | None:
         """Give the id of the organization it belongs to, or None where it does not exist."""
         found: str | None = await self._connection.scalar(

@@ -336,11 +336,11 @@ def test_a_duty_with_names_without_number_is_refused():
 
 
 def test_a_duty_describes_the_checkpoint_as_the_rules_see_it():
-    assert checkpoint_of(DUTY) == Checkpoint(
+    assert checkpoint_of(DUTY.checkpoint) == Checkpoint(
         "door", ("show", "matinee"), frozenset(), capacity=0, name="Door"
     )
     free = msgspec.structs.replace(DOOR, allowed_categories=None, capacity=None)
-    checkpoint = checkpoint_of(msgspec.structs.replace(DUTY, checkpoint=free))
+    checkpoint = checkpoint_of(free)
     assert (checkpoint.allowed_categories, checkpoint.capacity) == (None, None)
 
 

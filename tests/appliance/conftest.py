@@ -264,7 +264,7 @@ async def open_bench(
         for signed in lists or [office.draw_up(SHOW, tickets, **of_the_list)]:
             bench.server.publish(signed)
         assigned = {"performances": [SHOW]} | (assignment or {})
-        bench.server.assign(GATE, 1, office.assign(GATE, **assigned))
+        bench.server.assign(GATE, assigned.get("version", 1), office.assign(GATE, **assigned))
         bench.link = ImaginedLink(bench.server, GATE, AGREEMENT_KEY)
         told = bench.time if hears_time else DeafClock(bench.time)
         bench.keeper = ListKeeper(
@@ -355,6 +355,7 @@ async def open_bench(
         bench.stewarding = Stewarding(
             recorder=bench.recorder,
             holdings=bench.holdings,
+            lists=bench.keeper,
             history=bench.history,
             health=bench.health,
             lane=bench.lane,

@@ -14,6 +14,7 @@ from appliance.steward_ports import (
     GrantEnd,
     Keyed,
     LetThrough,
+    MoveTo,
     Refusal,
     Refused,
     ResetLast,
@@ -120,6 +121,10 @@ async def test_a_gate_that_does_not_serve_says_so(clock, path):
             {"deed": "turn", "reader": "outside", "way": "exit", "who": "A"},
             Turn(Direction.EXIT, "A", "outside"),
         ),
+        (
+            {"deed": "move", "checkpoint": "vip", "who": "A", "reason": "x"},
+            MoveTo("vip", "A", "x"),
+        ),
         ({"deed": "lock", "on": "yes", "who": "A", "reason": "x"}, SetLock(True, "A", "x")),
         ({"deed": "free", "on": "no", "who": "A", "reason": "x"}, SetFree(False, "A", "x")),
     ],
@@ -141,6 +146,7 @@ async def test_each_deed_is_asked_for_with_who_and_why(clock, steward, fields, r
         {"deed": "through", "way": "up"},
         {"deed": "reset", "grant": "x"},
         {"deed": "reset"},
+        {"deed": "move"},
         {"deed": "explode"},
         {},
     ],
@@ -169,6 +175,18 @@ async def test_a_refused_deed_is_told_and_a_steward_may_do_none(clock, steward):
         await visitor.post("/gate/steward", deed="through", way="entry", reason="x")
         assert visitor.status == 403
         assert steward.asked == []
+
+
+async def test_other_checkpoints_are_offered_and_none_where_there_is_none(clock, steward):
+    async with visiting(pages_of(clock, desk_of(steward))) as visitor:
+        await visitor.log_in()
+        await visitor.get("/gate/steward")
+        assert "works at: North stairs" in visitor.body
+        assert '<option value="vip">VIP &amp; friends</option>' in visitor.body
+        assert '<option value="north">' not in visitor.body
+        steward.checkpoints.pop("vip")
+        await visitor.get("/gate/steward")
+        assert "works at" not in visitor.body
 
 
 async def test_counts_are_told(clock, steward):

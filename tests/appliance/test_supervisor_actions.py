@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from admission.journal import Flag, Kind
+from admission.sync.assignment import CheckpointRow
 from admission.verdict import Answer
 from appliance.ports import Look
 from appliance.simulator.virtual_turnstile import Motion, Person
@@ -13,6 +14,7 @@ from appliance.steward_ports import (
     GrantEnd,
     Keyed,
     LetThrough,
+    MoveTo,
     Refusal,
     Refused,
     ResetLast,
@@ -22,6 +24,7 @@ from appliance.steward_ports import (
 )
 from appliance.stewarding import ANSWER_S_MAX, WAITING_MAX
 from gate_answers import ENTRY, EXIT, GREEN, INSIDE_OUT, NOBODY, answers, red
+from linked_gate import linked
 
 FOREVER = Person(passes_after_s=None)
 
@@ -210,6 +213,67 @@ async def test_a_turn_that_cannot_be_written_does_not_happen(open_gate):
         gate.disk.fill()
         assert await ask(gate, Turn(EXIT, "Anna", "outside")) == Refused(Refusal.CARD)
         assert gate.stewarding.directions["outside"] is ENTRY
+
+
+VIP_DOOR = CheckpointRow(
+    id="vip", name="VIP door", performances=("show",), allowed_categories=("vip",)
+)
+
+
+async def test_a_gate_that_was_moved_judges_and_writes_by_the_other_checkpoint(open_gate):
+    duty = {"alternatives": (VIP_DOOR,)}
+    async with open_gate(assignment=duty) as gate:
+        assert gate.stewarding.checkpoints == {
+            "checkpoint": "Name of checkpoint",
+            "vip": "VIP door",
+        }
+        assert await ask(gate, MoveTo("vip", "Anna", "queue at the side")) == Done()
+        (noted,) = await gate.records()
+        assert noted.detail == {
+            "action": "move",
+            "operator": "Anna",
+            "why": "queue at the side",
+            "source": "page",
+            "from": "checkpoint",
+            "to": "vip",
+        }
+        assert gate.display.last.detail == "VIP door"
+        assert answers(await gate.scan("T1")) == red(Answer.WRONG_CHECKPOINT)
+        (*_, denied) = await gate.records()
+        assert (denied.kind, denied.checkpoint) == (Kind.DENIED, "vip")
+    async with open_gate(assignment=duty) as gate:  # and stays there over a restart
+        assert list(gate.stewarding.checkpoints) == ["vip", "checkpoint"]
+        assert await ask(gate, MoveTo("checkpoint", "Anna", "over")) == Done()
+        assert answers(await gate.scan("T1")) == GREEN
+
+
+async def test_a_gate_is_moved_only_where_its_duty_lets_it(open_gate):
+    async with open_gate(assignment={"alternatives": (VIP_DOOR,)}) as gate:
+        for elsewhere in ("checkpoint", "far away"):
+            refused = await ask(gate, MoveTo(elsewhere, "Anna", "x"))
+            assert refused == Refused(Refusal.NO_CHECKPOINT)
+        assert await ask(gate, MoveTo("vip", "Anna", " ")) == Refused(Refusal.NO_REASON)
+        gate.disk.fill()
+        assert await ask(gate, MoveTo("vip", "Anna", "x")) == Refused(Refusal.CARD)
+        assert list(gate.stewarding.checkpoints) == ["checkpoint", "vip"]
+
+
+async def test_the_server_is_told_where_a_gate_works(open_gate):
+    async with linked(open_gate, assignment={"alternatives": (VIP_DOOR,)}) as gate:
+        assert gate.uplink.status().checkpoint == "checkpoint"
+        await ask(gate, MoveTo("vip", "Anna", "x"))
+        assert gate.uplink.status().checkpoint == "vip"
+
+
+async def test_what_the_office_assigns_goes_before_what_was_chosen_at_the_gate(open_gate):
+    async with open_gate(assignment={"alternatives": (VIP_DOOR,)}) as gate:
+        await ask(gate, MoveTo("vip", "Anna", "x"))
+    async with open_gate(
+        assignment={"version": 2, "checkpoint": "stairs", "alternatives": (VIP_DOOR,)}
+    ) as gate:
+        assert list(gate.stewarding.checkpoints) == ["stairs", "vip"]
+    async with open_gate(assignment={"version": 3}) as gate:
+        assert gate.stewarding.checkpoints == {"checkpoint": "Name of checkpoint"}
 
 
 async def test_a_lock_refuses_entries_stays_over_a_restart_and_is_taken_back(open_gate):

@@ -43,6 +43,9 @@ class MadeUpSteward:
     asked: list[Request] = field(default_factory=list)
     directions: dict[str, Direction] = field(default_factory=lambda: {"outside": Direction.ENTRY})
     ways: frozenset[Direction] = frozenset(Direction)
+    checkpoints: dict[str, str] = field(
+        default_factory=lambda: {"north": "North stairs", "vip": "VIP & friends"}
+    )
     is_locked: bool = False
     is_free: bool = False
     queue: int = 3

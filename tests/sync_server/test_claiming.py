@@ -13,7 +13,7 @@ from admission.sync.messages import Claim, Hint
 from admission.ticket import TicketState
 from journal_books import NOW_MS, Book, record
 from sync_server.claiming import Claiming
-from sync_server.entities import Gate
+from sync_server.entities import Checkpoint, Gate, Venue
 from sync_server.errors import NotFoundError
 from sync_server.reconciling import Reconciling
 from sync_server.storage.tables import ticket_classes, ticket_states, tickets
@@ -198,6 +198,18 @@ async def test_a_gate_that_was_revoked_is_told_nothing_and_holds_nothing(claimin
     with pytest.raises(NotFoundError):
         await claiming.claim("g1", a_claim())
     assert await answer(claiming, "g2") == "granted"
+
+
+async def test_a_gate_that_a_supervisor_moved_claims_at_the_other_checkpoint(claiming, gates):
+    async with gates.write() as transaction:
+        await transaction.organizations.add_venue(Venue("far", "root", "Far", "Europe/Paris"))
+        for name, where in (("c1", "venue"), ("c8", "far")):
+            await transaction.checkpoints.add_checkpoint(
+                Checkpoint(name, where, name, None, None, ("p0",))
+            )
+    assert await answer(claiming, "g1", checkpoint="c1") == "granted"
+    assert await answer(claiming, "g2", checkpoint="c1") == "already_used"
+    assert await answer(claiming, "g3", checkpoint="c8") is None  # of another venue
 
 
 @pytest.mark.parametrize("fields", [{"checkpoint": "c9"}, {"performance": "p9"}, {"rule": None}])

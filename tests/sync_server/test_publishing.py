@@ -242,6 +242,25 @@ async def test_an_assignment_names_what_is_published_and_rises_with_every_change
     assert await publishing.streams("g0") == {"p0"}
 
 
+async def test_a_gate_may_be_moved_to_those_checkpoints_whose_lists_it_holds(
+    publishing, venue, master
+):
+    async with venue.write() as transaction:
+        for name, performances in (("vip", ("p0",)), ("south", ("p0", "p1")), ("idle", ())):
+            await transaction.checkpoints.add_checkpoint(
+                Checkpoint(name, "venue", name.title(), ("vip",), 9, performances)
+            )
+        await transaction.organizations.add_venue(Venue("far", "root", "Far", "Europe/Paris"))
+        await transaction.checkpoints.add_checkpoint(
+            Checkpoint("away", "far", "Away", None, None, ("p0",))
+        )
+    assert (await _assigned(publishing)).alternatives == ()  # nothing is published
+    await publishing.publish(master, "p0")
+    south, vip = (await _assigned(publishing, version=1)).alternatives
+    assert (south.id, south.performances, vip.id) == ("south", ("p0",), "vip")
+    assert (vip.name, vip.allowed_categories, vip.capacity) == ("Vip", ("vip",), 9)
+
+
 async def test_what_is_over_is_not_held_any_more(publishing, venue, master, clock):
     async with venue.write() as transaction:
         performance = await transaction.performances.performance("p0")

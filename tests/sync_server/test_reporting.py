@@ -186,8 +186,15 @@ async def test_a_gate_shows_what_it_last_said_and_whether_it_is_there(reporting,
     line = (await reporting.live("root")).gates[0]
     assert (line.state, line.mode, line.queue) == (GateState.OFFLINE, "degraded", 12)
     assert (line.list_versions, line.last_seen_ms, line.peers) == ({"p0": 3}, 77, 5)
+    assert line.checkpoint == "North"
     reporting.connected.add("g0")
     assert (await reporting.live("root")).gates[0].state is GateState.ONLINE
+    async with venue.write() as transaction:
+        await transaction.checkpoints.add_checkpoint(
+            Checkpoint("vip", "venue", "VIP door", None, None, ("p0",))
+        )
+        await transaction.gates.note_gate("g0", 78, said | {"checkpoint": "vip"})
+    assert (await reporting.live("root")).gates[0].checkpoint == "VIP door"  # it was moved there
     async with venue.write() as transaction:
         gate = await transaction.gates.gate("g0")
         await transaction.gates.save_gate(replace(gate, revoked_ms=2))

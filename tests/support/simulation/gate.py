@@ -86,6 +86,7 @@ class _Keeper:
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
+        self.checkpoint = assignment.checkpoint
 
 
 class _Silent:

@@ -91,7 +91,7 @@ def _judge_again(
 ) -> int:
     if record.answer == Answer.MALFORMED or record.flags & Flag.OVERRIDE:
         return 0
-    checkpoint = checkpoint_of(gate.assignment)
+    checkpoint = checkpoint_of(gate.assignment.checkpoint)
     missing = [name for name in checkpoint.performances if name not in holdings.lists]
     conditions = GateConditions(
         list_faults=dict.fromkeys(missing, Answer.LIST_UNTRUSTED),
