@@ -22,6 +22,7 @@ from admission.ticketlist.attributes import NOTHING, Attributes
 from admission.trust.trusted_time import TrustedInstant
 from admission.verdict import Deny, Grant, Verdict
 from appliance.announcer import Announcer
+from appliance.beat import Beat
 from appliance.checking import checked
 from appliance.claiming import Claiming
 from appliance.commanding import Commanding, Source
@@ -106,6 +107,8 @@ class Gate:
         self._new_id = new_id
         self._at_rest = at_rest  # done between two people: no grant is open, nothing is owed
         self._serve_next = serve_next  # what people at the gate ask for, one at a time
+        self.beat = Beat(lane.stirred.set)
+        self.read_ns: int | None = None  # when the last code was read
         self.taken = taken  # turns a payload, or takes it away where it is only looked at
         self._waiting: deque[Payload] = deque(maxlen=WAITING_MAX)
         self._going_through = b""  # what was read for the grant that is pending
@@ -119,6 +122,7 @@ class Gate:
                     tasks.create_task(self._pump(reader))
                 tasks.create_task(self._lane.watch())
                 while True:
+                    self.beat.round()
                     await self._lane.wait()
                     await self._lane.settle()
                     while not self._lane.is_busy and (
@@ -137,6 +141,7 @@ class Gate:
 
     async def _pump(self, reader: Reader) -> None:
         async for read in reader.payloads():
+            self.read_ns = read.received_ns
             payload = self.taken(read)
             if payload is None:
                 continue

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import random
 import secrets
-import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +32,8 @@ from appliance.holdings import GateHoldings
 from appliance.identity_keeper import IdentityKeeper
 from appliance.key_cabinet import KeyCabinet
 from appliance.lane_keeper import LaneKeeper
+from appliance.life_ports import UNWATCHED, Watch
+from appliance.lifetimes import run_until, stop_on_signals
 from appliance.link_ports import ServerLink
 from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
@@ -45,6 +46,7 @@ from appliance.recording import Recorder
 from appliance.restarts import House, serve_until
 from appliance.staff_opening import StaffParts, open_handheld, open_stewarding
 from appliance.starting import close_open_grants, note_start, remember, spare_the_collector
+from appliance.state_report import GateLooks, StateReport, Write
 from appliance.stewarding import Stewarding
 from appliance.storage.card import DataCard
 from appliance.storage.command_store import SqliteCommands
@@ -61,6 +63,7 @@ from appliance.transport.client import open_link
 from appliance.trust_keeper import TrustKeeper
 from appliance.trusted_clock import TrustedClock
 from appliance.uplink import Uplink
+from appliance.watch_binding import watch_opening, watch_serving
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +97,9 @@ class _Parts:
     claiming: Claiming
 
 
-async def run_gate(config: Config, software: str) -> None:
+async def run_gate(
+    config: Config, software: str, watch: Watch = UNWATCHED, write: Write | None = None
+) -> None:
     """Run the gate until SIGTERM or SIGINT.
 
     A card that fails is told on the display and tried again; it does not end the daemon.
@@ -102,20 +107,26 @@ async def run_gate(config: Config, software: str) -> None:
     Args:
         config: the checked configuration.
         software: version of this program.
+        watch: whoever watches over the daemon.
+        write: puts the report of the gate's state where the machine's caretaker looks for it.
 
     Raises:
         ExceptionGroup: of ApplianceErrors, if something without which no gate can work cannot be
             had.
     """
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         machine = SystemClock(config.clock.has_battery)
         drivers = Drivers(config, machine, stack)
         displays, signals = await drivers.open_displays(), await drivers.open_signals()
         announcer = Announcer(displays, signals, machine, len(config.languages))
-        house = House(config, software, machine, drivers, announcer, config.data / DATABASE_FILE)
+        report = StateReport(watch, write, machine, software, boot_id())
+        database = config.data / DATABASE_FILE
+        house = House(config, software, machine, drivers, announcer, database, report)
         serving = serve_until(stop, house, _serve)
-        await _run_until(stop, [announcer.run(), *drivers.tasks, serving])
+        running = [announcer.run(), watch.run(), report.run(), *drivers.tasks, serving]
+        await run_until(stop, running)
+        watch.stopping()
     log.info("gate stopped")
 
 
@@ -136,6 +147,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
             f"run: portillon gate enrol --config {config.path} --link LINK"
         )
     async with AsyncExitStack() as stack:
+        opened = watch_opening(house.report.watch, stack)
         parts = await _open_parts(house, vault, stack)
         trust = await _load_trust(parts)
         keeper = await _load_lists(parts, trust)
@@ -187,8 +199,13 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
             *page,
         ]
         await house.tell_salvaged(parts.recorder, health)
+        opened.set()
+        looks = GateLooks(
+            health, parts.holdings, parts.clock, lambda: uplink.heard_ns, lambda: gate.read_ns
+        )
+        watch_serving(house.report, stack, looks, gate, readers, parts.database.pulse)
         log.info("gate ready", extra={"gate": vault.identity.gate_name})
-        await _run_until(stop, [*services, *parts.drivers.tasks], card.damaged)
+        await run_until(stop, [*services, *parts.drivers.tasks], card.damaged)
     if card.damaged.is_set():
         raise StorageError("the journal is damaged", JOURNAL_FAULT)
 
@@ -465,29 +482,3 @@ def _gate(
         serve_next=stewarding.serve_next,
         taken=stewarding.taken,
     )
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-async def _run_until(
-    stop: asyncio.Event, tasks: list[Task], ended: asyncio.Event | None = None
-) -> None:
-    """Run all tasks until told to stop or to end; one that fails ends them all and is told."""
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(task) for task in tasks]
-        over = asyncio.Event()
-        marks = [group.create_task(_mark(event, over)) for event in (stop, ended) if event]
-        await over.wait()
-        for task in (*running, *marks):
-            task.cancel()
-
-
-async def _mark(event: asyncio.Event, over: asyncio.Event) -> None:
-    await event.wait()
-    over.set()

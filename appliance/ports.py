@@ -23,6 +23,7 @@ from admission.sync.messages import FeedItem
 from admission.ticketlist.columns import Buffer
 from admission.ticketlist.pieces import PieceRef
 from admission.trust.trusted_time import StoredTime, TimeQuality
+from appliance.beat import Beat
 from appliance.screen import Look as Look
 from appliance.screen import Screen as Screen
 
@@ -78,6 +79,11 @@ class Clock(Protocol):
 
 class Reader(Protocol):
     """Something that reads codes."""
+
+    @property
+    def beat(self) -> Beat:
+        """Answers while `payloads` is read and its loop goes round, with a device or without."""
+        ...
 
     def payloads(self) -> AsyncIterator[Payload]:
         """Yield payloads as they are read, for as long as the device lives.

@@ -24,6 +24,7 @@ from appliance.fault_codes import JOURNAL_FAULT
 from appliance.health import Health
 from appliance.ports import Look, Screen
 from appliance.recording import Recorder
+from appliance.state_report import StateReport
 from appliance.storage.salvage import DAMAGED, Salvaged, salvage
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class House:
         drivers: of the devices that stay open.
         announcer: display, light and sound.
         database: path of its file.
+        report: tells the machine how the gate is.
         salvaged: what became of damaged ones, still to be written down.
         was_damaged: whether one was, since the daemon runs.
     """
@@ -54,6 +56,7 @@ class House:
     drivers: Drivers
     announcer: Announcer
     database: Path
+    report: StateReport
     salvaged: list[Salvaged] = field(default_factory=list)
     was_damaged: bool = False
 
@@ -61,6 +64,7 @@ class House:
         """Show that nobody is served, and by what fault."""
         direction = self.config.readers[0].direction
         self.announcer.rest_on(Screen(Look.OUT_OF_SERVICE, direction, degraded=True, fault=fault))
+        self.report.out_of_service(fault)
 
     async def tell_salvaged(self, recorder: Recorder, health: Health) -> None:
         """Write down, once, what was damaged; it is shown while this start of the daemon lasts.

@@ -150,6 +150,7 @@ class Uplink:
             recorder.journal, self._moment, gate=gate, signer=signer, forked=forked
         )
         self._feeds = FeedKeeper(memory, history, hinting.board, recorder.journal.is_own)
+        self.heard_ns: int | None = None  # when the server was heard last
         self._heard_at_s = clock.monotonic_ns() / 1e9  # nothing yet: at least since the start
         self._queue_age = QueueAge()
         self._causes: tuple[Cause, ...] = ()
@@ -224,7 +225,8 @@ class Uplink:
     async def _receive(self, connection: LiveConnection) -> None:
         while True:
             message = await connection.receive()
-            self._heard_at_s = self._clock.monotonic_ns() / 1e9
+            self.heard_ns = self._clock.monotonic_ns()
+            self._heard_at_s = self.heard_ns / 1e9
             self._set_live(True)
             match message:
                 case Feed():

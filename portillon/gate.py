@@ -3,22 +3,30 @@
 import argparse
 import asyncio
 import getpass
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from appliance.arm_opening import rest_arm
 from appliance.clock import SystemClock
 from appliance.config import Config, load_config
 from appliance.enrolling import enrol, enrol_by_text, link_of
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, ConfigError
 from appliance.faces_trial import try_faces
 from appliance.main import run_gate
 from appliance.page_ports import PIN_CHARACTERS_MIN, PageRole, pin_problem
 from appliance.stick_main import visit_stick
+from appliance.storage.lasting_file import write_passing
 from appliance.storage.page_certificate import CERTIFICATE_FILE, fingerprint_of
 from appliance.storage.pin_file import PinFile
 from portillon import __version__, log_lines
+from portillon.service_notices import notices_from
+
+EX_CONFIG: Final = 78  # sysexits(3): the unit is not started again, since a person has to mend it
+STATE_FILE: Final = "status.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,11 +91,14 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.action == "stick":
             status = _visit(config, arguments.stick)
         else:
-            asyncio.run(run_gate(config, __version__))
+            watch = notices_from(os.environ)
+            asyncio.run(run_gate(config, __version__, watch, _state_file()))
     except* ApplianceError as group:  # anything else is a fault of the program, and is told as one
-        for reason in _reasons(group):
+        reasons = list(_reasons(group))
+        for reason in reasons:
             print(f"portillon gate: {reason}", file=sys.stderr)
-        status = 1
+        is_config = all(isinstance(reason, ConfigError) for reason in reasons)
+        status = EX_CONFIG if arguments.action == "run" and is_config else 1
     return status
 
 
@@ -145,10 +156,16 @@ def _visit(config: Config, stick: Path) -> int:
     return 1
 
 
-def _reasons(error: BaseException) -> Iterator[str]:
-    """Give what each error of a group says, however deep it lies."""
+def _state_file() -> Callable[[bytes], None] | None:
+    """Give what puts the report of the gate's state into the folder that systemd made for it."""
+    folder = os.environ.get("RUNTIME_DIRECTORY", "")
+    return partial(write_passing, Path(folder) / STATE_FILE, mode=0o644) if folder else None
+
+
+def _reasons(error: BaseException) -> Iterator[BaseException]:
+    """Give each error of a group, however deep it lies."""
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
             yield from _reasons(one)
     else:
-        yield str(error)
+        yield error

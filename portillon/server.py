@@ -3,14 +3,17 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from portillon import __version__, log_lines
+from portillon.service_notices import notices_from
 from sync_server.account_ports import Role
 from sync_server.config import ServerConfig, Tls, check, load_config
-from sync_server.errors import ServerError
+from sync_server.errors import ConfigError, ServerError
 from sync_server.main import (
     add_user,
     init_server,
@@ -20,6 +23,8 @@ from sync_server.main import (
     switch_tls,
 )
 from sync_server.site_main import has_joined, join_site, run_site
+
+EX_CONFIG: Final = 78  # sysexits(3): the unit is not started again, since a person has to mend it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         config = _config(arguments)
+    except ConfigError as exc:
+        print(f"portillon server: {exc.message}", file=sys.stderr)
+        return EX_CONFIG if arguments.action == "run" else 1
+    try:
         if arguments.action == "init":
             made = asyncio.run(init_server(config.data, arguments.login, config.names))
             _tell(config, arguments.login, made)
@@ -81,9 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
             password = asyncio.run(add_user(config.data, arguments.login, role))
             _show_password(arguments.login, password)
         elif has_joined(config.data):
-            asyncio.run(run_site(config, __version__))
+            asyncio.run(run_site(config, __version__, notices_from(os.environ)))
         else:
-            asyncio.run(run_server(config))
+            asyncio.run(run_server(config, notices_from(os.environ)))
     except ServerError as exc:
         print(f"portillon server: {exc.message}", file=sys.stderr)
         return 1

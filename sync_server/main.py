@@ -36,6 +36,7 @@ from sync_server.importing import Importing
 from sync_server.issuing import Issuing
 from sync_server.keys import KEY_BYTES, KeyFolder, make_key, read_key
 from sync_server.ledger import Ledger
+from sync_server.life_ports import UNWATCHED, WRITER_S_MAX, Watch, watched
 from sync_server.operator_desk import OperatorDesk
 from sync_server.password_hashing import Argon2id
 from sync_server.planning import Planning
@@ -269,8 +270,12 @@ def _accounts(database: Database, ledger: Ledger) -> Accounts:
 
 
 @asynccontextmanager
-async def serving(config: ServerConfig) -> AsyncIterator[str]:
+async def serving(config: ServerConfig, watch: Watch = UNWATCHED) -> AsyncIterator[str]:
     """Serve while the context lasts; give the address.
+
+    Args:
+        config: the checked configuration.
+        watch: whoever watches over the daemon.
 
     Raises:
         ConfigError: if the folder was not set up, or the address is taken.
@@ -283,6 +288,7 @@ async def serving(config: ServerConfig) -> AsyncIterator[str]:
     news = Bulletin(room, sites)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.data / DATABASE))
+        stack.enter_context(watch.over("database", database.pulse, WRITER_S_MAX))
         trust = Trust(database, ledger, KeyFolder(config.data / KEYS))
         await trust.open()
         services = _services(database, config, trust, ledger, news, Messengers(room, sites))
@@ -372,8 +378,12 @@ def spare_the_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
-async def run_server(config: ServerConfig) -> None:
+async def run_server(config: ServerConfig, watch: Watch = UNWATCHED) -> None:
     """Serve until SIGTERM or SIGINT.
+
+    Args:
+        config: the checked configuration.
+        watch: whoever watches over the daemon.
 
     Raises:
         ConfigError: if the folder was not set up, or the address is taken.
@@ -383,7 +393,7 @@ async def run_server(config: ServerConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving(config) as address:
+    async with serving(config, watch) as address, watched(watch, address):
         spare_the_collector()
         log.info("server ready", extra={"address": address})
         await stop.wait()

@@ -30,6 +30,7 @@ from sync_server.config import ServerConfig, Tls
 from sync_server.errors import ConfigError, UpstreamError
 from sync_server.keys import KEY_BYTES
 from sync_server.ledger import Ledger
+from sync_server.life_ports import UNWATCHED, WRITER_S_MAX, Watch, watched
 from sync_server.main import DATABASE, LISTS, SystemClock
 from sync_server.reconciling import Reconciling
 from sync_server.relaying import Relay
@@ -166,8 +167,15 @@ async def _ask(link: EnrolmentLink, request: Join) -> tuple[str, Joined]:
 
 
 @asynccontextmanager
-async def serving_site(config: ServerConfig, software: str) -> AsyncIterator[str]:
+async def serving_site(
+    config: ServerConfig, software: str, watch: Watch = UNWATCHED
+) -> AsyncIterator[str]:
     """Serve a venue's gates while the context lasts; give the address.
+
+    Args:
+        config: the checked configuration.
+        software: version of this program.
+        watch: whoever watches over the daemon.
 
     Raises:
         ConfigError: if the folder has not joined, or the address is taken.
@@ -179,6 +187,7 @@ async def serving_site(config: ServerConfig, software: str) -> AsyncIterator[str
     ledger = Ledger(SystemClock(), os.urandom)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.data / DATABASE))
+        stack.enter_context(watch.over("database", database.pulse, WRITER_S_MAX))
         upstream = await stack.enter_async_context(_upstream(file.identity))
         site = await _site(config, software, file, database, ledger, upstream)
         nonce = secrets.token_urlsafe(_NONCE_BYTES)
@@ -284,8 +293,13 @@ async def _site(
     return _Site(desk, room, uplink, states)
 
 
-async def run_site(config: ServerConfig, software: str) -> None:
+async def run_site(config: ServerConfig, software: str, watch: Watch = UNWATCHED) -> None:
     """Serve a venue's gates until SIGTERM or SIGINT.
+
+    Args:
+        config: the checked configuration.
+        software: version of this program.
+        watch: whoever watches over the daemon.
 
     Raises:
         ConfigError: if the folder has not joined, or the address is taken.
@@ -295,7 +309,7 @@ async def run_site(config: ServerConfig, software: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving_site(config, software) as address:
+    async with serving_site(config, software, watch) as address, watched(watch, address):
         log.info("site ready", extra={"address": address})
         await stop.wait()
         log.info("site stops")

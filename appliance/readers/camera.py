@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from admission.scan import Direction
+from appliance.beat import Beat
 from appliance.errors import DecoderLostError, ReaderLostError
 from appliance.page_ports import Glimpse
 from appliance.ports import Clock, Payload
@@ -83,6 +84,7 @@ class CameraReader:
         self._glimpsing = Glimpsing(clock)
         self._bucket = TokenBucket()
         self._presence = Presence(name)
+        self.beat = Beat()
 
     def is_alive(self) -> bool:
         """Tell whether pictures come in and are decoded."""
@@ -106,15 +108,19 @@ class CameraReader:
         """
         try:
             while True:
+                self.beat.round()  # opening is no being away: a camera's library is known to hang
                 try:
                     async with self._open_frames() as source:
                         while True:
+                            self.beat.round()
                             for payload in await self._next_scans(source):
                                 yield payload
                 except ReaderLostError as exc:
                     self._presence.lost(str(exc), REOPEN_S)
+                self.beat.away()
                 await self._clock.sleep(REOPEN_S)
         finally:
+            self.beat.away()
             self._presence.closed()
             self._glimpsing.forget()
 

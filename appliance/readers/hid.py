@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from admission.scan import Direction
 from appliance.alarm import wait_set
+from appliance.beat import Beat
 from appliance.errors import ConfigError, ReaderLostError
 from appliance.ports import Clock, Payload
 from appliance.readers.keyboard import EV_KEY, Typed, Typing
@@ -140,6 +141,8 @@ class HidReader:
         self._new = NewScans(name, direction, keyboard.duplicates_s)
         self._typing = Typing(LAYOUTS[keyboard.layout])
         self._presence = Presence(name)
+        self._stirred = asyncio.Event()
+        self.beat = Beat(self._stirred.set)
         self._events = 0
         self._is_strange = False
 
@@ -169,10 +172,12 @@ class HidReader:
         """
         try:
             while True:
+                self.beat.away()
                 try:
                     with self._open() as device:
                         self._presence.here()
                         while True:
+                            self.beat.round()
                             for payload in await self._next_scans(device):
                                 yield payload
                 except ReaderLostError as exc:
@@ -180,6 +185,7 @@ class HidReader:
                 self._typing.reset()  # the rest of a code that was cut off is never coming
                 await self._clock.sleep(REOPEN_S)
         finally:
+            self.beat.away()
             self._presence.closed()
 
     @contextmanager
@@ -217,7 +223,8 @@ class HidReader:
 
     async def _wait(self, fd: int) -> None:
         """Wait for events, or for the silence that ends a code."""
-        stirred, loop = asyncio.Event(), asyncio.get_running_loop()
+        stirred, loop = self._stirred, asyncio.get_running_loop()
+        stirred.clear()
         loop.add_reader(fd, stirred.set)
         try:
             silence_at_ns = self._typing.silence_at_ns

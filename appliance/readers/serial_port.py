@@ -13,6 +13,7 @@ from typing import Final
 
 from admission.scan import Direction
 from appliance.alarm import wait_set
+from appliance.beat import Beat
 from appliance.errors import ReaderLostError
 from appliance.ports import Clock, Payload
 from appliance.readers.flood import BytePace
@@ -57,6 +58,7 @@ class SerialReader:
         self._noise = NoiseGate()
         self._presence = Presence(name)
         self._line: SerialLine | None = None
+        self.beat = Beat(self._stir)
         self._bytes = 0
         self._unsent = 0
         self._overruns_told = 0
@@ -107,12 +109,14 @@ class SerialReader:
         port = self._serial_port
         try:
             while True:
+                self.beat.away()  # also where a device lets its opening wait
                 try:
                     async with open_line(port, self._clock, self._worker) as line:
                         self._line = line
                         self._presence.here()
                         self._send(self._serial_port.opening)
                         while True:
+                            self.beat.round()
                             before = self._bytes
                             for payload in await self._next_scans(line):
                                 yield payload
@@ -124,7 +128,12 @@ class SerialReader:
                 self._framer.reset()  # the rest of a code that was cut off is never coming
                 await self._clock.sleep(REOPEN_S)
         finally:
+            self.beat.away()
             self._presence.closed()
+
+    def _stir(self) -> None:
+        if self._line is not None:
+            self._line.stirred.set()
 
     def _send(self, command: bytes) -> None:
         if command and (self._line is None or not self._line.send(command)):

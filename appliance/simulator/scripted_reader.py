@@ -7,6 +7,7 @@ from typing import Final
 
 from admission.scan import Direction
 from appliance.alarm import wait_set
+from appliance.beat import Beat
 from appliance.ports import Clock, Payload
 
 _NS_PER_S: Final = 1_000_000_000
@@ -36,6 +37,7 @@ class ScriptedReader:
         self._presented = 0
         self._stirred = asyncio.Event()
         self._is_alive = False
+        self.beat = Beat(self._stirred.set)
         for after_s, data in script:
             self.present(data, after_s=after_s)
 
@@ -73,10 +75,12 @@ class ScriptedReader:
                 yield await self._next()
         finally:
             self._is_alive = False
+            self.beat.away()
 
     async def _next(self) -> Payload:
         while True:
             self._stirred.clear()
+            self.beat.round()
             if not self._due:
                 await self._stirred.wait()
                 continue

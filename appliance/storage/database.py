@@ -137,6 +137,17 @@ class Database:
             self._note(exc)
             raise self.error(f"{self.path.name}: cannot be checked", exc) from exc
 
+    async def pulse(self) -> None:
+        """Go once through the thread that writes; at once while there is no connection.
+
+        A card that answers with an error answers: what is wrong with it is told elsewhere.
+        """
+        if self._connection is None:
+            return
+        # ValueError: the connection was closed meanwhile, as it is when the card is tried anew
+        with suppress(sqlite3.Error, ValueError):
+            await self._connection.execute_fetchall("SELECT 1")
+
     async def probe(self) -> None:
         """Commit something that says nothing.
 

@@ -34,6 +34,27 @@ def write_lasting(path: Path, content: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def write_passing(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put a file in another's place, whole or not at all to who reads it; nothing is synced.
+
+    For folders that a power cut empties anyway, as those under /run.
+
+    Args:
+        path: where to; its folder is there.
+        content: all of it.
+        mode: who may read it, whatever the process's mask.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with os.fdopen(handle, "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(content)
+    unfinished.replace(path)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder last.
 

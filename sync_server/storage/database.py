@@ -7,12 +7,12 @@ the disk before it returns (WAL, synchronous=FULL).
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, event, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -56,6 +56,16 @@ class Database:
         """
         async with self._writing, self._writer.begin() as connection:
             yield SqlTransaction(connection)
+
+    async def pulse(self) -> None:
+        """Go once through the writer and its thread, after whoever writes now.
+
+        A database that answers with an error answers: whoever asks it for more is told.
+        """
+        async with self._writing:
+            with suppress(SQLAlchemyError):
+                async with self._writer.connect() as connection:
+                    await connection.scalar(text("SELECT 1"))
 
     @asynccontextmanager
     async def staging(self) -> AsyncIterator["SqlStaging"]:

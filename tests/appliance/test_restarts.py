@@ -13,9 +13,11 @@ from appliance.announcer import Announcer
 from appliance.config import ReaderConfig
 from appliance.errors import ConfigError, StorageError
 from appliance.fault_codes import JOURNAL_FAULT, READ_ONLY_FAULT
+from appliance.life_ports import UNWATCHED
 from appliance.ports import Look, Screen
 from appliance.restarts import RETRY_S_MAX, SALVAGES_MAX, House, serve_until
 from appliance.simulator.virtual_clock import VirtualClock, settle
+from appliance.state_report import StateReport
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from written_night import write_night
@@ -42,7 +44,8 @@ class Stage:
         self.clock, self.display, self.stop = VirtualClock(), Shown(), asyncio.Event()
         self.announcer = Announcer([self.display], [], self.clock)
         config = SimpleNamespace(readers=(ReaderConfig("door", "folder", Direction.ENTRY),))
-        self.house = House(config, "1.0", self.clock, None, self.announcer, file)
+        report = StateReport(UNWATCHED, None, self.clock, "1.0", bytes(16))
+        self.house = House(config, "1.0", self.clock, None, self.announcer, file, report)
         self.starts, self.begun = list(starts), 0
 
     async def serve(self, stop: asyncio.Event, house: House) -> None:

@@ -233,6 +233,20 @@ async def test_it_is_alive_while_it_is_read_and_not_before_or_after(
 
 
 @pytest.mark.parametrize("open_desk", EVERY)
+async def test_its_loop_goes_round_when_it_is_asked_to_whether_anything_is_read_or_not(
+    open_desk: OpensDesk, tmp_path: Path
+):
+    async with open_desk(tmp_path) as desk:
+        await asyncio.wait_for(desk.reader.beat.next(), 0.1)  # nobody reads: nothing hangs
+        async with reading(desk) as r, asyncio.TaskGroup() as group:
+            for number in range(3):
+                asked = group.create_task(desk.reader.beat.next())
+                await r.until(asked.done)
+                await r.read(b"TICKET-%d" % number)
+        await asyncio.wait_for(desk.reader.beat.next(), 0.1)
+
+
+@pytest.mark.parametrize("open_desk", EVERY)
 async def test_reading_can_be_ended_and_begun_again(open_desk: OpensDesk, tmp_path: Path):
     async with open_desk(tmp_path) as desk:
         async with reading(desk) as first:

@@ -1,6 +1,8 @@
 """What a transaction promises: one writer, readers beside it, all or nothing."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
@@ -86,3 +88,24 @@ async def test_more_readers_than_connections_take_turns(tmp_path):
                 return await reading.connection.scalar(text("SELECT 7"))
 
         assert await asyncio.gather(*(read() for _ in range(50))) == [7] * 50
+
+
+async def test_the_pulse_waits_for_whoever_writes_and_goes_through_the_writers_thread(tmp_path):
+    async with open_database(tmp_path / "a.db") as database:
+        await asyncio.wait_for(database.pulse(), 5)
+        async with asyncio.TaskGroup() as group:
+            async with database.write():
+                asked = group.create_task(database.pulse())
+                await asyncio.sleep(0)
+                assert not asked.done()
+            await asyncio.wait_for(asked, 5)
+        async with database.write() as transaction:  # the pulse has left nothing behind
+            await transaction.organizations.root()
+
+
+async def test_the_pulse_answers_for_a_file_that_another_program_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr("sync_server.storage.database.BUSY_S", 0.05)
+    async with open_database(tmp_path / "a.db") as database:
+        with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as backup:
+            backup.execute("BEGIN IMMEDIATE")
+            await asyncio.wait_for(database.pulse(), 5)

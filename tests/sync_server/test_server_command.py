@@ -65,20 +65,26 @@ def test_each_server_names_its_feeds_numbers_for_itself_and_anew_when_told(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "status", "message"),
     [
-        (["renumber", "--data", "{folder}"], "run `portillon server init`"),
-        (["run", "--data", "{folder}"], "run `portillon server init`"),
-        (["run", "--config", "{folder}/none.toml"], "none.toml: cannot be read"),
-        (["run", "--data", "{folder}", "--port", "0"], "command line: port: must be"),
-        (["run", "--data", "{folder}", "--host", "0.0.0.0"], "where nothing may travel in clear"),
-        (["add-user", "--data", "{folder}", "--login", "x"], "run `portillon server init`"),
-        (["init", "--data", "/proc/nothing"], "/proc/nothing: cannot be made"),
+        (["renumber", "--data", "{folder}"], 1, "run `portillon server init`"),
+        (["run", "--data", "{folder}"], 1, "run `portillon server init`"),
+        (["run", "--config", "{folder}/none.toml"], 78, "none.toml: cannot be read"),
+        (["run", "--data", "{folder}", "--port", "0"], 78, "command line: port: must be"),
+        (
+            ["run", "--data", "{folder}", "--host", "0.0.0.0"],
+            78,
+            "where nothing may travel in clear",
+        ),
+        (["init", "--config", "{folder}/none.toml"], 1, "none.toml: cannot be read"),
+        (["add-user", "--data", "{folder}", "--login", "x"], 1, "run `portillon server init`"),
+        (["init", "--data", "/proc/nothing"], 1, "/proc/nothing: cannot be made"),
     ],
 )
-def test_what_goes_wrong_is_said_with_its_remedy(tmp_path, capsys, arguments, message):
+def test_what_goes_wrong_is_said_with_its_remedy(tmp_path, capsys, arguments, status, message):
+    """78 keeps systemd from starting anew what only a person can mend."""
     words = [word.replace("{folder}", str(tmp_path)) for word in arguments]
-    assert portillon(["server", *words]) == 1
+    assert portillon(["server", *words]) == status
     assert message in capsys.readouterr().err
 
 
