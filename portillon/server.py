@@ -1,10 +1,11 @@
-"""`portillon server init|join|run|add-user|renumber|renew-tls`: sets a server up and runs it."""
+"""`portillon server init|run|…`: sets a server up, runs it, and keeps its users and releases."""
 
 import argparse
 import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from sync_server.main import (
     run_server,
     switch_tls,
 )
+from sync_server.release_main import add_release, list_releases, withdraw_release
 from sync_server.site_main import has_joined, join_site, run_site
 
 EX_CONFIG: Final = 78  # sysexits(3): the unit is not started again, since a person has to mend it
@@ -59,7 +61,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     join_parser.add_argument(
         "--tls", choices=[mode.value for mode in Tls], help="who protects what travels"
     )
-    for sub in (init_parser, join_parser, run_parser, user_parser, tls_parser, renumber_parser):
+    add_parser = actions.add_parser("add-release", help="take in a bundle of gates' software")
+    add_parser.add_argument("file", type=Path, metavar="FILE", help="the .raucb file")
+    add_parser.add_argument("--version", required=True, help="of what is in it, such as 0.2.0+5")
+    add_parser.add_argument(
+        "--compatible", required=True, help="machines that it is for: portillon-gate-FLAVOUR-ARCH"
+    )
+    add_parser.add_argument("--note", default="", help="what is new, for people")
+    list_parser = actions.add_parser("releases", help="show the bundles that were taken in")
+    withdraw_parser = actions.add_parser("withdraw-release", help="offer one to nobody any more")
+    withdraw_parser.add_argument("release", metavar="ID", help="as `releases` shows it")
+    of_users = (init_parser, join_parser, run_parser, user_parser, tls_parser, renumber_parser)
+    for sub in (*of_users, add_parser, list_parser, withdraw_parser):
         sub.add_argument("--config", type=Path, help="TOML file; without one, defaults")
         sub.add_argument("--data", type=Path, help="folder of database, keys and lists")
         sub.add_argument("--log", choices=("text", "json"), default="text")
@@ -85,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.action == "renumber":
             asyncio.run(renumber_feeds(config.data))
             print("The feeds' numbers have a new name: every gate reads its feeds from the start.")
+        elif arguments.action in _OF_RELEASES:
+            _OF_RELEASES[arguments.action](config, arguments)
         elif arguments.action == "add-user":
             role = Role(arguments.role)
             password = asyncio.run(add_user(config.data, arguments.login, role))
@@ -129,6 +144,35 @@ def _renew_tls(config: ServerConfig, switch: bool, leave_behind: bool) -> None:
     pins = asyncio.run(switch_tls(config.data, leave_behind=leave_behind))
     print(f"The server's certificate is now: SHA-256 {pins.current.hex(':').upper()}")
     print("Start the server anew.")
+
+
+def _add_release(config: ServerConfig, arguments: argparse.Namespace) -> None:
+    made = asyncio.run(
+        add_release(
+            config.data, arguments.file, arguments.version, arguments.compatible, arguments.note
+        )
+    )
+    print(f"Version {made.version} for {made.compatible} is here: {made.size_bytes} bytes,")
+    print(f"SHA-256 {made.sha256}. Nothing goes out before a rollout is begun on the fleet's page.")
+
+
+def _list_releases(config: ServerConfig, arguments: argparse.Namespace) -> None:
+    del arguments
+    for one in asyncio.run(list_releases(config.data)):
+        state = "offered" if one.withdrawn_ms is None else "withdrawn"
+        print(f"{one.id}  {one.version:12} {one.compatible:36} {one.size_bytes:12}  {state}")
+
+
+def _withdraw_release(config: ServerConfig, arguments: argparse.Namespace) -> None:
+    asyncio.run(withdraw_release(config.data, arguments.release))
+    print("It is offered to nobody any more. Gates that run it go on running it.")
+
+
+_OF_RELEASES: Final[dict[str, Callable[[ServerConfig, argparse.Namespace], None]]] = {
+    "add-release": _add_release,
+    "releases": _list_releases,
+    "withdraw-release": _withdraw_release,
+}
 
 
 def _tell(config: ServerConfig, login: str, password: str | None) -> None:

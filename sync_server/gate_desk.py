@@ -36,6 +36,7 @@ from sync_server.ports import News, Store
 from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling
+from sync_server.rolling_out import RollingOut
 from sync_server.trusting import Trust
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class GateDesk:
         pins: of the server's certificates, for its gates.
         commanding: knows which locks stand.
         claiming: answers strict gates.
+        rolling_out: knows which version a gate is offered.
         connected: filled with the ids of the gates whose live connection is open.
     """
 
@@ -81,6 +83,7 @@ class GateDesk:
         certifying: Certifying,
         commanding: Commanding,
         claiming: Claiming,
+        rolling_out: RollingOut,
         connected: set[str],
         pins: Sequence[bytes] = (),
     ) -> None:
@@ -96,6 +99,7 @@ class GateDesk:
         self._certifying = certifying
         self._commanding = commanding
         self._claiming = claiming
+        self._rolling_out = rolling_out
         self._connected = connected
         self._noted: dict[str, tuple[_Said, int]] = {}  # what is written down of who is there
         self._pins = tuple(pin.hex() for pin in pins)
@@ -161,6 +165,14 @@ class GateDesk:
     async def list_key(self, gate: str, performance: str) -> bytes:
         """Give a list key, sealed for the gate."""
         return await self._publishing.sealed_key(gate, performance)
+
+    async def update_offer(self, gate: str) -> bytes | None:
+        """Give the signed offer of another version; None while the gate is offered nothing."""
+        return await self._rolling_out.offer(gate)
+
+    async def update_bundle(self, gate: str, sha256: str) -> Path:
+        """Give the bundle that the gate is offered."""
+        return await self._rolling_out.bundle(gate, sha256)
 
     async def take(self, gate: str, batch: Batch) -> Ack:
         """Take a batch in, a revoked gate's apart from all others; durable when this returns."""

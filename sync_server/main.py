@@ -43,11 +43,14 @@ from sync_server.planning import Planning
 from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling, fresh_numbering, refold_tickets
+from sync_server.releasing import Releasing
 from sync_server.reporting import Reporting
+from sync_server.rolling_out import RollingOut
 from sync_server.siting import Siting
 from sync_server.sources.file import read_tickets
 from sync_server.stewarding import Stewarding
 from sync_server.storage.accounts import SqlAccounts
+from sync_server.storage.bundle_files import BundleFolder
 from sync_server.storage.database import Database, open_database
 from sync_server.storage.snapshot_files import Folder
 from sync_server.tls import (
@@ -72,6 +75,7 @@ DATABASE: Final = "portillon.db"
 TICKET_KEY: Final = "ticket-issuing.key"  # the server's own tickets are signed by keys of it
 KEYS: Final = "keys"
 LISTS: Final = "lists"
+BUNDLES: Final = "bundles"
 _NONCE_BYTES: Final = 16
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 100)  # new objects; then rounds of the younger ones
 _PASSWORD_BYTES: Final = 12
@@ -316,6 +320,7 @@ def _services(
     courier: Courier,
 ) -> Services:
     reconciling = Reconciling(database, SystemClock())
+    bundles = BundleFolder(config.data / BUNDLES)
     pins = read_pins(config.data).all if config.tls is Tls.OWN else ()
     whereabouts = Whereabouts(config.addresses, pins)
     publishing = Publishing(database, Folder(config.data / LISTS), ledger, news, trust)
@@ -332,6 +337,8 @@ def _services(
         commanding=Commanding(database, ledger, trust, courier),
         issuing=Issuing(database, ledger, news, _ticket_key(config.data)),
         siting=Siting(database, ledger, news, trust, publishing, reconciling, pins),
+        releasing=Releasing(database, ledger, bundles),
+        rolling_out=RollingOut(database, ledger, news, trust, bundles),
     )
 
 
@@ -362,6 +369,7 @@ def _gate_desk(
         certifying=Certifying(database, ledger, trust),
         commanding=services.commanding,
         claiming=Claiming(database, lambda: time.monotonic_ns() // 1_000_000),
+        rolling_out=services.rolling_out,
         connected=services.reporting.connected,
         pins=services.enrollment.pins,
     )

@@ -24,6 +24,7 @@ from sync_server.entities import (
     Performance,
     Venue,
 )
+from sync_server.fleet_ports import Fleet
 from sync_server.journal_ports import Facts, Journals, QuarantineStore, Seals, SideLines
 from sync_server.list_ports import Pieces
 from sync_server.proving_ports import Proving
@@ -378,6 +379,11 @@ class Transaction(Protocol):
     @property
     def sites(self) -> Sites:
         """Site servers, and the codes they join with."""
+        ...
+
+    @property
+    def fleet(self) -> Fleet:
+        """Releases of gates' software, and their rollouts."""
         ...
 
     @property

@@ -157,6 +157,16 @@ class SiteDesk:
         """Give a list key, sealed for the gate."""
         return await self._stock.list_key(gate, performance)
 
+    async def update_offer(self, gate: str) -> bytes | None:
+        """Offer nothing: bundles do not come by site servers yet (docs/adr/0035-fleet.md)."""
+        del gate
+        return None
+
+    async def update_bundle(self, gate: str, sha256: str) -> Path:
+        """Have none."""
+        del gate, sha256
+        raise NotFoundError("update")
+
     async def take(self, gate: str, batch: Batch) -> Ack:
         """Take a batch in, durably, to be carried up; a revoked gate's goes up at once or waits.
 

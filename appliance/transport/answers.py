@@ -21,6 +21,7 @@ from appliance.errors import (
 
 LIBRARY_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 HTTP_BUSY: Final = 503
+HTTP_PARTIAL: Final = 206
 _CHUNK_BYTES: Final = 64 * 1024
 _COMPLAINT_BYTES_MAX: Final = 200  # of what a server says beside an error
 
@@ -63,6 +64,37 @@ async def write_to(response: aiohttp.ClientResponse, size: int, to: Path) -> Non
                 _write(file, chunk)
         except LIBRARY_ERRORS as exc:
             raise LinkError(f"snapshot broke off: {words_of(exc)}") from exc
+
+
+async def read_part(response: aiohttp.ClientResponse, start: int, length: int, size: int) -> bytes:
+    """Read the part of a file that was asked for; where it breaks off, what came before that.
+
+    Args:
+        response: to a request with a range.
+        start: of the part, bytes from the file's beginning.
+        length: of the part.
+        size: of the whole file.
+
+    Raises:
+        LinkError: if the status is an error, it is another part or another file, or nothing came.
+    """
+    if response.status != HTTP_PARTIAL:
+        await check_status(response)
+        raise LinkError("the server sends all of a file of which a part was asked for")
+    told, wanted = (
+        response.headers.get("Content-Range"),
+        f"bytes {start}-{start + length - 1}/{size}",
+    )
+    if told != wanted:
+        raise LinkError(f"the server sends another part than {wanted}")
+    raw = b""
+    try:
+        while len(raw) < length and (more := await response.content.read(length - len(raw))):
+            raw += more
+    except LIBRARY_ERRORS as exc:
+        if not raw:
+            raise LinkError(f"answer broke off: {words_of(exc)}") from exc
+    return raw
 
 
 async def check_status(response: aiohttp.ClientResponse) -> None:

@@ -41,6 +41,7 @@ from appliance.transport.answers import (
     answer_error,
     decoded,
     read,
+    read_part,
     words_of,
     write_to,
 )
@@ -59,6 +60,7 @@ _SESSION_BYTES: Final = 16
 _POLL: Final = "/sync/v1/live/poll"
 _TRIES: Final = 2  # the first answer may be a new nonce
 _ASSIGNMENT: Final = "/sync/v1/assignment"
+_NO_OFFER: Final = (204, 404)  # nothing now; and a server of before there were any
 
 
 class HttpLink:
@@ -155,6 +157,36 @@ class HttpLink:
         )
         async with self._request("GET", target, timeout=timeout) as response:
             await write_to(response, size, to)
+
+    async def update_offer(self) -> bytes | None:
+        """Ask for the signed offer of another version; None where the gate is offered nothing."""
+        async with self._request("GET", "/sync/v1/update") as response:
+            if response.status in _NO_OFFER:
+                return None
+            return await read(response, ENVELOPE_BYTES_MAX)
+
+    async def bundle_part(self, sha256: str, start: int, length: int, size: int) -> bytes:
+        """Fetch a part of the bundle that is offered, up to its end.
+
+        Where the answer breaks off, what has come so far is given.
+
+        Raises:
+            LinkError: as every request, and if nothing came.
+        """
+        length = min(length, size - start)
+        timeout = aiohttp.ClientTimeout(
+            total=STALL_S_MAX + length / DOWNLOAD_BYTES_PER_S_MIN,
+            sock_connect=CONNECT_S_MAX,
+            sock_read=STALL_S_MAX,
+        )
+        headers = {
+            "Range": f"bytes={start}-{start + length - 1}",
+            "If-Range": f'"{sha256}"',
+            "Accept-Encoding": "identity",
+        }
+        target = f"/sync/v1/updates/{_part(sha256)}"
+        async with self._request("GET", target, headers=headers, timeout=timeout) as response:
+            return await read_part(response, start, length, size)
 
     async def upload(self, batch: Batch) -> Ack:
         """Hand records over."""

@@ -8,6 +8,7 @@ from sync_server.storage.audit import SqlAudit
 from sync_server.storage.checkpoints import SqlCheckpoints
 from sync_server.storage.commands import SqlCommands
 from sync_server.storage.facts import SqlFacts
+from sync_server.storage.fleet import SqlFleet
 from sync_server.storage.freight import SqlFreight
 from sync_server.storage.gates import SqlGates
 from sync_server.storage.journals import SqlJournals
@@ -108,6 +109,11 @@ class SqlTransaction:
     def sites(self) -> SqlSites:
         """Site servers, and the codes they join with."""
         return SqlSites(self._connection)
+
+    @cached_property
+    def fleet(self) -> SqlFleet:
+        """Releases of gates' software, and their rollouts."""
+        return SqlFleet(self._connection)
 
     @cached_property
     def freight(self) -> SqlFreight:

@@ -46,6 +46,7 @@ from sync_server.errors import (
 )
 from sync_server.web.live_polls import PollRoom
 from sync_server.web.live_room import LiveDesk, LiveRoom, SocketChannel, serve_live
+from sync_server.web.ranges import send_file
 from sync_server.web.rush import Rush
 
 ENROL_BYTES_MAX: Final = 4096
@@ -102,6 +103,14 @@ class DeviceDesk(LiveDesk, Protocol):
         """Give a list key, sealed for the gate."""
         ...
 
+    async def update_offer(self, gate: str) -> bytes | None:
+        """Give the signed offer of another version; None while the gate is offered nothing."""
+        ...
+
+    async def update_bundle(self, gate: str, sha256: str) -> Path:
+        """Give the bundle that the gate is offered."""
+        ...
+
     async def take(self, gate: str, batch: Batch) -> Ack:
         """Take a batch in, a revoked gate's apart from all others; durable when this returns."""
         ...
@@ -151,6 +160,8 @@ def add_device_api(app: web.Application, desk: DeviceDesk, room: LiveRoom, nonce
     app.router.add_get("/sync/v1/performances/{performance}/manifest", _signed(_manifest))
     app.router.add_get("/sync/v1/performances/{performance}/key", _signed(_key))
     app.router.add_get("/sync/v1/performances/{performance}/lists/{sha256}", _signed(_list_file))
+    app.router.add_get("/sync/v1/update", _signed(_update))
+    app.router.add_get("/sync/v1/updates/{sha256}", _signed(_bundle))
     app.router.add_post("/sync/v1/journals/{journal}", _signed(_upload, also_revoked=True))
     app.router.add_post("/sync/v1/carried/{journal}", _signed(_carried))
     app.router.add_post("/sync/v1/heads", _signed(_heads))
@@ -297,6 +308,20 @@ async def _list_file(request: web.Request, gate: str) -> web.StreamResponse:
     performance, sha256 = request.match_info["performance"], request.match_info["sha256"]
     path = await request.app[DESK].list_file(gate, performance, sha256)
     return web.FileResponse(path, headers={"Cache-Control": _FOREVER})
+
+
+async def _update(request: web.Request, gate: str) -> web.StreamResponse:
+    raw = await request.app[DESK].update_offer(gate)
+    headers = {"Cache-Control": "no-store"}
+    if raw is None:
+        return web.Response(status=204, headers=headers)
+    return web.Response(body=raw, headers=headers, content_type="application/json")
+
+
+async def _bundle(request: web.Request, gate: str) -> web.StreamResponse:
+    sha256 = request.match_info["sha256"]
+    path = await request.app[DESK].update_bundle(gate, sha256)
+    return await send_file(request, path, sha256, "private, max-age=86400, immutable")
 
 
 async def _upload(request: web.Request, gate: str) -> web.StreamResponse:

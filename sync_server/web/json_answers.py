@@ -16,6 +16,7 @@ from sync_server.errors import (
     LockedOutError,
     NotFoundError,
     ServerError,
+    StorageError,
     TicketFileError,
 )
 from sync_server.importing import ImportReport
@@ -32,6 +33,7 @@ _STATUS: Final[tuple[tuple[type[ServerError], int], ...]] = (
     (ConflictError, 409),
     (ForbiddenError, 403),
     (LockedOutError, 429),
+    (StorageError, 507),
 )
 
 

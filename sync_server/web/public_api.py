@@ -36,7 +36,9 @@ from sync_server.planning import (
 from sync_server.publishing import Publishing
 from sync_server.quarantine import Quarantine
 from sync_server.reconciling import Reconciling
+from sync_server.releasing import Releasing
 from sync_server.reporting import Reporting
+from sync_server.rolling_out import RollingOut
 from sync_server.siting import Siting
 from sync_server.stewarding import Stewarding
 from sync_server.web.json_answers import (
@@ -74,6 +76,8 @@ class Services:
     issuing: Issuing
     commanding: Commanding
     siting: Siting
+    releasing: Releasing
+    rolling_out: RollingOut
 
 
 SERVICES: Final = web.AppKey("services", Services)

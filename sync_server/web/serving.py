@@ -16,6 +16,7 @@ from sync_server.web.back_office.live_board import LiveBoard
 from sync_server.web.back_office.routes import add_back_office
 from sync_server.web.command_api import add_command_api
 from sync_server.web.device_api import DeviceDesk, add_device_api
+from sync_server.web.fleet_api import add_fleet_api
 from sync_server.web.live_room import LiveRoom
 from sync_server.web.proving_api import add_proving_api
 from sync_server.web.public_api import Services, add_public_api
@@ -61,6 +62,7 @@ def make_application(
     add_proving_api(app)
     add_command_api(app)
     add_site_set_up_api(app)
+    add_fleet_api(app)
     add_device_api(app, gates, room, nonce)
     add_site_api(app, services.siting, gates, sites)
     return app, board

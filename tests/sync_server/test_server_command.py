@@ -107,3 +107,40 @@ async def test_it_serves_until_told_to_stop_and_then_ends_in_good_order(tmp_path
     assert b'"event": "server stopped"' in rest
     assert b"Traceback" not in rest
     assert not (tmp_path / "portillon.db-wal").exists()
+
+
+def test_a_bundle_is_taken_in_shown_and_withdrawn(tmp_path, capsys):
+    data, bundle = str(tmp_path / "server"), tmp_path / "gate.raucb"
+    portillon(["server", "init", "--data", data])
+    bundle.write_bytes(b"hsqs" + bytes(5000))
+    adding = ["server", "add-release", str(bundle), "--version", "0.2.0+5", "--data", data]
+    adding += ["--compatible", "portillon-gate-debian-arm64"]
+    assert portillon(adding) == 0
+    assert "0.2.0+5 for portillon-gate-debian-arm64 is here: 5004" in capsys.readouterr().out
+    kept = list((tmp_path / "server/bundles").iterdir())
+    assert [path.read_bytes() for path in kept] == [bundle.read_bytes()]
+    assert portillon(adding) == 1
+    assert "is here already; withdraw it first" in capsys.readouterr().err
+    assert portillon(["server", "releases", "--data", data]) == 0
+    line = capsys.readouterr().out
+    assert line.split()[1:] == ["0.2.0+5", "portillon-gate-debian-arm64", "5004", "offered"]
+    assert portillon(["server", "withdraw-release", line.split()[0], "--data", data]) == 0
+    assert list((tmp_path / "server/bundles").iterdir()) == []
+    capsys.readouterr()
+    portillon(["server", "releases", "--data", data])
+    assert capsys.readouterr().out.split()[-1] == "withdrawn"
+
+
+def test_what_cannot_be_a_release_is_refused_by_name(tmp_path, capsys):
+    data, none = str(tmp_path / "server"), str(tmp_path / "none.raucb")
+    given = ["--version", "0.2.0", "--compatible", "portillon-gate-debian-arm64", "--data", data]
+    assert portillon(["server", "add-release", __file__, *given]) == 1
+    assert "run `portillon server init`" in capsys.readouterr().err
+    portillon(["server", "init", "--data", data])
+    capsys.readouterr()
+    assert portillon(["server", "add-release", none, *given]) == 1
+    assert f"{none}: cannot be read" in capsys.readouterr().err
+    assert portillon(["server", "add-release", __file__, *given]) == 1
+    assert "this is no update bundle" in capsys.readouterr().err
+    assert portillon(["server", "withdraw-release", "nobody", "--data", data]) == 1
+    assert "no such release" in capsys.readouterr().err

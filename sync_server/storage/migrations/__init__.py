@@ -2,4 +2,4 @@
 
 from typing import Final
 
-NEWEST: Final = "0003"  # number of the last step
+NEWEST: Final = "0004"  # number of the last step
