@@ -2,9 +2,11 @@
 
 import asyncio
 import ctypes
+import json
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -16,11 +18,27 @@ from admission.trust.trusted_time import TimeQuality
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _SYNCED_MARK: Final = Path("/run/systemd/timesync/synchronized")
 _CLOCKS_WITH_BATTERY: Final = Path("/sys/class/rtc")
+_CARETAKERS_WORD: Final = Path("/run/portillon-care/clock.json")  # what set the clock at the start
+_WORD_BYTES_MAX: Final = 4096
+_ERROR_MS_MAX: Final = 10 * 365 * 86_400_000  # an error that is larger says nothing
 _EPOCH_MARK: Final = Path("/usr/lib/clock-epoch")  # its date is that of the image
 _SOFTWARE_DATE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _TIMEX_BYTES: Final = 512  # the kernel's struct has 208 or fewer
 _QUALITY_NS: Final = 1_000_000_000  # the kernel is asked once a second, not at each scan
 _TIME_ERROR: Final = 5  # adjtimex: the clock is not synchronised
+
+
+@dataclass(frozen=True, slots=True)
+class ClockWord:
+    """What is said of the wall clock at the machine's start.
+
+    Attributes:
+        quality: RTC, SAVED or FLOOR.
+        error_ms: how far off it was at the most; None where nobody can say.
+    """
+
+    quality: TimeQuality
+    error_ms: int | None = None
 
 
 class SystemClock:
@@ -31,9 +49,13 @@ class SystemClock:
 
         Args:
             has_battery: whether a clock with a battery set the wall clock at the machine's start;
-                None asks the kernel.
+                None asks the caretaker's word, where there is none the kernel.
         """
-        self._has_battery = _was_set_by_battery() if has_battery is None else has_battery
+        word = read_word(_CARETAKERS_WORD, boot_id()) if has_battery is None else None
+        if word is None:
+            is_set = _was_set_by_battery() if has_battery is None else has_battery
+            word = ClockWord(TimeQuality.RTC if is_set else TimeQuality.SAVED)
+        self._word = word
         self._is_synchronised, self._asked_ns = False, -_QUALITY_NS
 
     def now(self) -> datetime:
@@ -55,7 +77,11 @@ class SystemClock:
             self._is_synchronised, self._asked_ns = _is_synchronised(), now_ns
         if self._is_synchronised:
             return TimeQuality.SYNCED
-        return TimeQuality.RTC if self._has_battery else TimeQuality.SAVED
+        return self._word.quality
+
+    def start_error_ms(self) -> int | None:
+        """Give how far off the wall clock was at the start, by whoever set it; None: unknown."""
+        return self._word.error_ms
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -78,6 +104,25 @@ def _is_synchronised() -> bool:
     except AttributeError:  # another system's C library
         state = -1
     return 0 <= state < _TIME_ERROR or _SYNCED_MARK.exists()
+
+
+def read_word(path: Path, boot: bytes) -> ClockWord | None:
+    """Read what the caretaker left; None where there is no word of this start of the machine.
+
+    It may be of another version, or half a file: then the kernel is asked, as without it.
+    """
+    try:
+        with path.open("rb") as file:
+            said = json.loads(file.read(_WORD_BYTES_MAX))
+        quality = TimeQuality(said["quality"])
+        is_ours = bytes.fromhex(said["boot_id"].replace("-", "")) == boot
+        error_ms = said.get("error_ms")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if not is_ours or quality in (TimeQuality.SIGNED, TimeQuality.SYNCED):
+        return None
+    is_bound = type(error_ms) is int and 0 <= error_ms <= _ERROR_MS_MAX
+    return ClockWord(quality, error_ms if is_bound else None)
 
 
 def _was_set_by_battery() -> bool:

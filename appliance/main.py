@@ -226,7 +226,9 @@ async def _open_parts(house: House, vault: FileVault, stack: AsyncExitStack) -> 
     own = await SqliteJournal.open(database, fresh_id())
     await own.check()
     memory = SqliteMemory(database, config.data / LISTS_FOLDER)
-    clock = await TrustedClock.open(machine, boot, software_date(), own, memory)
+    clock = await TrustedClock.open(
+        machine, boot, software_date(), own, memory, machine.start_error_ms
+    )
     recorder = Recorder(own, clock, boot)
     history, holdings = History(), GateHoldings()
     hinting = Hinting(vault.gate, recorder, history, holdings, clock)

@@ -5,6 +5,7 @@ dates. What it is made of is decided in `admission.trust.trusted_time`.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
@@ -64,7 +65,13 @@ class TrustedClock:
     """
 
     def __init__(
-        self, clock: Clock, boot_id: bytes, state: TrustedTime, store: Journal, memory: Memory
+        self,
+        clock: Clock,
+        boot_id: bytes,
+        state: TrustedTime,
+        store: Journal,
+        memory: Memory,
+        start_error_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
         """Use `open` instead, which finds the time again."""
         self.steps: dict[str, ClockStep] = {}
@@ -73,10 +80,17 @@ class TrustedClock:
         self._state = state
         self._journal = store
         self._memory = memory
+        self._start_error_ms = start_error_ms
 
     @classmethod
     async def open(
-        cls, clock: Clock, boot_id: bytes, earliest: datetime, store: Journal, memory: Memory
+        cls,
+        clock: Clock,
+        boot_id: bytes,
+        earliest: datetime,
+        store: Journal,
+        memory: Memory,
+        start_error_ms: Callable[[], int | None] = lambda: None,
     ) -> Self:
         """Find the time again after a start.
 
@@ -86,6 +100,7 @@ class TrustedClock:
             earliest: the software's own date; no time before it is one.
             store: its last records have the trusted time of their moment.
             memory: has the last signed time.
+            start_error_ms: how far off the wall clock was at the machine's start; None: unknown.
 
         Raises:
             StorageError: if it cannot be read, or is damaged.
@@ -107,12 +122,15 @@ class TrustedClock:
             boot_ms=clock.boot_ms(),
             earliest_ms=journal.wall_ms(earliest),
         )
-        return cls(clock, boot_id, state, store, memory)
+        return cls(clock, boot_id, state, store, memory, start_error_ms)
 
     def look(self) -> TrustedInstant:
         """Tell the time, by whose word, and what the machine's own clocks say."""
         reading = Reading(
-            journal.wall_ms(self._clock.now()), self._clock.boot_ms(), self._clock.wall_quality()
+            journal.wall_ms(self._clock.now()),
+            self._clock.boot_ms(),
+            self._clock.wall_quality(),
+            self._start_error_ms(),
         )
         before = self._state
         self._state, instant = trusted_time.read(before, reading)

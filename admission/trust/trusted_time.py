@@ -50,11 +50,14 @@ class Reading:
         wall_ms: wall clock, milliseconds since 1970.
         boot_ms: milliseconds since the machine started.
         quality: how the wall clock came by its time; never SIGNED.
+        start_error_ms: how far off it was at the machine's start, by whoever set it then; None
+            where nobody says.
     """
 
     wall_ms: int
     boot_ms: int
     quality: TimeQuality
+    start_error_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +309,10 @@ def _error_ms(state: TrustedTime, reading: Reading, quality: TimeQuality) -> int
     if quality not in _ERROR_MS:
         return None
     error_ms = _ERROR_MS[quality] + state.floor_ms - (reading.wall_ms - reading.boot_ms)
-    if quality is TimeQuality.RTC:
+    if quality is TimeQuality.RTC and reading.start_error_ms is not None:
+        said_ms = reading.start_error_ms - _ERROR_MS[quality]
+        error_ms += max(0, said_ms) + _drift(reading.boot_ms)
+    elif quality is TimeQuality.RTC:
         alone_ms = state.floor_ms + reading.boot_ms - state.greatest_ms
         error_ms += _drift(alone_ms) if state.greatest_ms else _NEVER_SIGNED_ERROR_MS
     return error_ms

@@ -295,3 +295,13 @@ def test_a_battery_clock_is_the_less_exact_the_longer_nobody_signed():
     never = told(started(), NOW).error_ms
     assert soon < late
     assert never >= 60_000
+
+
+def test_who_set_the_clock_at_the_start_says_how_far_off_it_was():
+    state = after(started(), NOW)
+    at = [Reading(NOW + ms, ms, RTC, 62_000) for ms in (0, DAY)]
+    assert [read(state, one)[1].error_ms for one in at] == [62_000, 62_000 + DAY // 10_000]
+
+
+def test_no_battery_is_believed_to_be_better_than_it_counts():
+    assert read(after(started(), NOW), Reading(NOW, 0, RTC, 0))[1].error_ms == 5_000

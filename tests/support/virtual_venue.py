@@ -86,6 +86,9 @@ class MachineClock:
     def wall_quality(self):
         return TimeQuality.RTC
 
+    def start_error_ms(self):
+        return None
+
     async def sleep(self, seconds):
         await asyncio.sleep(seconds)
 
