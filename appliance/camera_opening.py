@@ -1,6 +1,8 @@
 """Opens cameras and what stands in for one, as the configuration has them. Called by `drivers`."""
 
 import asyncio
+import importlib.util
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -15,6 +17,11 @@ from appliance.ports import Clock, Reader
 if TYPE_CHECKING:
     from appliance.readers.decoding import Decoder, Decoding
     from appliance.readers.frames import OpensFrames
+
+log = logging.getLogger(__name__)
+
+# picamera2 knows each board's camera best, but not every system has it; it stands on libcamera
+CAMERA_LIBRARIES: Final = ("picamera2", "libcamera")
 
 
 class Opening(Protocol):
@@ -46,14 +53,15 @@ def open_camera(opening: Opening, config: ReaderConfig) -> Reader:
     return _image_reader(opening, config, open_frames, worker)
 
 
-def _open_picamera(
+def _open_own_camera(
     opening: Opening, config: ReaderConfig, worker: ThreadPoolExecutor
 ) -> "OpensFrames":
-    from appliance.readers.picamera import Picamera, PicameraFrames
+    from appliance.readers.camera_settings import CameraSettings
+    from appliance.readers.libcamera_bindings import LibcameraFrames
+    from appliance.readers.picamera import PicameraFrames
 
-    del worker  # picamera2 has a thread of its own
     camera = config.camera
-    picamera = Picamera(
+    settings = CameraSettings(
         number=camera.camera,
         width=camera.width,
         height=camera.height,
@@ -63,7 +71,18 @@ def _open_picamera(
         lens_position=camera.lens_position,
         buffers=camera.buffers,
     )
-    return PicameraFrames(picamera, opening.clock).open
+    library = next(filter(_is_installed, CAMERA_LIBRARIES), CAMERA_LIBRARIES[0])
+    log.info("camera library", extra={"reader": config.name, "library": library})
+    if library == "libcamera":
+        return LibcameraFrames(settings, worker, opening.clock).open
+    return PicameraFrames(settings, opening.clock).open  # picamera2 has a thread of its own
+
+
+def _is_installed(library: str) -> bool:
+    try:
+        return importlib.util.find_spec(library) is not None
+    except ValueError:  # it is kept from being imported
+        return False
 
 
 def _open_webcam(
@@ -97,7 +116,7 @@ def _open_folder(
 
 
 FRAMES: Final[dict[str, Callable[[Opening, ReaderConfig, ThreadPoolExecutor], "OpensFrames"]]] = {
-    "camera": _open_picamera,
+    "camera": _open_own_camera,
     "webcam": _open_webcam,
     "clip": _open_clip,
     "folder": _open_folder,

@@ -8,70 +8,42 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 from appliance.errors import ConfigError, ReaderLostError
 from appliance.ports import Clock
+from appliance.readers.camera_settings import CameraSettings, Control, split_by_offer
 from appliance.readers.decoding import Frame
 from appliance.readers.frames import FrameSlot
 
 log = logging.getLogger(__name__)
 
 _STREAM: Final = "main"
-_MIDDLE: Final = 0  # of AeMeteringMode: the middle of the picture counts most
-_MANUAL_FOCUS: Final = 0
 _ERRORS: Final = (OSError, RuntimeError, IndexError)  # IndexError: no camera of that number
-
-
-@dataclass(frozen=True, slots=True)
-class Picamera:
-    """How the camera is set up.
-
-    Attributes:
-        number: which camera.
-        width: pixels; a code wants three for each of its modules.
-        height: pixels.
-        frames_per_s: pictures a second.
-        exposure_us: shutter time in microseconds, short for screens in moving hands; 0 leaves it to
-            the camera.
-        gain: of the sensor; 0 leaves it to the camera, which measures in the middle.
-        lens_position: dioptres for a lens with a motor, or None to leave the lens alone.
-        buffers: pictures that the driver holds memory for; the library's own six waste what small
-            boards need elsewhere.
-    """
-
-    number: int = 0
-    width: int = 1280
-    height: int = 720
-    frames_per_s: int = 30
-    exposure_us: int = 4000
-    gain: float = 0.0
-    lens_position: float | None = None
-    buffers: int = 4
 
 
 class PicameraFrames:
     """Opens the camera for a camera reader.
 
     Args:
-        picamera: how it is set up.
+        settings: how it is set up.
         clock: stamps the pictures and counts heartbeats.
 
     Raises:
         ConfigError: if picamera2 is not installed.
     """
 
-    def __init__(self, picamera: Picamera, clock: Clock) -> None:
+    def __init__(self, settings: CameraSettings, clock: Clock) -> None:
         try:
             import picamera2
         except ImportError as exc:
             raise ConfigError(
-                "a camera reader needs picamera2: apt install python3-picamera2, and let the"
-                " virtual environment see the system's packages"
+                "a camera reader needs picamera2: apt install python3-picamera2 (on a system"
+                " without it python3-libcamera), and let the virtual environment see the"
+                " system's packages"
             ) from exc
         self._library = picamera2
-        self._picamera = picamera
+        self._settings = settings
         self._clock = clock
 
     @asynccontextmanager
@@ -94,21 +66,21 @@ class PicameraFrames:
             starting.add_done_callback(_close_when_started)
             raise
         except _ERRORS as exc:
-            raise ReaderLostError(f"camera {self._picamera.number}: {exc}") from exc
+            raise ReaderLostError(f"camera {self._settings.number}: {exc}") from exc
         try:
             yield slot
         finally:
             await loop.run_in_executor(None, _close, camera)
 
     def _start(self, hand_over: Callable[[Frame], None]) -> Any:
-        wanted = self._picamera
+        wanted = self._settings
         camera = self._library.Picamera2(wanted.number)
         try:
             camera.configure(
                 camera.create_video_configuration(
                     main={"size": (wanted.width, wanted.height), "format": "YUV420"},
                     buffer_count=wanted.buffers,
-                    controls=_offered(camera, _controls(wanted)),
+                    controls=_offered(camera, wanted.controls()),
                 )
             )
             camera.post_callback = self._copier(camera, hand_over)
@@ -131,29 +103,11 @@ class PicameraFrames:
         return copy
 
 
-def _controls(wanted: Picamera) -> dict[str, float]:
-    controls: dict[str, float] = {
-        "FrameRate": wanted.frames_per_s,
-        "AeMeteringMode": _MIDDLE,
-    }
-    if wanted.exposure_us:
-        controls["ExposureTime"] = wanted.exposure_us
-    if wanted.gain:
-        controls["AnalogueGain"] = wanted.gain
-    if wanted.lens_position is not None:
-        controls |= {"AfMode": _MANUAL_FOCUS, "LensPosition": wanted.lens_position}
-    return controls
-
-
-def _offered(camera: Any, controls: dict[str, float]) -> dict[str, float]:
-    """Leave out what this camera has not: the library would refuse the whole set-up for it."""
-    offered = set(camera.camera_controls)
-    if "FrameDurationLimits" in offered:
-        offered.add("FrameRate")  # the library's own name for it
-    missing = sorted(controls.keys() - offered)
+def _offered(camera: Any, controls: dict[str, Control]) -> dict[str, Control]:
+    has, missing = split_by_offer(controls, camera.camera_controls)
     if missing:
         log.info("camera lacks controls", extra={"controls": missing})
-    return {name: value for name, value in controls.items() if name in offered}
+    return has
 
 
 def _close(camera: Any) -> None:

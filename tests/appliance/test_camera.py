@@ -17,10 +17,11 @@ from admission.scan import Direction
 from appliance.errors import ConfigError, ReaderLostError
 from appliance.ports import Payload
 from appliance.readers.camera import HEARTBEAT_S, REOPEN_S, CameraReader
+from appliance.readers.camera_settings import CameraSettings
 from appliance.readers.chain import open_decoder
 from appliance.readers.decoding import Decoding, Frame, Read, Symbology
 from appliance.readers.frames import FrameSlot
-from appliance.readers.picamera import Picamera, PicameraFrames
+from appliance.readers.picamera import PicameraFrames
 from appliance.simulator.inline_worker import InlineWorker
 from appliance.simulator.ticket_pictures import draw_code
 from appliance.simulator.virtual_clock import VirtualClock, settle
@@ -349,7 +350,7 @@ async def test_the_luminance_is_copied_without_padding_and_the_buffer_given_back
     picture = np.asarray(draw_code(b"FROM THE PI"))
     height, width = picture.shape
     clock = VirtualClock()
-    async with PicameraFrames(Picamera(width=width, height=height), clock).open() as source:
+    async with PicameraFrames(CameraSettings(width=width, height=height), clock).open() as source:
         (camera,) = picamera2.made
         await asyncio.to_thread(camera.take, picture)
         frame = await source.newest(2.0)
@@ -359,12 +360,14 @@ async def test_the_luminance_is_copied_without_padding_and_the_buffer_given_back
 
 
 async def test_the_camera_is_set_up_for_screens_in_moving_hands(picamera2: type[FakePicamera2]):
-    wanted = Picamera(exposure_us=2000, frames_per_s=15, gain=4.0, lens_position=8.0, buffers=3)
+    wanted = CameraSettings(
+        exposure_us=2000, frames_per_s=15, gain=4.0, lens_position=8.0, buffers=3
+    )
     async with PicameraFrames(wanted, VirtualClock()).open():
         (camera,) = picamera2.made
     assert camera.wanted["main"] == {"size": (1280, 720), "format": "YUV420"}
     assert camera.wanted["controls"] == {
-        "FrameRate": 15,
+        "FrameDurationLimits": (66_666, 66_666),
         "AeMeteringMode": 0,
         "ExposureTime": 2000,
         "AnalogueGain": 4.0,
@@ -378,22 +381,25 @@ async def test_what_a_camera_has_no_control_of_is_not_asked_of_it(
 ):
     lacks = frozenset({"AfMode", "LensPosition", "AeMeteringMode", "FrameDurationLimits"})
     monkeypatch.setattr(FakePicamera2, "lacks", lacks)
-    async with PicameraFrames(Picamera(lens_position=8.0), VirtualClock()).open():
+    async with PicameraFrames(CameraSettings(lens_position=8.0), VirtualClock()).open():
         (camera,) = picamera2.made
     assert camera.wanted["controls"] == {"ExposureTime": 4000}
     assert camera.wanted["buffer_count"] == 4
 
 
 async def test_exposure_and_gain_may_be_left_to_the_camera(picamera2: type[FakePicamera2]):
-    async with PicameraFrames(Picamera(exposure_us=0), VirtualClock()).open():
+    async with PicameraFrames(CameraSettings(exposure_us=0), VirtualClock()).open():
         (camera,) = picamera2.made
-    assert camera.wanted["controls"] == {"FrameRate": 30, "AeMeteringMode": 0}
+    assert camera.wanted["controls"] == {
+        "FrameDurationLimits": (33_333, 33_333),
+        "AeMeteringMode": 0,
+    }
 
 
 async def test_a_camera_number_that_is_not_there_is_a_lost_reader(
     picamera2: type[FakePicamera2],
 ):
-    frames = PicameraFrames(Picamera(number=1), VirtualClock())
+    frames = PicameraFrames(CameraSettings(number=1), VirtualClock())
     with pytest.raises(ReaderLostError, match="camera 1"):
         async with frames.open():
             raise AssertionError("must not open")
@@ -407,7 +413,7 @@ async def test_a_camera_that_cannot_be_configured_is_closed_again(
 
     monkeypatch.setattr(FakePicamera2, "configure", refuse)
     with pytest.raises(ReaderLostError, match="allocate"):
-        async with PicameraFrames(Picamera(), VirtualClock()).open():
+        async with PicameraFrames(CameraSettings(), VirtualClock()).open():
             raise AssertionError("must not open")
     assert picamera2.made[0].is_closed
 
@@ -429,7 +435,7 @@ async def test_a_camera_whose_opening_is_cancelled_is_closed_once_it_is_open(
     monkeypatch.setattr(FakePicamera2, "close", close)
 
     async def open_it() -> None:
-        async with PicameraFrames(Picamera(), VirtualClock()).open():
+        async with PicameraFrames(CameraSettings(), VirtualClock()).open():
             raise AssertionError("must not open")
 
     async with asyncio.TaskGroup() as group:
@@ -447,4 +453,4 @@ def test_a_missing_library_is_named_with_the_package_that_brings_it(
 ):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(ConfigError, match="apt install python3-picamera2"):
-        PicameraFrames(Picamera(), VirtualClock())
+        PicameraFrames(CameraSettings(), VirtualClock())

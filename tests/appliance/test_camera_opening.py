@@ -2,12 +2,14 @@
 
 import sys
 from contextlib import AsyncExitStack
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
 import psutil
 import pytest
 
+from appliance.camera_opening import CAMERA_LIBRARIES
 from appliance.config import load_config
 from appliance.drivers import Drivers
 from appliance.errors import ConfigError
@@ -17,6 +19,8 @@ from appliance.readers.chain import ChainDecoder
 from appliance.readers.decoder_process import ProcessDecoder
 from appliance.readers.decoding import Frame
 from appliance.readers.folder import load_picture
+from appliance.readers.libcamera_bindings import LibcameraFrames
+from appliance.readers.picamera import PicameraFrames
 from appliance.simulator.ticket_pictures import draw_code, save_picture
 from appliance.simulator.virtual_clock import VirtualClock
 
@@ -39,7 +43,13 @@ async def opened(tmp_path: Path, stack: AsyncExitStack, kind: str, more: str = "
 
 @pytest.fixture
 def picamera2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "picamera2", ModuleType("picamera2"))
+    install(monkeypatch, "picamera2")
+
+
+def install(monkeypatch: pytest.MonkeyPatch, library: str, is_there: bool = True) -> None:
+    module = ModuleType(library)
+    module.__spec__ = ModuleSpec(library, None)
+    monkeypatch.setitem(sys.modules, library, module if is_there else None)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -50,6 +60,39 @@ async def test_every_kind_opens_with_its_decoder_apart_and_shows_the_page_what_i
         reader = await opened(tmp_path, stack, kind)
         assert isinstance(reader, Glimpses)
         assert isinstance(reader._decoder, ProcessDecoder)
+
+
+@pytest.mark.parametrize(
+    ("library", "used"),
+    [
+        ("picamera2", PicameraFrames),
+        ("libcamera", LibcameraFrames),
+    ],
+)
+async def test_a_camera_is_opened_by_picamera2_or_where_that_is_not_by_libcamera(
+    library: str,
+    used: type,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    for one in CAMERA_LIBRARIES:  # picamera2 stands on libcamera and is never without it
+        install(monkeypatch, one, one in (library, "libcamera"))
+    async with AsyncExitStack() as stack:
+        reader = await opened(tmp_path, stack, "camera")
+        assert isinstance(reader._open_frames.__self__, used)  # type: ignore[attr-defined]
+    (chosen,) = [one for one in caplog.records if one.message == "camera library"]
+    assert vars(chosen)["library"] == library
+
+
+async def test_without_either_library_both_packages_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for library in CAMERA_LIBRARIES:
+        install(monkeypatch, library, False)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError, match=r"python3-picamera2 .*python3-libcamera"):
+            await opened(tmp_path, stack, "camera")
 
 
 async def test_the_decoder_may_be_kept_in_the_gates_own_process(tmp_path: Path):
