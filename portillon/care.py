@@ -17,6 +17,7 @@ from portillon import log_lines
 ACTIONS: Final[dict[str, tuple[str, str]]] = {
     "restore-clock": ("caretaker.clock_restoring", "find the time again at a start"),
     "save-clock": ("caretaker.clock_saving", "write down what time it is"),
+    "gate-failed": ("caretaker.gate_failed", "what follows once systemd has given up on the gate"),
 }
 
 

@@ -1,0 +1,146 @@
+"""`portillon care gate-failed`: what follows once systemd has given up starting the gate.
+
+The machine is started anew where that may help, a few times an hour at the most; else the gate
+alone is tried again after a while, for ever. Meanwhile the arm is at rest, as its fail policy has
+it. Run by portillon-gate-failed.service.
+"""
+
+import argparse
+import json
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final
+
+from caretaker.errors import FileError, MachineError
+from caretaker.kept_files import read_small, write_whole
+from caretaker.places import Places
+
+FORMAT: Final = 1
+HOUR_MS: Final = 3_600_000
+REBOOTS_KEPT: Final = 32
+EX_CONFIG: Final = 78  # what the gate ends with where a person has to mend its configuration
+COMMAND_S_MAX: Final = 30
+GATE: Final = "portillon-gate.service"
+RETRY: Final = "portillon-gate-retry.timer"
+
+
+@unique
+class Course(StrEnum):
+    """What is done."""
+
+    REBOOT = "reboot"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How the gate failed, in systemd's words.
+
+    Attributes:
+        result: `start-limit-hit`, `exit-code`, `watchdog` and so on.
+        status: what it ended with, where it ended by itself.
+    """
+
+    result: str
+    status: int
+
+
+def course_after(
+    failure: Failure, reboots_ms: Sequence[int], now_ms: int, reboots_an_hour: int
+) -> Course:
+    """Decide what is done.
+
+    Args:
+        failure: how the gate failed.
+        reboots_ms: wall-clock times of the restarts of the machine so far.
+        now_ms: the wall clock now. It may have gone back: a time that lies ahead counts as recent,
+            so that a clock that starts over can never make restarts endless.
+        reboots_an_hour: how many are allowed.
+    """
+    if failure.status == EX_CONFIG:
+        return Course.RETRY
+    recent = [at for at in reboots_ms if at > now_ms - HOUR_MS]
+    return Course.REBOOT if len(recent) < reboots_an_hour else Course.RETRY
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the action's arguments."""
+    parser.add_argument(
+        "--reboots-an-hour", type=int, default=0, help="how often the machine may be started anew"
+    )
+    parser.add_argument("--root", type=Path, default=Path("/"), help="of the machine's files")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what is to be done; see the module's text."""
+    note = Places(arguments.root).care / "reboots.json"
+    return follow(note, arguments.reboots_an_hour, time.time_ns() // 1_000_000, systemctl)
+
+
+def follow(
+    note: Path, reboots_an_hour: int, now_ms: int, command: Callable[[Sequence[str]], str]
+) -> int:
+    """Look at how the gate failed and act on it.
+
+    Args:
+        note: where the restarts of the machine are written down, before each.
+        reboots_an_hour: how many are allowed.
+        now_ms: the wall clock.
+        command: runs systemctl with arguments, and gives what it printed.
+
+    Raises:
+        CareError: if systemd does not do as it is told, or the note cannot be written: without it
+            the machine is not started anew.
+    """
+    failure = _failure(command(["show", "--property=Result,ExecMainStatus", GATE]))
+    reboots_ms = _noted(note)
+    course = course_after(failure, reboots_ms, now_ms, reboots_an_hour)
+    print(f"the gate failed ({failure.result}, status {failure.status}): {course.value}")
+    if course is Course.REBOOT:
+        kept = [*reboots_ms, now_ms][-REBOOTS_KEPT:]
+        write_whole(note, json.dumps({"format": FORMAT, "reboots_ms": kept}).encode())
+        command(["reboot"])
+    else:
+        command(["start", RETRY])
+    return 0
+
+
+def systemctl(arguments: Sequence[str]) -> str:
+    """Run systemctl.
+
+    Raises:
+        MachineError: if it fails, in its own words.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - words of this program's own
+            ["/usr/bin/systemctl", "--no-ask-password", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S_MAX,
+            check=True,
+        )
+    except subprocess.CalledProcessError as exc:
+        raise MachineError(f"systemctl {' '.join(arguments)}: {exc.stderr.strip()}") from exc
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise MachineError(f"systemctl {' '.join(arguments)}: {exc}") from exc
+    return done.stdout
+
+
+def _failure(shown: str) -> Failure:
+    said = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    status = said.get("ExecMainStatus", "")
+    return Failure(said.get("Result", ""), int(status) if status.isdecimal() else 0)
+
+
+def _noted(note: Path) -> list[int]:
+    """Give the times that were written down; a note that cannot be read says none."""
+    try:
+        said = json.loads(read_small(note) or b"{}")
+    except (FileError, ValueError, RecursionError):
+        return []
+    times = said.get("reboots_ms") if isinstance(said, dict) else None
+    return [at for at in times if type(at) is int] if isinstance(times, list) else []
