@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from admission.sync.machine_messages import BLOCKED_MAX, Machine
+from admission.sync.machine_messages import BLOCKED_MAX, Fetching, Machine
 
 MACHINE_FILE: Final = Path("run/portillon-care/machine.json")
 SYSTEM_FILE: Final = Path("etc/rauc/system.conf")  # where the image says which bundles are for it
@@ -21,13 +21,15 @@ UPDATE_STATES: Final = frozenset(
 _WORD_MAX: Final = 40  # as the messages bound them
 _WORDS_MAX: Final = 200
 _COMPATIBLE_MAX: Final = 100
+_NOTHING: Final = Fetching()
 _INTEGER_MAX: Final = (1 << 63) - 1
 
 
-def read_machine_report(root: Path = Path("/")) -> Machine | None:
+def read_machine_report(fetching: Fetching = _NOTHING, root: Path = Path("/")) -> Machine | None:
     """Give what the caretaker says; None where there is none, or it says nothing to be read.
 
     Args:
+        fetching: how far the gate has come with an update, to be told with it.
         root: where `run` and `etc` are.
     """
     said = _document(root / MACHINE_FILE)
@@ -50,6 +52,7 @@ def read_machine_report(root: Path = Path("/")) -> Machine | None:
             for one in (blocked if isinstance(blocked, list) else [])[:BLOCKED_MAX]
             if (version := _text(one, _WORD_MAX))
         ],
+        fetching=fetching,
     )
 
 

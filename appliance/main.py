@@ -10,6 +10,7 @@ import random
 import secrets
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from admission.errors import ListError
@@ -25,6 +26,7 @@ from appliance.config import Config
 from appliance.drivers import Drivers
 from appliance.errors import ConfigError, StorageError
 from appliance.fault_codes import JOURNAL_FAULT
+from appliance.fetch_opening import open_fetching
 from appliance.gate import Gate
 from appliance.health import Health
 from appliance.hinting import ExpressQueue, Hinting
@@ -37,7 +39,6 @@ from appliance.lifetimes import run_until, stop_on_signals
 from appliance.link_ports import ServerLink
 from appliance.list_recheck import ListRecheck
 from appliance.lists import ListKeeper
-from appliance.machine_report import read_machine_report
 from appliance.page_binding import bind_page
 from appliance.peering import Parts as PeeringParts
 from appliance.peering import open_peering
@@ -59,7 +60,7 @@ from appliance.storage.memory_store import SqliteMemory
 from appliance.storage.salvage import finish as finish_salvage
 from appliance.storage.trust_store import SqliteTrust
 from appliance.succession import Succession
-from appliance.transport.client import open_link
+from appliance.transport.client import HttpLink, open_link
 from appliance.trust_keeper import TrustKeeper
 from appliance.trusted_clock import TrustedClock
 from appliance.uplink import Uplink
@@ -98,7 +99,11 @@ class _Parts:
 
 
 async def run_gate(
-    config: Config, software: str, watch: Watch = UNWATCHED, write: Write | None = None
+    config: Config,
+    software: str,
+    watch: Watch = UNWATCHED,
+    write: Write | None = None,
+    runtime: Path | None = None,
 ) -> None:
     """Run the gate until SIGTERM or SIGINT.
 
@@ -109,6 +114,7 @@ async def run_gate(
         software: version of this program.
         watch: whoever watches over the daemon.
         write: puts the report of the gate's state where the machine's caretaker looks for it.
+        runtime: folder in which the caretaker looks for requests; None without a caretaker.
 
     Raises:
         ExceptionGroup: of ApplianceErrors, if something without which no gate can work cannot be
@@ -122,7 +128,7 @@ async def run_gate(
         announcer = Announcer(displays, signals, machine, len(config.languages))
         report = StateReport(watch, write, machine, software, boot_id())
         database = config.data / DATABASE_FILE
-        house = House(config, software, machine, drivers, announcer, database, report)
+        house = House(config, software, machine, drivers, announcer, database, report, runtime)
         serving = serve_until(stop, house, _serve)
         running = [announcer.run(), watch.run(), report.run(), *drivers.tasks, serving]
         await run_until(stop, running)
@@ -165,13 +171,14 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         )
         link = await _link(parts)
         uplink = _uplink(parts, link, trust, keeper, health, commanding, succession)
-        uplink.card, uplink.machine = card.report, read_machine_report
+        uplink.card = card.report
         network = await _network(parts, link, trust, uplink, health)
         stewarding = await open_stewarding(_staff(parts, keeper, health, lane, commanding))
         gate = stewarding.judge = _gate(parts, health, lane, commanding, succession, stewarding)
         readers = parts.drivers.open_readers()
         handheld = open_handheld(parts.drivers, stewarding, health, uplink, stack)
         spare_the_collector()
+        fetching = open_fetching(parts, house.runtime, link, trust, uplink, lambda: gate.read_ns)
         recheck = ListRecheck(keeper, parts.clock, uplink.lists_wanted)
         watch = ClockWatch(parts.clock, parts.recorder, health.changed)
         page = await bind_page(
@@ -192,6 +199,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
             recheck.run(),
             watch.run(),
             *network,
+            *fetching,
             card.run(),
             card.watch(),
             health.fault_log.run(),
@@ -313,7 +321,7 @@ def _health(parts: _Parts, keeper: ListKeeper) -> Health:
     )
 
 
-async def _link(parts: _Parts) -> ServerLink:
+async def _link(parts: _Parts) -> HttpLink:
     vault = parts.vault
     server = parts.config.server or vault.identity.server
     return await parts.stack.enter_async_context(open_link(server, vault.gate, vault, vault.pins))

@@ -46,6 +46,7 @@ class House:
         announcer: display, light and sound.
         database: path of its file.
         report: tells the machine how the gate is.
+        runtime: where the machine's caretaker looks for requests, None without one.
         salvaged: what became of damaged ones, still to be written down.
         was_damaged: whether one was, since the daemon runs.
     """
@@ -57,6 +58,7 @@ class House:
     announcer: Announcer
     database: Path
     report: StateReport
+    runtime: Path | None = None
     salvaged: list[Salvaged] = field(default_factory=list)
     was_damaged: bool = False
 

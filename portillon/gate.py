@@ -92,7 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
             status = _visit(config, arguments.stick)
         else:
             watch = notices_from(os.environ)
-            asyncio.run(run_gate(config, __version__, watch, _state_file()))
+            runtime = os.environ.get("RUNTIME_DIRECTORY", "")
+            folder = Path(runtime) if runtime else None
+            asyncio.run(run_gate(config, __version__, watch, _state_file(folder), folder))
     except* ApplianceError as group:  # anything else is a fault of the program, and is told as one
         reasons = list(_reasons(group))
         for reason in reasons:
@@ -156,10 +158,9 @@ def _visit(config: Config, stick: Path) -> int:
     return 1
 
 
-def _state_file() -> Callable[[bytes], None] | None:
+def _state_file(folder: Path | None) -> Callable[[bytes], None] | None:
     """Give what puts the report of the gate's state into the folder that systemd made for it."""
-    folder = os.environ.get("RUNTIME_DIRECTORY", "")
-    return partial(write_passing, Path(folder) / STATE_FILE, mode=0o644) if folder else None
+    return None if folder is None else partial(write_passing, folder / STATE_FILE, mode=0o644)
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:

@@ -50,16 +50,16 @@ def write(root, said):
 
 def test_all_that_a_caretaker_says_is_read(machine):
     write(machine, WHOLE)
-    assert read_machine_report(machine) == SEEN
+    assert read_machine_report(root=machine) == SEEN
 
 
 def test_without_a_caretaker_nothing_is_said(tmp_path):
-    assert read_machine_report(tmp_path) is None
+    assert read_machine_report(root=tmp_path) is None
 
 
 def test_every_key_may_be_missing(machine):
     write(machine, {"format": 1})
-    assert read_machine_report(machine) == Machine()
+    assert read_machine_report(root=machine) == Machine()
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_every_key_may_be_missing(machine):
 )
 def test_a_file_that_is_none_of_its_format_says_nothing(machine, raw):
     write(machine, raw)
-    assert read_machine_report(machine) is None
+    assert read_machine_report(root=machine) is None
 
 
 def test_a_folder_in_its_place_says_nothing(machine):
     (machine / MACHINE_FILE).mkdir()
-    assert read_machine_report(machine) is None
+    assert read_machine_report(root=machine) is None
 
 
 def test_values_of_the_wrong_kind_are_left_out_and_the_others_kept(machine):
@@ -96,11 +96,11 @@ def test_values_of_the_wrong_kind_are_left_out_and_the_others_kept(machine):
         "blocked": ["0.1.9", 3, ""],
     }
     write(machine, wrong)
-    assert read_machine_report(machine) == Machine(slot="a", blocked=["0.1.9"])
+    assert read_machine_report(root=machine) == Machine(slot="a", blocked=["0.1.9"])
     write(machine, wrong | {"update": "no", "blocked": "no"})
-    assert read_machine_report(machine) == Machine(slot="a")
+    assert read_machine_report(root=machine) == Machine(slot="a")
     write(machine, wrong | {"update": {"since_ms": True}})
-    assert read_machine_report(machine).update_since_ms == 0
+    assert read_machine_report(root=machine).update_since_ms == 0
 
 
 def test_whatever_it_says_fits_into_a_message_and_prints(machine):
@@ -114,7 +114,7 @@ def test_whatever_it_says_fits_into_a_message_and_prints(machine):
     }
     long["update"]["since_ms"] = 1 << 70
     write(machine, long)
-    read = read_machine_report(machine)
+    read = read_machine_report(root=machine)
     assert len(read.blocked) == BLOCKED_MAX
     assert read.slot.isprintable()
     assert read.update_reason.isprintable()
@@ -127,6 +127,6 @@ def test_which_bundles_fit_may_stand_in_the_updaters_settings(machine):
     write(machine, WHOLE | {"compatible": ""})
     settings = "[other]\ncompatible=no\n[system]\n# compatible=no\ncompatible = portillon-gate-x\n"
     (machine / SYSTEM_FILE).write_text(settings + "[keyring]\ncompatible=no\n")
-    assert read_machine_report(machine).compatible == "portillon-gate-x"
+    assert read_machine_report(root=machine).compatible == "portillon-gate-x"
     os.truncate(machine / SYSTEM_FILE, 8)
-    assert read_machine_report(machine).compatible == ""
+    assert read_machine_report(root=machine).compatible == ""
