@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Final
 
+from admission.scan import Direction
 from appliance.alarm import wait_set
 from appliance.errors import DeviceError
 from appliance.ports import Clock, Display, Look, Screen, Signals
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 _NS: Final = 1_000_000_000
 _UNTIL_DONE_S: Final = 86_400.0
 HOLD_S: Final = {
-    Look.HOLD_STILL: 1.5,  # whoever sees the code says so again
+    Look.HOLD_STILL: 1.0,  # whoever sees the code says so again
     Look.GRANTED: 5.0,
     Look.PLEASE_PASS: 60.0,  # longer than any lane waits: it says itself how it ends
     Look.PASSED: 1.0,
@@ -92,6 +93,15 @@ class Announcer:
             return
         self._next, self._then = screen, then
         self._posted.set()
+
+    def unread(self, direction: Direction) -> None:
+        """Say that a code is seen which cannot be read; said again for as long as it is so.
+
+        Told only where people are asked to show their tickets: a gate that is closed, out of
+        service or free to all asks nobody to hold anything.
+        """
+        if self._resting.look is Look.IDLE:
+            self.post(Screen(Look.HOLD_STILL, direction, occupancy=self._resting.occupancy))
 
     def done(self) -> None:
         """End what is shown now, and drop what is to be: it has served its time."""

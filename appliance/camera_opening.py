@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from admission.scan import Direction
 from appliance.camera_config import CameraConfig
 from appliance.config import Config, ReaderConfig
 from appliance.errors import ConfigError
@@ -31,11 +32,13 @@ class Opening(Protocol):
         config: the checked configuration.
         clock: the machine's.
         stack: closes what was opened.
+        tell_unread: told of every look that finds a code which cannot be read.
     """
 
     config: Config
     clock: Clock
     stack: AsyncExitStack
+    tell_unread: Callable[[Direction], None]
 
     def worker(self) -> ThreadPoolExecutor:
         """Give a thread for a camera's frames."""
@@ -135,7 +138,14 @@ def _image_reader(
     region = Region(left, top, width, height, camera.code_percent_min)
     looking = Looking(region, camera.confirm_refusals, camera.idle_frames_per_s)
     return CameraReader(
-        config.name, config.direction, open_frames, decoder, worker, opening.clock, looking
+        config.name,
+        config.direction,
+        open_frames,
+        decoder,
+        worker,
+        opening.clock,
+        looking,
+        opening.tell_unread,
     )
 
 

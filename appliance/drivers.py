@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final
 
+from admission.scan import Direction
 from appliance.arm_opening import open_arm, open_lane_inputs
 from appliance.camera_opening import open_camera
 from appliance.config import Config, ReaderConfig
@@ -37,6 +38,10 @@ log = logging.getLogger(__name__)
 PAGE_SIZE: Final = (800, 480)  # of the picture on the gate's page
 
 
+def _tell_nobody(direction: Direction) -> None:
+    """Say nothing of codes that cannot be read."""
+
+
 class Drivers:
     """Opens devices; each stays open for as long as the stack does.
 
@@ -49,6 +54,7 @@ class Drivers:
         triggers: of the readers that look for a code when they are asked to.
         confirming: where the steward says who went; None where an arm or nobody does.
         face: what a handheld's page shows; None on a gate that stands.
+        tell_unread: told of every look of a camera that finds a code which cannot be read.
     """
 
     def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack) -> None:
@@ -61,6 +67,7 @@ class Drivers:
         self.desk = GateDesk()
         self.confirming: Confirming | None = None
         self.face = HandheldFace() if config.is_handheld else None
+        self.tell_unread: Callable[[Direction], None] = _tell_nobody
         self._pins: dict[str, Any] = {}
         self._pins_stack = stack
 

@@ -175,6 +175,7 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         network = await _network(parts, link, trust, uplink, health)
         stewarding = await open_stewarding(_staff(parts, keeper, health, lane, commanding))
         gate = stewarding.judge = _gate(parts, health, lane, commanding, succession, stewarding)
+        parts.drivers.tell_unread = parts.announcer.unread
         readers = parts.drivers.open_readers()
         handheld = open_handheld(parts.drivers, stewarding, health, uplink, stack)
         spare_the_collector()

@@ -4,7 +4,7 @@ A picture is shown whole, as the folder reader shows it: a still held before the
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,15 +13,20 @@ from appliance.readers.chain import attempts_for, open_decoder
 from appliance.readers.decoding import (
     ITF_LENGTHS_ANY,
     MATRIX,
+    Decoder,
     Decoding,
     Frame,
+    Pixels,
     Read,
     Strategy,
     Symbology,
 )
+from appliance.readers.unread import UnreadWatch
 from appliance.readers.zxing import ZxingDecoder
 
 FRAMES_MAX: Final = 8
+_FRAMES_PER_S: Final = 30
+_NS: Final = 1_000_000_000
 TICKETS: Final = MATRIX | {
     Symbology.CODE_128, Symbology.CODE_39, Symbology.ITF, Symbology.EAN_13
 }  # fmt: skip
@@ -49,6 +54,23 @@ def through_the_gate(picture: Frame) -> dict[str, Any]:
         reads = decoder.decode(picture)
     cpu_ms = (time.process_time_ns() - began_ns) / 1e6
     return {"reads": [_told(read) for read in reads], "frames": frames, "cpu_ms": round(cpu_ms, 2)}
+
+
+def is_told_to_hold_still(decoder: Decoder, pictures: Iterable[Pixels]) -> bool:
+    """Hold pictures before the gate, thirty a second; tell whether it asks to hold still.
+
+    Args:
+        decoder: a fresh one of the gate's.
+        pictures: what the camera sees, one after the other; seen until one is read.
+    """
+    watch = UnreadWatch()
+    for place, pixels in enumerate(pictures):
+        frame = Frame(pixels, place * _NS // _FRAMES_PER_S)
+        reads, unread = decoder.decode(frame), decoder.unread
+        told = watch.see(has_read=bool(reads), has_unread=bool(unread), now_ns=frame.received_ns)
+        if told or reads:
+            return told
+    return False
 
 
 def by_each_decoder(picture: Frame) -> dict[str, Any]:

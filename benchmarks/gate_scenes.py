@@ -5,7 +5,8 @@ frame sizes, QR codes of 20, 110 and 320 characters at 25, 40 and 65 % of the fr
 whose modules are under 1.5 pixels are left out, since no camera set up by the manual sees them.
 Each is held still, under another grain in every frame, for up to eight frames before the gate's
 pipeline; the single decoders see the first frame, and, to be fair, all eight in the column `x8`.
-Then the cost of an empty frame, the frames a second of one core, and the event loop's delay while
+Then who is told to hold still, of those who are not read and of empty scenes, and
+the cost of an empty frame, the frames a second of one core, and the event loop's delay while
 another thread decodes, beside an idle loop's in the same run. One thread, CPU time.
 
 Usage: python benchmarks/gate_scenes.py [--scenes N] [--seconds S]
@@ -17,9 +18,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 
 import numpy as np
 
+from appliance.picture_trial import is_told_to_hold_still
 from appliance.readers.chain import open_decoder
 from appliance.readers.decoding import (
     ITF_LENGTHS_ANY,
@@ -37,6 +40,7 @@ SIZES = ((640, 480), (1280, 720), (1456, 1088))
 SHARES = (0.25, 0.4, 0.65)
 LENGTHS = (20, 110, 320)
 FRAMES = 8
+HOLD_FRAMES = 75  # two and a half seconds
 MODULE_PX_MIN = 1.5
 EIGHT = MATRIX | {Symbology.CODE_128, Symbology.CODE_39, Symbology.ITF, Symbology.EAN_13}
 QR = Decoding(frozenset({Symbology.QR_CODE}))
@@ -163,6 +167,34 @@ def emptiness(frames_a_size: int) -> None:
         print(f"{size[0]}x{size[1]} ratio {means['gate'] / means['zxing, eight']:.2f}")
 
 
+def holding(per_cell: int) -> None:
+    """Print who is told to hold still: of those who are not read in time, and of nobody."""
+    unread: Counter[str] = Counter()
+    told: Counter[str] = Counter()
+    for condition, data, frames in scenes(per_cell):
+        place, _, _ = first_read(open_decoder(Decoding()), frames, data)
+        if place:
+            continue
+        unread[condition] += 1
+        shown = islice(cycle(frames), HOLD_FRAMES)
+        told[condition] += is_told_to_hold_still(open_decoder(Decoding()), shown)
+    print(f"\ntold to hold still within {HOLD_FRAMES} frames, of those not read within {FRAMES}")
+    for condition in Condition:
+        if unread[condition]:
+            print(f"{condition:14} {told[condition]:4} / {unread[condition]:3}")
+    print(f"{'all':14} {told.total():4} / {unread.total():3}")
+    count = wrongly = 0
+    for size in SIZES:
+        for turn in range(4 * per_cell):
+            rng = np.random.default_rng([size[0], turn])
+            wall = empty(size, rng, 0)
+            frames = [grained(wall, rng) for _ in range(6)]
+            shown = islice(cycle(frames), HOLD_FRAMES)
+            count += 1
+            wrongly += is_told_to_hold_still(open_decoder(Decoding()), shown)
+    print(f"{'empty scenes':14} {wrongly:4} / {count:3}")
+
+
 async def delays(seconds: float) -> None:
     """Print how late the event loop wakes, idle and while the pipeline decodes in a thread."""
     print("\nevent loop's delay, ms p50 / p99")
@@ -197,6 +229,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of the loop's delay, each")
     chosen = parser.parse_args()
     reading(chosen.scenes)
+    holding(chosen.scenes)
     emptiness(60 if chosen.scenes > 1 else 6)
     asyncio.run(delays(chosen.seconds))
 

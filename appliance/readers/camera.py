@@ -6,7 +6,7 @@ first sight is yielded as a look; once it was read alike again, it is yielded fo
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,6 +25,7 @@ from appliance.readers.glimpsing import Glimpsing
 from appliance.readers.idling import Idling
 from appliance.readers.presence import Presence
 from appliance.readers.region import Region
+from appliance.readers.unread import UnreadWatch
 
 HEARTBEAT_S: Final = 2.0  # a camera that gives no picture for this long has silently stopped
 REOPEN_S: Final = 2.0  # opening a camera again and again leaks memory in its driver
@@ -47,6 +48,10 @@ class Looking:
     idle_frames_per_s: int = IDLE_FRAMES_PER_S
 
 
+def _tell_nobody(direction: Direction) -> None:
+    """Leave whoever holds an unreadable code to find out."""
+
+
 class CameraReader:
     """The port `Reader` over pictures.
 
@@ -58,6 +63,8 @@ class CameraReader:
         worker: an executor of one thread, owned by the caller.
         clock: counts heartbeats and pauses.
         looking: how pictures are looked at.
+        tell_unread: called in the event loop with every look that finds a code which has been in
+            view for a while and cannot be read; given the reader's direction.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class CameraReader:
         worker: Executor,
         clock: Clock,
         looking: Looking | None = None,
+        tell_unread: Callable[[Direction], None] = _tell_nobody,
     ) -> None:
         self._name = name
         self._direction = direction
@@ -85,6 +93,8 @@ class CameraReader:
         self._bucket = TokenBucket()
         self._presence = Presence(name)
         self.beat = Beat()
+        self._unread = UnreadWatch()
+        self._tell_unread = tell_unread
 
     def is_alive(self) -> bool:
         """Tell whether pictures come in and are decoded."""
@@ -137,11 +147,17 @@ class CameraReader:
         placed = self._region.placed(frame, found)
         self._glimpsing.see(frame, tuple(placed))
         reads = {read.data: read for read in placed}
+        self._watch_unread(frame, has_read=bool(reads))
         scans = self._new_scans(frame, reads)
         pause_s = self._idling.pause_s(looked_at, has_codes=bool(reads))
         if pause_s and not scans:
             await self._clock.sleep(pause_s)
         return scans
+
+    def _watch_unread(self, frame: Frame, *, has_read: bool) -> None:
+        unread = self._region.placed(frame, self._decoder.unread)
+        if self._unread.see(has_read=has_read, has_unread=bool(unread), now_ns=frame.received_ns):
+            self._tell_unread(self._direction)
 
     def _new_scans(self, frame: Frame, reads: dict[bytes, Read]) -> list[Payload]:
         new = self._debounce.see(reads, frame.received_ns)

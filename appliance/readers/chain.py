@@ -16,6 +16,7 @@ from appliance.readers.doubts import undoubted
 from appliance.readers.focus import View, evened, liveliest
 from appliance.readers.glance import Glance, Look
 from appliance.readers.remedies import deblurred, doubled, halved, sharpened, smoothed, stretched
+from appliance.readers.unread import distinct
 from appliance.readers.zxing import ZxingDecoder
 
 _PART_MAX: Final = 640  # pixels: a part that is larger holds large modules, and is halved first
@@ -60,6 +61,10 @@ class ChainDecoder:
         main: asked on every frame that deserves a look.
         attempts: where `main` found nothing, one of these is asked: the next that can help.
         glance: says which frames deserve a look; None looks at every one.
+
+    Attributes:
+        unread: codes seen that could not be read; their data is empty. As `main` saw the scene
+            last: an attempt sharpens a bare wall into what looks like a code.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class ChainDecoder:
         self._glance = glance
         self._next = 0
         self._is_mains_turn = True
+        self.unread: list[Read] = []
 
     def decode(self, frame: Frame) -> list[Read]:
         """Return every believable code on the frame, by the main decoder or by one attempt."""
@@ -87,10 +93,14 @@ class ChainDecoder:
                 assert_never(look)
         if self._glance:
             self._glance.saw(bool(reads))
+        if reads:
+            self.unread = []
         return reads
 
     def _look(self, frame: Frame) -> list[Read]:
-        return undoubted(self._main.decode(frame), frame)
+        reads = undoubted(self._main.decode(frame), frame)
+        self.unread = distinct(self._main.unread, frame)
+        return reads
 
     def _try_once_more(self, frame: Frame) -> list[Read]:
         for offset in range(len(self._attempts)):

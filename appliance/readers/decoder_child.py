@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from appliance.readers.decoder_wire import Ask, pack_reads, receive, send, unpack_decoding
+from appliance.readers.decoder_wire import Answer, Ask, pack_answer, receive, send, unpack_decoding
 from appliance.readers.decoding import Decoder, Decoding, Frame
 
 _GROWTH_BYTES: Final = 256 << 20  # what decoding a camera's pictures may add to what is loaded
@@ -48,7 +48,7 @@ def serve(open_decoder: Callable[[Decoding], Decoder], line_fd: int, memory_fd: 
             _allow(loaded_bytes + _GROWTH_BYTES + _GROWTH_BYTES_PER_PIXEL * memory.size)
             reads = decoder.decode(memory.frame(ask))
             signal.setitimer(signal.ITIMER_REAL, 0)
-            send(line, pack_reads(reads))
+            send(line, pack_answer(Answer(reads, decoder.unread)))
 
 
 class _Memory:

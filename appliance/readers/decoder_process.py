@@ -21,7 +21,7 @@ import numpy as np
 
 from appliance.errors import DecoderLostError
 from appliance.ports import Clock
-from appliance.readers.decoder_wire import Ask, pack_decoding, receive, send, unpack_reads
+from appliance.readers.decoder_wire import Answer, Ask, pack_decoding, receive, send, unpack_answer
 from appliance.readers.decoding import Decoding, Frame, Read
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class ProcessDecoder:
 
     Attributes:
         starts: how many processes were started.
+        unread: codes seen on the last frame that could not be read; their data is empty.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class ProcessDecoder:
         self._started_ns = self._free_from_ns = 0
         self._pause_s = PAUSE_S
         self.starts = 0
+        self.unread: list[Read] = []
 
     def decode(self, frame: Frame) -> list[Read]:
         """Return every believable code on the frame; waits for the process.
@@ -80,9 +82,11 @@ class ProcessDecoder:
         with self._busy:
             try:
                 child = self._child or self._start()
-                return child.ask(frame, self._s_max(frame))
+                answer = child.ask(frame, self._s_max(frame))
             except (OSError, EOFError, ValueError) as exc:
                 raise DecoderLostError(self._lose(exc)) from exc
+            self.unread = answer.unread
+            return answer.reads
 
     def close(self) -> None:
         """End the process, also from another thread while that waits for an answer."""
@@ -155,13 +159,13 @@ class _Child:
         send(self._line, pack_decoding(decoding))
         receive(self._line)
 
-    def ask(self, frame: Frame, s_max: float) -> list[Read]:
+    def ask(self, frame: Frame, s_max: float) -> Answer:
         """Have a frame decoded."""
         memory_bytes = self._memory.lay(frame)
         ask = Ask(memory_bytes, frame.width, frame.height, frame.received_ns, s_max)
         self._line.settimeout(s_max)
         send(self._line, ask.to_bytes())
-        return unpack_reads(receive(self._line))
+        return unpack_answer(receive(self._line))
 
     def kill(self) -> None:
         """End the process; safe from another thread."""

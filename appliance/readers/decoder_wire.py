@@ -45,6 +45,19 @@ class Ask:
         return cls(*_ASK.unpack(raw))
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found on a frame.
+
+    Attributes:
+        reads: the codes read.
+        unread: those seen that could not be read; their data is empty.
+    """
+
+    reads: list[Read]
+    unread: list[Read]
+
+
 def send(line: socket.socket, content: bytes) -> None:
     """Say something, behind its length.
 
@@ -79,18 +92,18 @@ def unpack_decoding(raw: bytes) -> Decoding:
     return msgspec.msgpack.decode(raw, type=Decoding)
 
 
-def pack_reads(reads: list[Read]) -> bytes:
-    """Write what was read."""
-    return msgspec.msgpack.encode(reads)
+def pack_answer(answer: Answer) -> bytes:
+    """Write what was found."""
+    return msgspec.msgpack.encode(answer)
 
 
-def unpack_reads(raw: bytes) -> list[Read]:
-    """Read what was read.
+def unpack_answer(raw: bytes) -> Answer:
+    """Read what was found.
 
     Raises:
-        ValueError: if it is no list of reads.
+        ValueError: if it is no answer.
     """
-    return msgspec.msgpack.decode(raw, type=list[Read])  # its errors are ValueErrors
+    return msgspec.msgpack.decode(raw, type=Answer)  # its errors are ValueErrors
 
 
 def _receive_exactly(line: socket.socket, count: int) -> bytes:

@@ -165,6 +165,14 @@ class Read:
 class Decoder(Protocol):
     """Finds codes on a frame. Called in a worker thread, by one caller at a time."""
 
+    @property
+    def unread(self) -> list[Read]:
+        """Codes in view, as of the last frame, that could not be read; their data is empty.
+
+        None where something was read: whoever holds that ticket holds it well.
+        """
+        ...
+
     def decode(self, frame: Frame) -> list[Read]:
         """Return every believable code on the frame; a frame without one gives an empty list."""
         ...

@@ -50,7 +50,8 @@ class View:
 
 def liveliest(frame: Frame) -> View:
     """Cut out the square of the frame in which most happens, with some room around it."""
-    if max(frame.width, frame.height) <= _WHOLE_MAX:
+    is_strip = min(frame.width, frame.height) < _SQUARES[0] * _CELL  # no square fits into it
+    if is_strip or max(frame.width, frame.height) <= _WHOLE_MAX:
         return View(frame)
     lively = _liveliness(frame.pixels)
     top, left, side = _best_square(lively)

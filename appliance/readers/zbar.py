@@ -35,12 +35,16 @@ class ZbarDecoder:
     Args:
         decoding: what to look for and what to believe.
 
+    Attributes:
+        unread: always empty; it says nothing of codes that it cannot read.
+
     Raises:
         ConfigError: if no linear code is configured.
     """
 
     def __init__(self, decoding: Decoding) -> None:
         self._decoding = decoding
+        self.unread: list[Read] = []
         wanted = decoding.symbologies & _SYMBOLS.keys()
         self._symbols = [_SYMBOLS[symbology] for symbology in sorted(wanted)]
         if not self._symbols:

@@ -59,6 +59,7 @@ class Levels:
 
     def __init__(self) -> None:
         self.decoded: list[int] = []
+        self.unread: list[Read] = []
 
     def decode(self, frame: Frame) -> list[Read]:
         level = int(frame.pixels[0, 0])

@@ -24,8 +24,15 @@ class Lens:
         self.gate = gate
         self.slot = FrameSlot(gate.clock)
         self.in_view: list[Read] = []
+        self.unread: list[Read] = []
         self.reader = CameraReader(
-            "camera", Direction.ENTRY, self.open, self, InlineWorker(), gate.clock
+            "camera",
+            Direction.ENTRY,
+            self.open,
+            self,
+            InlineWorker(),
+            gate.clock,
+            tell_unread=gate.announcer.unread,
         )
 
     @asynccontextmanager
@@ -92,3 +99,63 @@ async def test_a_used_ticket_that_is_shown_again_later_is_refused(open_gate):
         await lens.see(frames=40)
         await lens.see("T1", frames=5)
         assert await gate.kinds() == ["GRANTED", "PASSED", "DENIED"]
+
+
+BLURRED = Read(Symbology.QR_CODE, b"", ((0, 0), (9, 0), (9, 9), (0, 9)))
+
+
+async def test_whoever_holds_a_code_that_cannot_be_read_is_told_to_hold_still(open_gate):
+    async with open_gate(has_sensor=False) as gate, lens_at(gate) as lens:
+        lens.unread = [BLURRED]
+        await lens.see(frames=round(1.4 / FRAME_S))
+        assert Look.HOLD_STILL not in gate.display.looks
+        await lens.see(frames=round(0.4 / FRAME_S))
+        assert gate.display.looks[-1] is Look.HOLD_STILL
+        await lens.see(frames=round(5 / FRAME_S))
+        assert gate.display.looks.count(Look.HOLD_STILL) == 1  # its light does not stutter
+        lens.unread = []
+        await lens.see(frames=round(1.1 / FRAME_S))
+        assert gate.display.looks[-1] is Look.IDLE
+        assert await gate.kinds() == []
+
+
+async def test_once_the_code_is_read_its_answer_takes_the_place_at_once(open_gate):
+    async with open_gate(has_sensor=False) as gate, lens_at(gate) as lens:
+        lens.unread = [BLURRED]
+        await lens.see(frames=round(2 / FRAME_S))
+        lens.unread = []
+        await lens.see("T1", frames=3)
+        assert gate.display.looks[-2:] == [Look.HOLD_STILL, Look.GRANTED]
+        assert await gate.kinds() == ["GRANTED", "PASSED"]
+
+
+async def test_nobody_is_told_to_hold_still_while_a_verdict_is_shown(open_gate):
+    async with open_gate(has_sensor=False) as gate, lens_at(gate) as lens:
+        await lens.see("T1", frames=2)
+        lens.unread = [BLURRED]
+        await lens.see(frames=round(4.5 / FRAME_S))
+        assert gate.display.looks[-1] is Look.GRANTED
+        await lens.see(frames=round(1 / FRAME_S))
+        assert gate.display.looks[-3:] == [Look.GRANTED, Look.IDLE, Look.HOLD_STILL]
+
+
+async def test_nobody_is_told_to_hold_still_before_a_gate_that_is_out_of_service(open_gate):
+    async with open_gate(has_sensor=False) as gate, lens_at(gate) as lens:
+        gate.health.broken("GT-TST")
+        await gate.settle()
+        lens.unread = [BLURRED]
+        await lens.see(frames=round(10 / FRAME_S))
+        assert gate.display.looks[-1] is Look.OUT_OF_SERVICE
+        assert Look.HOLD_STILL not in gate.display.looks
+
+
+async def test_a_code_that_stays_unread_for_minutes_writes_nothing_to_the_log(open_gate, caplog):
+    async with open_gate(has_sensor=False) as gate, lens_at(gate) as lens:
+        lens.unread = [BLURRED]
+        await lens.see()
+        caplog.clear()
+        for _ in range(200):
+            await lens.see()
+            await gate.later(0.2)
+        assert caplog.records == []
+        assert gate.display.looks[-1] is Look.IDLE  # no hand holds a ticket that long

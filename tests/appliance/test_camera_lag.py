@@ -44,6 +44,7 @@ class Night:
         self.shown_from: int | None = None
         self.got: list[Payload] = []
         self.decode_s = decode_s
+        self.unread: list[Read] = []
         worker = SlowWorker(self.clock, decode_s)
         self.reader = CameraReader("cam", Direction.ENTRY, self.open, self, worker, self.clock)
 

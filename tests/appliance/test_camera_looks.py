@@ -17,6 +17,7 @@ from appliance.readers.decoding import Frame, Read, Symbology
 from appliance.readers.frames import FrameSlot
 from appliance.readers.idling import IDLE_AFTER_NS, Idling
 from appliance.readers.region import Region
+from appliance.readers.unread import SEEN_S
 from appliance.simulator.inline_worker import InlineWorker
 from appliance.simulator.virtual_clock import VirtualClock, settle
 
@@ -31,12 +32,21 @@ class Scene:
         self.clock = VirtualClock()
         self.slot = FrameSlot(self.clock)
         self.in_view: list[Read] = []
+        self.unread: list[Read] = []
+        self.told: list[tuple[int, Direction]] = []
         self.seen: list[Frame] = []
         self.trouble: Exception | None = None
         self.openings = 0
         self.got: list[Payload] = []
         self.reader = CameraReader(
-            "cam", Direction.ENTRY, self.open, self, InlineWorker(), self.clock, looking
+            "cam",
+            Direction.ENTRY,
+            self.open,
+            self,
+            InlineWorker(),
+            self.clock,
+            looking,
+            lambda way: self.told.append((self.clock.monotonic_ns(), way)),
         )
 
     @asynccontextmanager
@@ -267,3 +277,56 @@ def test_pictures_of_any_size_can_be_compared(shape: tuple[int, int]):
     frame = Frame(np.zeros(shape, np.uint8), 0)
     assert idling.pause_s(frame, has_codes=False) == 0
     assert idling.pause_s(Frame(frame.pixels, IDLE_AFTER_NS), has_codes=False) == 0.1
+
+
+# --- codes that are seen and not read -------------------------------------------------------------
+
+
+def blurred(place: tuple[tuple[int, int], ...] = LEFT) -> Read:
+    return Read(Symbology.QR_CODE, b"", place)
+
+
+async def test_a_code_that_cannot_be_read_is_told_of_after_a_second_and_a_half_and_yields_nothing():
+    async with scene() as s:
+        s.unread = [blurred()]
+        for _ in range(round(SEEN_S / FRAME_S)):
+            await s.look()
+        assert s.told == []
+        for _ in range(3):
+            await s.look()
+        assert {way for _, way in s.told} == {Direction.ENTRY}
+        assert SEEN_S - 0.01 <= s.told[0][0] / 1e9 <= SEEN_S + 2 * FRAME_S
+        assert s.got == []
+
+
+async def test_once_it_is_read_it_is_a_scan_and_nobody_is_told_any_more():
+    async with scene() as s:
+        s.unread = [blurred()]
+        for _ in range(60):
+            await s.look()
+        s.unread, told = [], len(s.told)
+        for _ in range(60):
+            await s.look(A)
+        assert told
+        assert len(s.told) == told
+        assert s.said == [(b"A", True), (b"A", False)]
+
+
+async def test_a_poster_that_is_too_small_for_a_ticket_in_a_hand_is_not_told_of():
+    async with scene(Looking(Region(code_percent_min=50))) as s:
+        s.unread = [blurred()]
+        for _ in range(90):
+            await s.look()
+        assert s.told == []
+        s.unread = [blurred(((0, 0), (20, 0), (20, 20), (0, 20)))]
+        for _ in range(90):
+            await s.look()
+        assert s.told != []
+
+
+async def test_a_decoder_that_is_lost_tells_of_nothing():
+    async with scene() as s:
+        s.unread, s.trouble = [blurred()], DecoderLostError("hangs")
+        for _ in range(90):
+            await s.look()
+        assert s.told == []

@@ -18,8 +18,9 @@ import pytest
 from appliance.errors import DecoderLostError
 from appliance.readers.chain import open_decoder
 from appliance.readers.decoder_process import PAUSE_S, PAUSE_S_MAX, STEADY_S, ProcessDecoder
-from appliance.readers.decoder_wire import unpack_reads
+from appliance.readers.decoder_wire import unpack_answer
 from appliance.readers.decoding import Decoding, Frame, Symbology
+from appliance.simulator.lens import Condition, scene
 from appliance.simulator.ticket_pictures import draw_code
 from appliance.simulator.virtual_clock import VirtualClock
 from sick_decoder import ILL, READS, WELL
@@ -67,6 +68,24 @@ def test_the_process_reads_what_the_decoder_itself_reads():
     try:
         assert decoder.decode(frame) == open_decoder(Decoding()).decode(frame) != []
         assert decoder.decode(level(255)) == []
+    finally:
+        decoder.close()
+
+
+def test_the_process_also_tells_of_codes_that_it_sees_and_cannot_read():
+    rng = np.random.default_rng(5)
+    made = scene(b"HARD-TO-READ-0123456" * 6, "QRCode", Condition.GLARE, (640, 480), 0.6, rng)
+    decoder, alone = ProcessDecoder(Decoding(), VirtualClock()), open_decoder(Decoding())
+    try:
+        seen = []
+        for place in range(3):
+            frame = Frame(made.pixels, place)
+            assert decoder.decode(frame) == alone.decode(frame) == []
+            assert decoder.unread == alone.unread
+            seen += decoder.unread
+        assert seen
+        decoder.decode(level(255))
+        assert decoder.unread == []
     finally:
         decoder.close()
 
@@ -218,7 +237,17 @@ def test_a_killed_gate_leaves_no_decoder_behind(when):
         assert not child.is_running()
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xc0", b"\x91\x01", b"\x81\xa1a\x01", b"\x91\x80"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xc0",
+        b"\x91\x01",
+        b"\x81\xa1a\x01",
+        b"\x91\x80",
+        b"\x82\xa5reads\x90\xa6unread\x91\x01",
+    ],
+)
 def test_what_is_no_list_of_reads_is_refused(raw):
     with pytest.raises(ValueError):  # noqa: PT011  # whatever the codec calls it
-        unpack_reads(raw)
+        unpack_answer(raw)

@@ -204,6 +204,7 @@ class Told:
 
     answer: list[Read] = field(default_factory=list)
     shown: list[Frame] = field(default_factory=list)
+    unread: list[Read] = field(default_factory=list)
 
     def decode(self, frame: Frame) -> list[Read]:
         self.shown.append(frame)

@@ -109,6 +109,57 @@ def test_corners_are_told_in_the_frames_own_pixels(strategy):
     assert np.hypot(*(np.mean(read.position, axis=0) - made.middle)) < 8
 
 
+# --- codes that are seen and not read -----------------------------------------------------------
+
+
+def looks_at(pixels, looks=12):
+    """Give what is read and how many looks see a code that they cannot read."""
+    decoder, frames = open_decoder(Decoding()), frames_of(pixels)
+    reads, unread = set(), 0
+    for _ in range(looks):
+        reads |= {read.data for read in decoder.decode(next(frames))}
+        unread += bool(decoder.unread)
+    return reads, unread
+
+
+@pytest.mark.parametrize(("condition", "seed"), [(Condition.GLARE, 5), (Condition.MOTION, 0)])
+def test_a_code_that_is_held_badly_is_seen_and_not_read(condition, seed):
+    reads, unread = looks_at(held(condition, seed, data=DATA * 6, share=0.6))
+    assert not reads
+    assert unread == 12
+
+
+def test_what_is_seen_has_its_place_on_the_frame_and_no_content():
+    made = scene(DATA * 6, "QRCode", Condition.GLARE, SIZE, 0.6, np.random.default_rng(5))
+    decoder = open_decoder(Decoding())
+    assert decoder.decode(Frame(made.pixels, 0)) == []
+    assert {(code.data, code.text) for code in decoder.unread} == {(b"", "")}
+    middles = [np.mean(code.position, axis=0) for code in decoder.unread]
+    assert min(np.hypot(*(middle - made.middle)) for middle in middles) < 60
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 720)], ids=str)
+def test_nothing_is_seen_on_an_empty_scene(size):
+    for seed in range(3):
+        wall = empty(size, np.random.default_rng(seed), 0)
+        assert looks_at(wall, 3) == (set(), 0)
+
+
+def test_where_something_is_read_nothing_counts_as_unread():
+    wide = np.hstack([held(Condition.CLEAN, 1), held(Condition.DEFOCUS, 1, data=DATA * 6)])
+    reads, unread = looks_at(wide, 3)
+    assert reads == {DATA}
+    assert unread == 0
+
+
+@pytest.mark.parametrize("shape", [(518, 8), (8, 518), (1, 640), (60, 1280)], ids=str)
+def test_a_strip_of_a_picture_is_looked_at_whole(shape):
+    pixels = np.random.default_rng(3).integers(0, 255, shape, np.uint8)
+    decoder = open_decoder(Decoding())
+    for place in range(12):
+        assert decoder.decode(Frame(pixels, place)) == []
+
+
 # --- doubts ---------------------------------------------------------------------------------------
 
 

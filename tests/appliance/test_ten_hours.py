@@ -60,6 +60,8 @@ class Camera:
 class Spelled:
     """A decoder of such pictures."""
 
+    unread = ()
+
     def decode(self, frame):
         code = frame.pixels.tobytes().strip(b"\0")
         return [Read(Symbology.QR_CODE, code)] if code else []

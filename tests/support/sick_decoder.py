@@ -7,6 +7,7 @@ anything else makes it do what it is ill of.
 import os
 import sys
 import time
+from typing import ClassVar
 
 from appliance.readers.decoder_child import serve
 from appliance.readers.decoding import Decoding, Frame, Read, Symbology
@@ -15,6 +16,8 @@ WELL, READS, ILL = 0, 1, 2
 
 
 class SickDecoder:
+    unread: ClassVar[list[Read]] = []
+
     def __init__(self, illness: str) -> None:
         self._illness = illness
         self._kept: list[bytearray] = []
