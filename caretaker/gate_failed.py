@@ -23,6 +23,7 @@ FORMAT: Final = 1
 HOUR_MS: Final = 3_600_000
 REBOOTS_KEPT: Final = 32
 EX_CONFIG: Final = 78  # what the gate ends with where a person has to mend its configuration
+GIVEN_UP: Final = "failed"
 COMMAND_S_MAX: Final = 30
 GATE: Final = "portillon-gate.service"
 RETRY: Final = "portillon-gate-retry.timer"
@@ -32,8 +33,9 @@ RETRY: Final = "portillon-gate-retry.timer"
 class Course(StrEnum):
     """What is done."""
 
-    REBOOT = "reboot"
-    RETRY = "retry"
+    NOTHING = "nothing: systemd itself starts it again"
+    REBOOT = "the machine is started anew"
+    RETRY = "the gate is tried again in a while"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,12 @@ class Failure:
     """How the gate failed, in systemd's words.
 
     Attributes:
+        state: `failed` once it is given up; another while it is started again.
         result: `start-limit-hit`, `exit-code`, `watchdog` and so on.
         status: what it ended with, where it ended by itself.
     """
 
+    state: str
     result: str
     status: int
 
@@ -61,6 +65,8 @@ def course_after(
             so that a clock that starts over can never make restarts endless.
         reboots_an_hour: how many are allowed.
     """
+    if failure.state != GIVEN_UP:
+        return Course.NOTHING  # newer systemds tell of each failure, older ones of the last
     if failure.status == EX_CONFIG:
         return Course.RETRY
     recent = [at for at in reboots_ms if at > now_ms - HOUR_MS]
@@ -96,7 +102,7 @@ def follow(
         CareError: if systemd does not do as it is told, or the note cannot be written: without it
             the machine is not started anew.
     """
-    failure = _failure(command(["show", "--property=Result,ExecMainStatus", GATE]))
+    failure = _failure(command(["show", "--property=ActiveState,Result,ExecMainStatus", GATE]))
     reboots_ms = _noted(note)
     course = course_after(failure, reboots_ms, now_ms, reboots_an_hour)
     print(f"the gate failed ({failure.result}, status {failure.status}): {course.value}")
@@ -104,7 +110,7 @@ def follow(
         kept = [*reboots_ms, now_ms][-REBOOTS_KEPT:]
         write_whole(note, json.dumps({"format": FORMAT, "reboots_ms": kept}).encode())
         command(["reboot"])
-    else:
+    elif course is Course.RETRY:
         command(["start", RETRY])
     return 0
 
@@ -133,7 +139,11 @@ def systemctl(arguments: Sequence[str]) -> str:
 def _failure(shown: str) -> Failure:
     said = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     status = said.get("ExecMainStatus", "")
-    return Failure(said.get("Result", ""), int(status) if status.isdecimal() else 0)
+    return Failure(
+        said.get("ActiveState", ""),
+        said.get("Result", ""),
+        int(status) if status.isdecimal() else 0,
+    )
 
 
 def _noted(note: Path) -> list[int]:

@@ -12,7 +12,7 @@ from caretaker.errors import CareError
 from caretaker.gate_failed import EX_CONFIG, HOUR_MS, Course, Failure, course_after, follow
 from portillon.__main__ import main
 
-LIMIT_HIT = Failure("start-limit-hit", 1)
+LIMIT_HIT = Failure("failed", "start-limit-hit", 1)
 NOW_MS = 1_780_000_000_000
 
 
@@ -32,7 +32,12 @@ def test_where_it_may_not_be_started_anew_it_never_is():
 
 
 def test_a_configuration_that_cannot_be_is_no_reason_to_start_the_machine_anew():
-    assert course(failure=Failure("exit-code", EX_CONFIG)) is Course.RETRY
+    assert course(failure=Failure("failed", "exit-code", EX_CONFIG)) is Course.RETRY
+
+
+@pytest.mark.parametrize("state", ["activating", "active", ""])
+def test_a_gate_that_systemd_starts_again_itself_needs_nothing(state):
+    assert course(failure=Failure(state, "watchdog", 9)) is Course.NOTHING
 
 
 @given(st.lists(st.integers(0, 2 * NOW_MS), min_size=3))
@@ -54,7 +59,7 @@ class Systemctl:
 
 def test_each_restart_is_written_down_before_it_happens(tmp_path):
     note = tmp_path / "reboots.json"
-    systemctl = Systemctl("Result=start-limit-hit\nExecMainStatus=1\n")
+    systemctl = Systemctl("ActiveState=failed\nResult=start-limit-hit\nExecMainStatus=1\n")
     for number in range(5):
         assert follow(note, 3, NOW_MS + number * 60_000, systemctl) == 0
     acts = [act for act in systemctl.asked if act != "show"]
@@ -63,7 +68,7 @@ def test_each_restart_is_written_down_before_it_happens(tmp_path):
 
 
 def test_what_cannot_be_written_down_does_not_happen(tmp_path):
-    systemctl = Systemctl("Result=start-limit-hit\nExecMainStatus=1\n")
+    systemctl = Systemctl("ActiveState=failed\nResult=start-limit-hit\nExecMainStatus=1\n")
     with pytest.raises(CareError, match="cannot be written to"):
         follow(tmp_path / "no folder" / "reboots.json", 3, NOW_MS, systemctl)
     assert "reboot" not in systemctl.asked
@@ -73,18 +78,18 @@ def test_what_cannot_be_written_down_does_not_happen(tmp_path):
 def test_a_note_that_cannot_be_read_counts_as_none(tmp_path, noted):
     note = tmp_path / "reboots.json"
     note.write_text(noted)
-    systemctl = Systemctl("Result=start-limit-hit\nExecMainStatus=1\n")
+    systemctl = Systemctl("ActiveState=failed\nResult=start-limit-hit\nExecMainStatus=1\n")
     follow(note, 1, NOW_MS, systemctl)
     assert systemctl.asked == ["show", "reboot"]
 
 
 def test_the_action_runs_by_its_name_and_says_what_it_does(tmp_path, monkeypatch, capsys):
-    systemctl = Systemctl(f"Result=exit-code\nExecMainStatus={EX_CONFIG}\n")
+    systemctl = Systemctl(f"ActiveState=failed\nResult=exit-code\nExecMainStatus={EX_CONFIG}\n")
     monkeypatch.setattr(gate_failed, "systemctl", systemctl)
     words = ["care", "gate-failed", "--root", str(tmp_path), "--reboots-an-hour", "3"]
     assert main(words) == 0
     assert systemctl.asked == ["show", "start"]
-    assert "status 78): retry" in capsys.readouterr().out
+    assert "status 78): the gate is tried again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
