@@ -1,4 +1,8 @@
-"""`portillon gate run|enrol|stick|pin|rest-arm|try-display`: the daemon, and what is beside it."""
+"""`portillon gate run|enrol|stick|pin|rest-arm|try-display`: the daemon, and what is beside it.
+
+Each action imports what it needs when it is called: `rest-arm` is what turns off the relay of a
+daemon that has just died, and must not load the whole gate before it does.
+"""
 
 import argparse
 import asyncio
@@ -10,20 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from appliance.arm_opening import rest_arm
-from appliance.clock import SystemClock
 from appliance.config import Config, load_config
-from appliance.enrolling import enrol, enrol_by_text, link_of
 from appliance.errors import ApplianceError, ConfigError
-from appliance.faces_trial import try_faces
-from appliance.main import run_gate
 from appliance.page_ports import PIN_CHARACTERS_MIN, PageRole, pin_problem
-from appliance.stick_main import visit_stick
-from appliance.storage.lasting_file import write_passing
-from appliance.storage.page_certificate import CERTIFICATE_FILE, fingerprint_of
-from appliance.storage.pin_file import PinFile
 from portillon import __version__, log_lines
-from portillon.service_notices import notices_from
 
 EX_CONFIG: Final = 78  # sysexits(3): the unit is not started again, since a person has to mend it
 STATE_FILE: Final = "status.json"
@@ -84,17 +78,13 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.action == "pin":
             status = _choose_pin(config, arguments.role, is_removed=arguments.remove)
         elif arguments.action == "rest-arm":
-            rest_arm(config)
+            _rest_arm(config)
         elif arguments.action == "try-display":
-            trial = try_faces(config, SystemClock(None), arguments.seconds, print)
-            status = 0 if asyncio.run(trial) else 1
+            status = _try_display(config, arguments.seconds)
         elif arguments.action == "stick":
             status = _visit(config, arguments.stick)
         else:
-            watch = notices_from(os.environ)
-            runtime = os.environ.get("RUNTIME_DIRECTORY", "")
-            folder = Path(runtime) if runtime else None
-            asyncio.run(run_gate(config, __version__, watch, _state_file(folder), folder))
+            _run(config)
     except* ApplianceError as group:  # anything else is a fault of the program, and is told as one
         reasons = list(_reasons(group))
         for reason in reasons:
@@ -104,7 +94,32 @@ def run(arguments: argparse.Namespace) -> int:
     return status
 
 
+def _run(config: Config) -> None:
+    from appliance.main import run_gate
+    from portillon.service_notices import notices_from
+
+    watch = notices_from(os.environ)
+    runtime = os.environ.get("RUNTIME_DIRECTORY", "")
+    folder = Path(runtime) if runtime else None
+    asyncio.run(run_gate(config, __version__, watch, _state_file(folder), folder))
+
+
+def _rest_arm(config: Config) -> None:
+    from appliance.arm_opening import rest_arm
+
+    rest_arm(config)
+
+
+def _try_display(config: Config, seconds: float) -> int:
+    from appliance.clock import SystemClock
+    from appliance.faces_trial import try_faces
+
+    return 0 if asyncio.run(try_faces(config, SystemClock(None), seconds, print)) else 1
+
+
 def _enrol(config: Config, arguments: argparse.Namespace) -> None:
+    from appliance.enrolling import enrol, enrol_by_text, link_of
+
     if arguments.link is not None:
         welcome = asyncio.run(enrol_by_text(config, arguments.link))
     else:
@@ -118,6 +133,9 @@ def _enrol(config: Config, arguments: argparse.Namespace) -> None:
 
 def _choose_pin(config: Config, role: PageRole, *, is_removed: bool) -> int:
     """Ask for a PIN, twice at a keyboard and once where it is piped in; keep its hash."""
+    from appliance.storage.page_certificate import CERTIFICATE_FILE, fingerprint_of
+    from appliance.storage.pin_file import PinFile
+
     pin = "" if is_removed else _asked_pin(role)
     if pin is None:
         print("The two are not the same; nothing was changed.", file=sys.stderr)
@@ -149,6 +167,8 @@ def _asked_pin(role: PageRole) -> str | None:
 
 
 def _visit(config: Config, stick: Path) -> int:
+    from appliance.stick_main import visit_stick
+
     visit = asyncio.run(visit_stick(config, stick, __version__))
     print(f"{visit.records} record(s) of the journal are on the stick.")
     if visit.is_complete:
@@ -160,6 +180,8 @@ def _visit(config: Config, stick: Path) -> int:
 
 def _state_file(folder: Path | None) -> Callable[[bytes], None] | None:
     """Give what puts the report of the gate's state into the folder that systemd made for it."""
+    from appliance.storage.lasting_file import write_passing
+
     return None if folder is None else partial(write_passing, folder / STATE_FILE, mode=0o644)
 
 
