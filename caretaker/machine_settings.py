@@ -49,6 +49,7 @@ class Settings:
         time_servers: NTP, besides those that the network names.
         rtc: NO_RTC, ANY_RTC (what the kernel shows) or the name of a chip on I2C.
         ssh_keys: public keys that may log in; without any there is no ssh.
+        reset_pin: GPIO of a button to ground that asks for a factory reset; None is none.
     """
 
     name: str = ""
@@ -59,6 +60,7 @@ class Settings:
     time_servers: tuple[str, ...] = ()
     rtc: str = ANY_RTC
     ssh_keys: tuple[str, ...] = ()
+    reset_pin: int | None = None
 
     @classmethod
     def read(cls, said: dict[str, Any]) -> Self:
@@ -78,7 +80,8 @@ class Provisioned:
 
     Attributes:
         settings: the machine's.
-        digest: SHA-256 of the file as the person wrote it; "" before the first.
+        digest: SHA-256 of the card's file as the person wrote it; "" before the first.
+        stick_digest: of the file that came on a stick last, likewise.
         clean: the file without its secrets, as it was or is to be left on the FAT; "" for one that
             had none. In hexadecimal: it may have been written in UTF-16.
         is_cleaned: whether that has been done.
@@ -86,6 +89,7 @@ class Provisioned:
 
     settings: Settings = field(default_factory=Settings)
     digest: str = ""
+    stick_digest: str = ""
     clean: str = field(default="", repr=False)
     is_cleaned: bool = True
 
@@ -103,7 +107,8 @@ def kept(places: Places) -> Provisioned:
     try:
         said = json.loads(raw)
         settings = Settings.read(said["settings"])
-        return Provisioned(settings, said["digest"], said["clean"], said["is_cleaned"])
+        texts = (said["digest"], said["stick_digest"], said["clean"])
+        return Provisioned(settings, *texts, said["is_cleaned"])
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise FileError(f"{path}: damaged: {exc}; provision the gate anew") from exc
 

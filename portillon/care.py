@@ -15,6 +15,7 @@ from portillon import log_lines
 # action -> (module with `add_arguments` and `run`, one line of help). The module of an action is
 # imported when it is called: a unit that runs every minute must not load all the others.
 ACTIONS: Final[dict[str, tuple[str, str]]] = {
+    "provision": ("portillon.care_provision", "apply the gate.toml that somebody brought"),
     "restore-clock": ("caretaker.clock_restoring", "find the time again at a start"),
     "save-clock": ("caretaker.clock_saving", "write down what time it is"),
     "gate-failed": ("caretaker.gate_failed", "what follows once systemd has given up on the gate"),

@@ -4,8 +4,8 @@
 
 Collects the messages of the templates and modules, merges them into each language's .po file
 (translations stay; new messages come empty, to be filled in by hand), and compiles the .mo files
-that the program reads. The gate's .po files are written by hand, by the codes of what is said, and
-only compiled. Tests fail while a .mo file is out of step.
+that the program reads. The .po files of gate and caretaker are written by hand, by the codes of
+what is said, and only compiled. Tests fail while a .mo file is out of step.
 """
 
 import io
@@ -98,7 +98,9 @@ def main() -> None:
         path.write_bytes(_written(catalog))
         path.with_suffix(".mo").write_bytes(compiled(read(language)))
         print(f"{language}: {len(catalog)} messages, untranslated: {missing(catalog)}")
-    for path in sorted((ROOT / "appliance").glob("*/catalogues/*/LC_MESSAGES/*.po")):
+    written = [*ROOT.glob("appliance/*/catalogues/*/LC_MESSAGES/*.po")]
+    written += ROOT.glob("caretaker/catalogues/*/LC_MESSAGES/*.po")
+    for path in sorted(written):
         with path.open("rb") as file:
             catalog = read_po(file, locale=path.parts[-3], domain=path.stem)
         path.with_suffix(".mo").write_bytes(compiled(catalog))
