@@ -11,6 +11,7 @@ from typing import Any, Final
 from appliance.errors import ConfigError
 
 PIN_MAX: Final = 27  # the Pi's header carries GPIO 0 to 27
+PIN_FACTORIES: Final = ("lgpio", "gpiod", "mock")
 _MISSING: Final = object()
 
 

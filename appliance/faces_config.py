@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from appliance.config_section import PIN_MAX, Section
+from appliance.config_section import PIN_FACTORIES, PIN_MAX, Section
 
 DISPLAY_KINDS: Final = ("oled", "picture", "none")
 SIGNAL_KINDS: Final = ("gpio", "none")
 CHIPS: Final = ("ssd1306", "sh1106", "ssd1309", "ssd1322")
 WIRES: Final = ("i2c", "spi")
 BUZZERS: Final = ("passive", "active")
-PIN_FACTORIES: Final = ("lgpio", "mock")
 LANGUAGES: Final = ("fr", "en")
 _WIDE: Final = "ssd1322"  # has 256 pixels across where the others have 128
 _I2C_PINS: Final = {0: (0, 1), 1: (2, 3)}  # of the Pi's header; other buses are set up elsewhere
@@ -205,8 +204,18 @@ def read_signals(section: Section) -> SignalsConfig:
         quiet_volume=section.integer("quiet_volume", 20, 0, 100),
         pin_factory=section.choice("pin_factory", PIN_FACTORIES, "lgpio"),
     )
+    if config.kind == "gpio" and config.pin_factory == "gpiod":
+        _refuse_dimming(section, config)
     section.finish()
     return config
+
+
+def _refuse_dimming(section: Section, config: SignalsConfig) -> None:
+    """Refuse what only lgpio can do: pulses so short that a lamp dims and a buzzer sings."""
+    if config.lamp_dims:
+        raise section.error("lamp_dims", "gpiod lights lamps fully or not; write false")
+    if config.buzzer_pin is not None and config.buzzer == "passive":
+        raise section.error("buzzer", 'gpiod plays no tones; take an active one: "active"')
 
 
 def read_languages(root: Section) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.config_section import Section
+from appliance.config_section import PIN_FACTORIES, Section
 
 PROFILES: Final = ("gate", "handheld")
 GAUGES: Final = ("sysfs", "none")
@@ -45,7 +45,7 @@ def read_handheld(section: Section) -> HandheldConfig:
         trigger_pin=section.pin("trigger_pin", None),
         trigger_s=section.seconds("trigger_s", 5.0, 0.5, 60.0),
         vibration_pin=section.pin("vibration_pin", None),
-        pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
+        pin_factory=section.choice("pin_factory", PIN_FACTORIES, "lgpio"),
         gauge=section.choice("gauge", GAUGES, "sysfs"),
         battery=section.text("battery", ""),
         warn_percent=section.integer("warn_percent", 20, 1, 95),

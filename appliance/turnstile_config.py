@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.config_section import PIN_MAX, Section
+from appliance.config_section import PIN_FACTORIES, PIN_MAX, Section
 
 TURNSTILE_KINDS: Final = ("relay", "serial", "none", "confirm", "simulated")
 DRIVES: Final = ("pulse", "level")
@@ -133,7 +133,7 @@ def read_turnstile(section: Section) -> TurnstileConfig:
         port=section.text("port") if kind == "serial" else section.text("port", ""),
         baud=section.integer("baud", 19_200, 1200, 115_200),
         address=section.integer("address", 1, 1, 247),
-        pin_factory=section.choice("pin_factory", ("lgpio", "mock"), "lgpio"),
+        pin_factory=section.choice("pin_factory", PIN_FACTORIES, "lgpio"),
         person_delay_s=section.seconds("person_delay_s", 0.3, -1.0, 60.0),
         person_log=Path(person_log) if (person_log := section.text("person_log", "")) else None,
     )

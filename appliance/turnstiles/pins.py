@@ -28,6 +28,7 @@ class PinLibrary(StrEnum):
     """What drives the pins."""
 
     LGPIO = "lgpio"  # the board's own
+    GPIOD = "gpiod"  # libgpiod 2, where there is no lgpio
     MOCK = "mock"  # none: for tests and demonstrations
 
 
@@ -83,6 +84,8 @@ def _opened(library: PinLibrary) -> Pins:
     match library:
         case PinLibrary.LGPIO:
             return _opened_lgpio()
+        case PinLibrary.GPIOD:
+            return _opened_gpiod()
         case PinLibrary.MOCK:
             from gpiozero.pins.mock import MockFactory  # type: ignore[import-untyped]
 
@@ -106,3 +109,24 @@ def _opened_lgpio() -> Pins:
         return Pins(LGPIOFactory(), errors)
     except errors as exc:
         raise TurnstileFaultError(f"lgpio does not find this board's pins: {exc}") from exc
+
+
+def _opened_gpiod() -> Pins:
+    try:
+        import gpiod
+    except ImportError as exc:
+        raise ConfigError(
+            'the pins need gpiod: pip install "portillon[pi]", or apt install python3-libgpiod'
+        ) from exc
+    if not gpiod.api_version.startswith("2."):
+        raise ConfigError(
+            f"gpiod is of libgpiod {gpiod.api_version}; it must be 2, of 2023 or later"
+        )
+    from appliance.turnstiles.gpiod_pins import GpiodFactory, header_chip
+
+    lost = (gpiod.ChipClosedError, gpiod.RequestReleasedError)
+    errors = (gpiozero.GPIOZeroError, OSError, *lost)
+    try:
+        return Pins(GpiodFactory(gpiod.Chip(str(header_chip()))), errors)
+    except errors as exc:
+        raise TurnstileFaultError(f"gpiod does not find this board's pins: {exc}") from exc

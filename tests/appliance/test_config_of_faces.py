@@ -14,6 +14,7 @@ from appliance.simulator.virtual_clock import VirtualClock
 
 GATE = 'data = "d"\nserver = "http://127.0.0.1:1"\n'
 READER = '[[readers]]\nkind = "folder"\nfolder = "f"\n'
+GPIOD = '[signals]\nkind = "gpio"\npin_factory = "gpiod"\n'
 SPI = '[display]\nkind = "oled"\nwire = "spi"\npin_factory = "mock"\n'
 
 
@@ -85,11 +86,22 @@ def test_hours_may_go_over_midnight(hours, within, outside):
         (SPI + "dc_pin = 11\n", r"display\.dc_pin: pin 11 is used by display\.bus too"),
         ('[display]\nwire = "usb"\n', r"display\.wire: 'usb' is unknown; choose one of i2c, spi"),
         ('[signals]\nbuzzer = "loud"\n', r"signals\.buzzer: 'loud' is unknown"),
+        (GPIOD, r"signals\.lamp_dims: gpiod lights lamps fully or not; write false"),
+        (GPIOD + "lamp_dims = false\nbuzzer_pin = 12\n", r"signals\.buzzer: gpiod plays no tones"),
+        (
+            GPIOD + "lamp_dims = false\n[turnstile]\nkind = 'relay'\nentry_pin = 5\n",
+            r"signals\.red_pin: pin 5 is used by turnstile\.entry_pin too",
+        ),
         ("[signals]\nvolume = 101\n", r"signals\.volume: must be a whole number from 0 to 100"),
     ],
 )
 def test_what_cannot_be_wired_so_is_refused_by_name(tmp_path, tables, match):
     refused(tmp_path, match, tables=tables)
+
+
+def test_lamps_that_are_on_or_off_and_a_buzzer_with_its_own_tone_hang_on_gpiod(tmp_path):
+    tables = GPIOD + 'lamp_dims = false\nbuzzer_pin = 12\nbuzzer = "active"\n'
+    assert load(tmp_path, tables=tables).signals.pin_factory == "gpiod"
 
 
 def test_a_wide_panel_has_its_own_width(tmp_path):

@@ -1,13 +1,18 @@
-"""The relay turnstile on a real chip's pins, under gpiozero and lgpio."""
+"""The relay turnstile on a real chip's pins, under gpiozero, by lgpio and by libgpiod."""
 
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.vm]
 
 
-def test_a_relay_on_real_pins_pulses_hears_of_passage_alarm_and_key_and_is_left_at_rest(guest):
-    proof = guest.run("pins_proof.py")
-    assert proof["claimed"]["library"] == "LGPIOFactory"
+@pytest.mark.parametrize(
+    ("library", "factory"), [("lgpio", "LGPIOFactory"), ("gpiod", "GpiodFactory")]
+)
+def test_a_relay_on_real_pins_pulses_hears_of_passage_alarm_and_key_and_is_left_at_rest(
+    guest, library, factory
+):
+    proof = guest.run("pins_proof.py", library)
+    assert proof["claimed"]["library"] == factory
     assert not any(proof["claimed"]["relay"])  # claiming the pins opens nothing
     assert proof["passage"]["relay"] == [True, False]
     assert 0.95 < proof["passage"]["pulse_s"] < 2

@@ -19,6 +19,7 @@ folder = "/tmp/pictures"
 
 [turnstile]
 kind = "relay"
+pin_factory = "{{library}}"
 entry_pin = {RELAY}
 sensor_pin = {CONTACT}
 pulse_s = 1.0
@@ -26,17 +27,18 @@ fire_pin = {FIRE}
 staff_lock_pin = {LOCK}
 """
 AS_ANOTHER_PROCESS: Final = "claim"
+LIBRARY: Final = sys.argv[1]  # lgpio or gpiod
 
 
 async def pins_proof() -> None:
     """Prove it."""
     machine = TurnstileMachine()
     step("chip", there_s=await machine.plugged_in())
-    async with gate_devices(CONFIG) as devices:
+    async with gate_devices(CONFIG.format(library=LIBRARY)) as devices:
         turnstile = devices.open_turnstile()
         step(
             "claimed",
-            library=type(devices.pins("lgpio").factory).__name__,
+            library=type(devices.pins(LIBRARY).factory).__name__,
             relay=[edge.is_on for edge in machine.edges()],
         )
         inputs = devices.open_inputs()
@@ -101,14 +103,14 @@ async def _listen(turnstile: Turnstile | LaneInputs, events: list[tuple[LaneEven
 
 async def _claim_in_another_process() -> None:
     other = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, AS_ANOTHER_PROCESS, stdout=asyncio.subprocess.PIPE
+        sys.executable, __file__, LIBRARY, AS_ANOTHER_PROCESS, stdout=asyncio.subprocess.PIPE
     )
     said, _ = await other.communicate()
     step("second_claim", said=said.decode().strip())
 
 
 async def _claim() -> None:
-    async with gate_devices(CONFIG) as devices:
+    async with gate_devices(CONFIG.format(library=LIBRARY)) as devices:
         try:
             devices.open_turnstile()
         except TurnstileFaultError as exc:
@@ -116,7 +118,7 @@ async def _claim() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == [AS_ANOTHER_PROCESS]:
+    if sys.argv[2:] == [AS_ANOTHER_PROCESS]:
         asyncio.run(_claim())
     else:
         prove(pins_proof)
