@@ -1,6 +1,6 @@
 """The services as the operators' pages see them. Bound by `main`; every call is one user's."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
 from typing import Final
 
 from admission.proof.proving import IssuerFormat
@@ -13,11 +13,13 @@ from sync_server.account_ports import User
 from sync_server.branches import find_gate, find_performance
 from sync_server.commanding import Issued, Order
 from sync_server.entities import Gate, ListVersion, Site, Venue
+from sync_server.fleet_entities import Plan, Release
 from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine, SideLine
 from sync_server.planning import CheckpointChange, KeyStorageChoice
 from sync_server.ports import Store
 from sync_server.reporting import LiveReport
+from sync_server.rolling_out import FleetReport
 from sync_server.web.back_office.desk import Catalogue, ImportRun, NewCode, Taken, Upload
 from sync_server.web.public_api import Services
 
@@ -41,6 +43,8 @@ class OperatorDesk:
         self._siting = services.siting
         self._stewarding = services.stewarding
         self._reporting = services.reporting
+        self._releasing = services.releasing
+        self._rolling_out = services.rolling_out
 
     async def live(self, organization_id: str) -> LiveReport:
         """Give what is going on in an organization and all below it."""
@@ -259,3 +263,39 @@ class OperatorDesk:
     ) -> Blocked:
         """Block numbers that no list holds, or release them."""
         return await self._issuing.block(user, performance_id, lines, blocked=blocked)
+
+    async def fleet(self, user: User) -> FleetReport:
+        """Give what the gates of the user's branch run, and its rollouts."""
+        return await self._rolling_out.report(user)
+
+    async def releases(self, user: User) -> list[Release]:
+        """Give the bundles, those added last first."""
+        return await self._releasing.releases(user)
+
+    async def may_add_releases(self, user: User) -> bool:
+        """Tell whether the user may add and withdraw bundles, which are every branch's."""
+        return await self._releasing.may_add(user)
+
+    async def add_release(
+        self, user: User, version: str, compatible: str, note: str, chunks: AsyncIterable[bytes]
+    ) -> Release:
+        """Take a bundle in."""
+        return await self._releasing.add(user, version, compatible, note, chunks)
+
+    async def withdraw_release(self, user: User, release_id: str) -> None:
+        """Offer a bundle to nobody any more."""
+        await self._releasing.withdraw(user, release_id)
+
+    async def start_rollout(self, user: User, plan: Plan) -> str:
+        """Begin to bring a version to gates; give the rollout's id."""
+        return await self._rolling_out.start(user, plan)
+
+    async def change_rollout(self, user: User, rollout_id: str, action: str) -> None:
+        """Have a rollout `approve`d, `pause`d, `resume`d or `abort`ed."""
+        actions = {
+            "approve": self._rolling_out.approve,
+            "pause": self._rolling_out.pause,
+            "resume": self._rolling_out.resume,
+            "abort": self._rolling_out.abort,
+        }
+        await actions[action](user, rollout_id)

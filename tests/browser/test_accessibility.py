@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import fake_fleet
+from sync_server.fleet_entities import RolloutState
 from sync_server.journal_ports import QuarantineLine
 from sync_server.reporting import GateState, LiveReport
 
@@ -72,6 +74,7 @@ class TestPages:
             "/performances/p1/imports/i1?notes=zeros_lost",
             "/set-up",
             "/set-up/venues/v1",
+            "/fleet",
         ],
     )
     async def test_a_page_behind_the_login(self, visitor, scheme, path, stand_ins):
@@ -89,9 +92,27 @@ class TestPages:
         desk = visitor.site.reports
         desk.performances, desk.checkpoints, desk.gates, desk.events = [], [], [], []
         await visitor.sign_in()
-        for path in ("/performances", "/set-up", "/set-up/venues/v1"):
+        desk.rollouts, desk.fleet_gates, desk.releases_kept = (), [], ()
+        for path in ("/performances", "/set-up", "/set-up/venues/v1", "/fleet"):
             await visitor.go(path)
             assert await visitor.violations() == [], path
+
+    @pytest.mark.parametrize("state", list(RolloutState))
+    async def test_the_fleet_with_a_rollout_in_every_state(self, visitor, scheme, state):
+        await visitor.page.emulate_media(color_scheme=scheme)
+        desk = visitor.site.reports
+        machines = dict(fake_fleet.MACHINES) | {"Porte F": fake_fleet.BACK}
+        desk.fleet_gates = fake_fleet.fleet_gates(machines)
+        desk.rollouts = (fake_fleet.rollout(state=state),)
+        desk.busy = {"v1": fake_fleet.NOW_MS}
+        await visitor.page.set_viewport_size({"width": 320, "height": 800})
+        await visitor.sign_in()
+        await visitor.go("/fleet")
+        await visitor.page.evaluate(
+            "for (const d of document.querySelectorAll('details')) d.open = 1"
+        )
+        assert await visitor.violations() == []
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
 
     async def test_a_form_with_something_wrong(self, visitor, scheme):
         await visitor.page.emulate_media(color_scheme=scheme)
@@ -162,6 +183,7 @@ class TestPages:
             "/performances/p1/proving",
             "/set-up",
             "/set-up/venues/v1",
+            "/fleet",
         ):
             if path == "/":
                 await visitor.sign_in()

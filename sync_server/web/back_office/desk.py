@@ -28,6 +28,7 @@ from sync_server.entities import (
 )
 from sync_server.issuing import Blocked, ProvingSetUp
 from sync_server.journal_ports import QuarantineLine, SideLine
+from sync_server.web.back_office.fleet_desk import FleetDesk
 from sync_server.web.back_office.live_board import LiveReports
 
 
@@ -99,7 +100,7 @@ class NewCode:
     link: str
 
 
-class BackOfficeDesk(LiveReports, Protocol):
+class BackOfficeDesk(LiveReports, FleetDesk, Protocol):
     """The services, as the pages see them. All raise ServerError where they refuse."""
 
     async def catalogue(self, user: User) -> Catalogue:

@@ -114,6 +114,7 @@ def _places(words: Words, current: Current) -> list[tuple[str, str, str]]:
     places = [
         ("live", "/", words("Live")),
         ("performances", "/performances", words("Performances")),
+        ("fleet", "/fleet", words("Fleet")),
     ]
     if current.may(Right.SET_UP):
         places.append(("set_up", "/set-up", words("Set-up")))

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from sync_server.accounts import Accounts
 from sync_server.web.back_office import (
+    fleet_pages,
     gate_pages,
     imports,
     live,
@@ -70,4 +71,5 @@ def add_back_office(
     gate_pages.add_routes(app)
     site_pages.add_routes(app)
     proving_pages.add_routes(app)
+    fleet_pages.add_routes(app)
     return board

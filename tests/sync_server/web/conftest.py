@@ -11,6 +11,7 @@ from admission.proof.rotation import Rotation
 from admission.scan import Direction
 from admission.ticket import TicketState
 from admission.ticketlist.key_storage import KeyStorage
+from fake_fleet import FakeFleet
 from fake_sites import FakeSites
 from memory_accounts import MemoryAccounts
 from sync_server.account_ports import Role, User
@@ -140,7 +141,7 @@ class FakeReports:
         return self.zone_names
 
 
-class FakeDesk(FakeReports, FakeSites):
+class FakeDesk(FakeReports, FakeSites, FakeFleet):
     """`BackOfficeDesk` in lists, with one venue and what was asked of it."""
 
     def __init__(self, report: LiveReport) -> None:
