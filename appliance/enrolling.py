@@ -4,6 +4,7 @@ Called by `portillon gate enrol`, and with what a reader has read by whoever sta
 the first time. What the server says is kept only when all of it is in order.
 """
 
+import hashlib
 import secrets
 import socket
 from dataclasses import dataclass
@@ -23,10 +24,11 @@ from appliance.identity_keeper import announced_pins, check_certificate
 from appliance.identity_ports import PublicKeys
 from appliance.storage.device_secrets import device_secrets
 from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
-from appliance.storage.identity_vault import make_vault
+from appliance.storage.identity_vault import make_vault, open_vault
 from appliance.storage.stored_signer import StoredSigner
 from appliance.transport.client import open_link
 
+DRAFT_FILE: Final = "enrolling.json"  # keys of a gate whose server has not answered yet
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 16
 _NAME_CHARACTERS_MAX: Final = 50
@@ -105,7 +107,8 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
                 f"{config.path}: {server} would be spoken to in clear, where anybody on the way"
                 " may read and alter; use https, or take the risk: risk_of_plain_http = true"
             )
-    private_key, agreement_key = secrets.token_bytes(_KEY_BYTES), secrets.token_bytes(_KEY_BYTES)
+    draft = await _draft(config, link)
+    private_key, agreement_key = draft.private_key, draft.agreement_key
     signer = StoredSigner(private_key)
     agreement = agreement_public_key(agreement_key)
     name = socket.gethostname()[:_NAME_CHARACTERS_MAX]
@@ -123,6 +126,7 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
         certificate=answer.certificate,
     )
     await make_vault(path, identity, device_secrets(config.data, config.device_secret))
+    (config.data / DRAFT_FILE).unlink(missing_ok=True)
     check = check_string(
         signer.public_key,
         agreement,
@@ -130,6 +134,30 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
         link.pins[0] if link.pins else b"",
     )
     return Welcome(identity, check, answer.pending)
+
+
+async def _draft(config: Config, link: EnrolmentLink) -> Identity:
+    """Give the keys to ask with, which are on the disk by then.
+
+    A code is good once. Where the answer is lost, or the supply, the gate asks again by the same
+    keys, and the server knows it by them.
+    """
+    path, guards = config.data / DRAFT_FILE, device_secrets(config.data, config.device_secret)
+    code = hashlib.sha256(link.code.encode()).hexdigest()
+    vault = await open_vault(path, guards)
+    if vault is not None and vault.identity.gate == code:
+        return vault.identity
+    draft = Identity(
+        gate=code,
+        gate_name="",
+        server="",
+        private_key=secrets.token_bytes(_KEY_BYTES),
+        agreement_key=secrets.token_bytes(_KEY_BYTES),
+        root=b"",
+        root_digest="",
+    )
+    await make_vault(path, draft, guards)
+    return draft
 
 
 async def _announced(

@@ -187,7 +187,8 @@ class Enrollment:
         self._throttle.failed(_SUBJECT, address, now_ms)  # counted before it is looked at
         try:
             async with self._store.write() as transaction:
-                gate, certificate = await self._spend(transaction, request, now_ms)
+                made = await self._made_before(transaction, request)
+                gate, certificate = made or await self._spend(transaction, request, now_ms)
         except ConflictError:
             raise EnrolmentError from None
         self._throttle.succeeded(_SUBJECT, address)
@@ -248,6 +249,23 @@ class Enrollment:
             bytes.fromhex(self._trust.digest),
             self._whereabouts.pins[0] if self._whereabouts.pins else b"",
         )
+
+    async def _made_before(
+        self, transaction: Transaction, request: Enrol
+    ) -> tuple[Gate, bytes] | None:
+        """Give the gate that this code has made of this very machine, None for no such.
+
+        The answer was lost, or the machine's supply: its code is spent, and nobody is at hand who
+        could make another. The keys are the same, so whoever asks learns nothing that is new.
+        """
+        digest = code_digest(request.code)
+        gate_id = await transaction.gates.made_by(digest, request.public_key)
+        gate = await transaction.gates.gate(gate_id) if gate_id else None
+        if gate is None or gate.revoked_ms or gate.agreement_key != request.agreement_key:
+            return None
+        if gate.pending_ms is not None:
+            return gate, b""
+        return gate, await self._certifying.issue(transaction, gate)
 
     async def _spend(
         self, transaction: Transaction, request: Enrol, now_ms: int

@@ -276,6 +276,10 @@ class Gates(Protocol):
         """Mark a code used; False where it was used before."""
         ...
 
+    async def made_by(self, code_hash: bytes, public_key: bytes) -> str | None:
+        """Give the id of the gate that this code has made of the machine with this key."""
+        ...
+
     async def add_group_code(self, code: GroupCode) -> None:
         """Keep a new code that makes several gates."""
         ...

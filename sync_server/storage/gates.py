@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -191,6 +191,22 @@ class SqlGates:
             .values(used_ms=used_ms)
         )
         return spent.rowcount == 1
+
+    async def made_by(self, code_hash: bytes, public_key: bytes) -> str | None:
+        """Give the id of the gate that this code has made of the machine with this key."""
+        one = exists().where(
+            enrolment_codes.c.code_hash == code_hash,
+            enrolment_codes.c.gate_id == gates.c.id,
+            enrolment_codes.c.used_ms.is_not(None),
+        )
+        several = exists().where(
+            group_codes.c.code_hash == code_hash,
+            group_codes.c.checkpoint_id == gates.c.checkpoint_id,
+        )
+        found = await self._connection.execute(
+            select(gates.c.id).where(gates.c.public_key == public_key, or_(one, several))
+        )
+        return found.scalar_one_or_none()
 
 
 def _changeable(gate: Gate) -> Mapping[str, Any]:

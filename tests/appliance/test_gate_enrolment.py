@@ -18,7 +18,7 @@ from admission.trust.keys import check_string, public_key
 from admission.trust.root import root_digest
 from admission.trust.sealing import agreement_public_key
 from appliance.config import Config, load_config
-from appliance.enrolling import enrol, enrol_by_text, link_of
+from appliance.enrolling import DRAFT_FILE, enrol, enrol_by_text, link_of
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
 from appliance.main import run_gate
 from appliance.simulator.box_office import BoxOffice
@@ -155,6 +155,22 @@ async def test_a_code_that_is_refused_is_told_in_the_servers_words(
     with pytest.raises(error, match=told):
         await enrol_gate(configured(tmp_path, desk.url), "CODE-1")
     assert read_identity(tmp_path / "data" / IDENTITY_FILE) is None
+
+
+async def test_the_keys_are_on_the_disk_before_the_server_hears_of_them_and_stay_for_a_code(
+    desk: Desk, tmp_path: Path
+):
+    config = configured(tmp_path, desk.url)
+    desk.status = 500
+    for code in ("CODE-1", "CODE-1", "CODE-2"):
+        with pytest.raises(LinkError):
+            await enrol_gate(config, code)
+    desk.status = 200
+    identity, _ = await enrol_gate(config, "CODE-2")
+    keys = [asked.public_key for asked in desk.asked]
+    assert (keys[0] == keys[1], keys[1] == keys[2], keys[2] == keys[3]) == (True, False, True)
+    assert public_key(identity.private_key) == keys[3]
+    assert not (tmp_path / "data" / DRAFT_FILE).exists()
 
 
 @pytest.mark.parametrize("root", [b"", b"{}", ROOT.replace(b"sig", b"gis")])

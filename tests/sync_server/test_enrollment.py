@@ -73,6 +73,33 @@ async def test_a_code_is_good_once(enrollment, master):
         await enrollment.enrol(Enrol(made.code, OTHER_KEY, AGREEMENT), "")
 
 
+async def test_a_machine_whose_answer_was_lost_is_answered_again_by_its_keys_alone(
+    enrollment, venue, master
+):
+    made = await enrollment.new_code(master, "g0")
+    first = await enrollment.enrol(Enrol(made.code, KEY, AGREEMENT), "")
+    again = await enrollment.enrol(Enrol(made.code, KEY, AGREEMENT), "")
+    assert (again.gate, again.check, again.pending) == (first.gate, first.check, False)
+    assert again.certificate
+    for key, agreement in ((KEY, b"b" * 32), (OTHER_KEY, AGREEMENT)):
+        with pytest.raises(EnrolmentError):
+            await enrollment.enrol(Enrol(made.code, key, agreement), "")
+    with pytest.raises(EnrolmentError):
+        await enrollment.enrol(Enrol("0000-0000-0000-0000", KEY, AGREEMENT), "")
+    await enrollment.revoke(master, "g0")
+    with pytest.raises(EnrolmentError):
+        await enrollment.enrol(Enrol(made.code, KEY, AGREEMENT), "")
+
+
+async def test_a_machine_that_asks_twice_by_a_group_code_is_one_gate(enrollment, master):
+    code = await _group(enrollment, master, uses=2)
+    first = await enrollment.enrol(Enrol(code, KEY, AGREEMENT, "pi-7"), "")
+    again = await enrollment.enrol(Enrol(code, KEY, AGREEMENT, "pi-7"), "")
+    assert (again.gate, again.pending) == (first.gate, True)
+    other = await enrollment.enrol(Enrol(code, OTHER_KEY, AGREEMENT, "pi-8"), "")
+    assert other.gate != first.gate
+
+
 async def test_a_code_is_good_for_a_quarter_of_an_hour(enrollment, master, clock):
     made = await enrollment.new_code(master, "g0")
     assert made.expires_ms == clock.at_us // 1000 + CODE_LIFE_MS
