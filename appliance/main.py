@@ -17,6 +17,7 @@ from admission.errors import ListError
 from admission.passage import History
 from admission.trust.root import Role
 from appliance.announcer import Announcer
+from appliance.awaiting_enrolment import enrolled_vault
 from appliance.card_keeper import CardKeeper, CardLimits, SlowCardPolicy
 from appliance.claiming import Claiming
 from appliance.clock import SystemClock, boot_id, fresh_id, scan_ids, software_date
@@ -53,8 +54,7 @@ from appliance.storage.card import DataCard
 from appliance.storage.command_store import SqliteCommands
 from appliance.storage.database import Database, open_database
 from appliance.storage.device_secrets import device_secrets
-from appliance.storage.identity_file import IDENTITY_FILE
-from appliance.storage.identity_vault import FileVault, open_vault
+from appliance.storage.identity_vault import FileVault
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.memory_store import SqliteMemory
 from appliance.storage.salvage import finish as finish_salvage
@@ -144,14 +144,9 @@ async def _serve(stop: asyncio.Event, house: House) -> None:
         ApplianceError: if something else is missing.
     """
     config = house.config
-    vault = await open_vault(
-        config.data / IDENTITY_FILE, device_secrets(config.data, config.device_secret)
-    )
+    vault = await enrolled_vault(stop, house)
     if vault is None:
-        raise ConfigError(
-            f"{config.data / IDENTITY_FILE}: this gate is not enrolled; "
-            f"run: portillon gate enrol --config {config.path} --link LINK"
-        )
+        return
     async with AsyncExitStack() as stack:
         opened = watch_opening(house.report.watch, stack)
         parts = await _open_parts(house, vault, stack)

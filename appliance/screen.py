@@ -5,6 +5,7 @@ Made by the gate's services, drawn by `displays`. Imported from `ports`, whose p
 
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
+from typing import Final
 
 from admission.operating_mode import Cause
 from admission.scan import Direction
@@ -32,6 +33,9 @@ class Look(StrEnum):
     LOCKED_DOWN = "locked_down"  # nobody goes through at all
 
 
+ENROLLING_LINES: Final = ("show", "check", "refused", "strange", "unreached", "other_server")
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """All that a display needs to know; a pure value, drawn by `displays.screens`.
@@ -47,7 +51,8 @@ class Screen:
             stands for the link where nobody can scan it; "" is none.
         detail: a second line for people: where to go instead, when first used; for ENROLLING the
             link, shown as a QR code; "" is none.
-        fault: for OUT_OF_SERVICE, the code `GT-…`.
+        fault: for OUT_OF_SERVICE, the code `GT-…`; for ENROLLING which line tells what to do, one
+            of ENROLLING_LINES; "" is the one beside a code to type.
         occupancy: people inside the checkpoint now, or None if unknown.
         attention: for GRANTED, what a steward looks at, each thing a text; "!" where nothing more
             is said. Anything in it makes the admission one with attention.

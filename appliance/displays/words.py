@@ -163,6 +163,8 @@ def _title_and_line(screen: Screen, catalogue: "_Catalogue") -> tuple[str, str]:
     line = catalogue.text(f"{key}.line")
     if screen.look is Look.IDLE:
         return (screen.title, line) if screen.title else (catalogue.text(f"{key}.title"), "")
+    if screen.look is Look.ENROLLING and screen.fault:
+        line = catalogue.find(f"{key}.{screen.fault}") or line
     if screen.look is Look.OUT_OF_SERVICE:
         line = catalogue.find(f"fault.{screen.fault}.line") or line
     return catalogue.text(f"{key}.title"), line

@@ -18,6 +18,7 @@ from appliance.displays.fonts import showable
 from appliance.displays.words import LANGUAGES, check_language, spoken, words_of
 from appliance.local_page import words as page_words
 from appliance.ports import Look, Screen
+from appliance.screen import ENROLLING_LINES
 
 CATALOGUES = {
     (domain, language): Path(module.__file__).parent / "catalogues" / language / "LC_MESSAGES"
@@ -105,9 +106,10 @@ def test_every_language_has_the_same_messages(domain):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_catalogue_holds_nothing_that_no_screen_says(language):
     answers = "|".join(Answer)
+    lines = "|".join(ENROLLING_LINES)
     looks = "|".join(look for look in Look if look not in (Look.GRANTED, Look.DENIED))
     known = re.compile(
-        rf"answer\.({answers})(\.exit|\.attention)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line|scan|doors)"
+        rf"answer\.({answers})(\.exit|\.attention)?\.(title|title_before|line|detail)|look\.({looks})\.(title|line|scan|doors)|look\.enrolling\.({lines})"
         rf"|fault\.GT-({'|'.join(FAULTS)})\.line|direction\.(entry|exit)"
         rf"|banner\.(degraded|{'|'.join(Cause)})(\.short|\.why|\.for)?|age\.(minutes|hours|days)"
         r"|number\.group|occupancy\.one|passage\.anyway|gate\.here"

@@ -20,7 +20,6 @@ from admission.trust.sealing import agreement_public_key
 from appliance.config import Config, load_config
 from appliance.enrolling import DRAFT_FILE, enrol, enrol_by_text, link_of
 from appliance.errors import ConfigError, LinkAnswerError, LinkError, LinkRefusedError
-from appliance.main import run_gate
 from appliance.simulator.box_office import BoxOffice
 from appliance.storage.device_secrets import device_secrets
 from appliance.storage.identity_file import IDENTITY_FILE, Identity, read_identity
@@ -179,13 +178,6 @@ async def test_a_server_that_names_no_root_enrols_nobody(desk: Desk, tmp_path: P
     with pytest.raises(LinkError, match="names no root to trust"):
         await enrol_gate(configured(tmp_path, desk.url), "CODE-1")
     assert read_identity(tmp_path / "data" / IDENTITY_FILE) is None
-
-
-async def test_a_gate_that_was_never_enrolled_does_not_start_and_says_what_to_do(tmp_path: Path):
-    config = configured(tmp_path, "https://tickets.example.org")
-    wanted = r"not enrolled; run: portillon gate enrol --config .*"
-    with pytest.RaisesGroup(pytest.RaisesExc(ConfigError, match=wanted)):
-        await run_gate(config, "1.2.3")
 
 
 async def test_a_link_says_where_the_server_is_and_the_file_need_not(desk: Desk, tmp_path: Path):
