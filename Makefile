@@ -38,6 +38,11 @@ test-all: ## every test there is, slow proofs and browser included
 test-fresh: ## demo and tests from a clone in bare Debian 12 and 13 roots (needs root and mmdebstrap)
 	@tools/fresh
 
+.PHONY: test-container
+test-container: ## units, sandboxes, first boot: Debian's own systemd in a container (needs root)
+	@tools/setup container
+	@$(BIN)/pytest -m container $(ARGS)
+
 .PHONY: test-vm
 test-vm: ## real kernels' USB, pins and cameras, in a small emulated machine
 	@tools/setup vm
