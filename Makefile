@@ -83,6 +83,14 @@ catalogues: setup ## collect the messages of the pages, merge and compile the ca
 bench: setup ## measure the figures that the README quotes, on this machine
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit; done
 
+.PHONY: install-gate
+install-gate: ## a gate on this Debian or Raspberry Pi OS, run by systemd (root)
+	@tools/install-appliance gate
+
+.PHONY: install-server
+install-server: ## a server on this Debian, run by systemd (root)
+	@tools/install-appliance server
+
 .PHONY: lock
 lock: setup ## write requirements.lock anew from pyproject.toml (ARGS=--upgrade moves every pin)
 	@tools/lock $(ARGS)

@@ -21,7 +21,7 @@ BLOCK: Final = re.compile(r"^( *)```console\n(.*?)^\1```", re.MULTILINE | re.DOT
 # Commands of the system that documents may show; whether they exist is not this project's doing.
 OF_THE_SYSTEM: Final = {
     "apt", "apt-get", "cd", "chromium", "cp", "curl", "dpkg", "git", "install", "journalctl",
-    "kill", "ls", "mkdir", "mount", "nmcli", "ping", "python3", "qemu-system-aarch64",
+    "kill", "ln", "ls", "mkdir", "mount", "nmcli", "ping", "python3", "qemu-system-aarch64",
     "qemu-system-x86_64", "rauc", "rm", "scp", "ssh", "systemctl", "tar", "udevadm", "usermod",
 }  # fmt: skip
 
@@ -49,7 +49,7 @@ def commands_of(text: str) -> Iterator[list[str]]:
 def bare(words: list[str]) -> list[str]:
     """A command without `sudo`, variables set before it, and where it sends its output."""
     while words and (words[0] == "sudo" or re.fullmatch(r"\w+=.*", words[0])):
-        words = words[1:]
+        words = words[3:] if words[:2] == ["sudo", "-u"] else words[1:]
     return list(takewhile(lambda word: set(word) - set("<>"), words))
 
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -35,12 +35,16 @@ def environment(arch: str) -> dict[str, str]:
     }
 
 
-def wanted(lock: str, extras: set[str], arch: str) -> Iterator[str]:
+def wanted(lock: str, extras: set[str], there: Mapping[str, str]) -> Iterator[str]:
     """Give the lock's entries that the target installs, with their hashes.
 
     An entry is wanted if pyproject.toml asks for it, or a wanted one does ("via").
+
+    Args:
+        lock: the text of the lock file.
+        extras: what of pyproject.toml is wanted beside its base.
+        there: what markers are judged by on the target.
     """
-    there = environment(arch)
     entries: dict[str, tuple[str, set[str]]] = {}
     for found in ENTRY.finditer(lock):
         requirement = Requirement(f"{found['name']}=={found['rest'].strip()}")
@@ -75,7 +79,10 @@ def main(arch: str, folder: str, *extras: str) -> None:
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     listed = target / "requirements.txt"
-    text = "".join(f"{line}\n" for line in wanted(LOCK.read_text(), set(extras or ("gate",)), arch))
+    text = "".join(
+        f"{line}\n"
+        for line in wanted(LOCK.read_text(), set(extras or ("gate",)), environment(arch))
+    )
     if listed.exists() and listed.read_text() == text:
         return  # written when all of it was there
     unfinished = target / "requirements.unfinished"

@@ -1,5 +1,7 @@
 """The configuration file is checked whole; every error names file, key and remedy."""
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,14 @@ def test_what_is_no_key_is_refused(tmp_path, content):
 def test_a_missing_key_leads_to_the_set_up(tmp_path):
     with pytest.raises(ConfigError, match="run `portillon server init`"):
         read_key(tmp_path / "list-signing.key")
+
+
+def test_the_example_that_is_shipped_loads_and_shows_every_setting_with_its_default(tmp_path):
+    example = Path(__file__).parents[2] / "docs" / "examples" / "server.toml"
+    assert load_config(example) == ServerConfig(data=Path("/var/lib/portillon-server"))
+    text = re.sub(r"(?m)^#(?=\w+ = )", "", example.read_text("utf-8"))
+    path = tmp_path / "server.toml"
+    path.write_text(text.replace('tls = "off"', 'tls = "own"'))
+    shown = load_config(path)
+    assert (shown.host, shown.port) == (ServerConfig().host, ServerConfig().port)
+    assert all(re.search(rf"(?m)^{one.name} = ", text) for one in fields(ServerConfig))
