@@ -80,8 +80,8 @@ async def _send(
     response = web.StreamResponse(status=status, headers=headers)
     response.content_type = "application/octet-stream"
     response.content_length = end - start
-    await response.prepare(request)
     try:
+        await response.prepare(request)
         if request.method != "HEAD":
             await _write(response, file, start, end)
         await response.write_eof()

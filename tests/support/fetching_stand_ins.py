@@ -40,7 +40,7 @@ class HurriedClock:
         self.waited_s = 0.0
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=0)
+        return datetime.now(UTC)
 
     def monotonic_ns(self) -> int:
         return int(self.waited_s * 1e9)
