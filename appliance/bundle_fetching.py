@@ -172,7 +172,9 @@ class BundleFetcher:
             return ""
         self._have = await self._shelf.have(offer.sha256)
         missing = max(offer.size - self._have, 0)
-        if not await self._shelf.make_room(offer.sha256, missing + MARGIN_BYTES if missing else 0):
+        copy = offer.size  # the caretaker's own: it installs nothing that the gate could change
+        room = missing + copy + MARGIN_BYTES if missing else 0
+        if not await self._shelf.make_room(offer.sha256, room):
             self._state = FetchState.NO_ROOM
             return ""
         if self._state in (FetchState.NONE, FetchState.NO_ROOM):

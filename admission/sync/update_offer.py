@@ -16,7 +16,7 @@ from admission.trust.envelope import OFFER_TYPE, open_envelope
 from admission.trust.reading import Digest, Name, read_document
 from admission.trust.root import Signers
 
-BUNDLE_BYTES_MAX: Final = 4 << 30  # eight times the slot that it is written to
+BUNDLE_BYTES_MAX: Final = 2 << 30  # four times the slot that it is written to
 LIFE_MAX: Final = timedelta(hours=24)
 
 

@@ -117,7 +117,13 @@ def test_an_offer_is_for_a_day_at_the_most(life):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"version": "newest"}, {"version": ""}, {"size": 0}, {"size": 5 << 30}, {"sha256": "AB" * 32}],
+    [
+        {"version": "newest"},
+        {"version": ""},
+        {"size": 0},
+        {"size": (2 << 30) + 1},
+        {"sha256": "AB" * 32},
+    ],
 )
 def test_an_offer_with_something_wrong_is_refused(wrong):
     with pytest.raises(ListFormatError, match="offer"):

@@ -140,7 +140,7 @@ async def test_what_came_damaged_is_fetched_anew_and_not_for_ever():
 
 async def test_without_room_it_says_so_and_tries_again():
     bench = Bench()
-    bench.shelf.room = len(BUNDLE) + MARGIN_BYTES - 1
+    bench.shelf.room = 2 * len(BUNDLE) + MARGIN_BYTES - 1
     async with fetching(bench):
         await later(bench, POLL_S)
         assert bench.server.parts == []

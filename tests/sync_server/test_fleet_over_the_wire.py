@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
 
 from admission.errors import SignatureError
@@ -11,6 +12,8 @@ from admission.sync.messages import Moment, Status, Subscribe
 from admission.sync.update_offer import accept_offer
 from admission.trust.root import Role, signers
 from appliance.errors import LinkAnswerError, LinkError
+from sync_server import main
+from sync_server.account_ports import Role as AccountRole
 from sync_server.web.ranges import read_range
 from trial_gates import furnish
 
@@ -340,3 +343,22 @@ async def test_an_older_server_offers_nothing(house):
         assert await link.update_offer() is None
         with pytest.raises(LinkError):
             await link.bundle_part(SHA256, 0, 10, len(BUNDLE))
+
+
+async def test_only_a_master_of_the_whole_server_adds_and_withdraws_bundles(house, tmp_path):
+    password = await main.add_user(tmp_path, "bob", AccountRole.ADMIN)
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        bob = type(house)(session, house.address)
+        _, document, _ = await bob.call(
+            "POST", "login", json={"login": "bob", "password": password}
+        )
+        bob.csrf = document["csrf"]
+        path = f"releases?version=0.9.0&compatible={KIND}"
+        assert (await bob.call("POST", path, data=BUNDLE))[0] == 403
+        path = f"releases/{house.release['id']}/withdraw"
+        assert (await bob.call("POST", path))[0] == 403
+        body = {"version": "0.2.0", "canaries": [house.gates[0].id]}
+        assert (await bob.call("POST", "rollouts", json=body))[0] == 201  # of his branch's gates
+    _, releases, _ = await house.call("GET", "releases")
+    assert [(one["version"], one["withdrawn"]) for one in releases] == [("0.2.0", None)]
