@@ -18,6 +18,11 @@ ACTIONS: Final[dict[str, tuple[str, str]]] = {
     "provision": ("portillon.care_provision", "apply the gate.toml that somebody brought"),
     "restore-clock": ("caretaker.clock_restoring", "find the time again at a start"),
     "save-clock": ("caretaker.clock_saving", "write down what time it is"),
+    "rollback-report": ("caretaker.rollback_report", "say which version runs, and why"),
+    "update": ("caretaker.updating", "install the update that was asked for, or brought"),
+    "health": ("caretaker.health_watch", "watch a version that is on trial"),
+    "commit": ("caretaker.committing", "have a version that is well start from now on"),
+    "boot-backend": ("caretaker.boot_backend", "answer RAUC about the choice of the slot"),
     "gate-failed": ("caretaker.gate_failed", "what follows once systemd has given up on the gate"),
 }
 
