@@ -49,6 +49,12 @@ test-vm: ## real kernels' USB, pins and cameras, in a small emulated machine
 	@tools/vm
 	@$(BIN)/pytest -m vm $(ARGS)
 
+.PHONY: test-powercut
+test-powercut: ## the power fails at every write of an emulated machine: what then is on its disk
+	@tools/setup powercut
+	@tools/vm
+	@$(BIN)/pytest -m powercut $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## the parsers against altered documents (ARGS="--seconds 3600 manifest")
 	@tools/fuzz $(ARGS)

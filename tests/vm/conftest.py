@@ -73,6 +73,7 @@ class Guest:
 
     Attributes:
         job: a folder that the machine sees, read-only, as /job; put files for the proof there.
+        devices: what it has besides, in QEMU's words.
     """
 
     def __init__(self, folder: Path, told: Callable[[str, str], None]) -> None:
@@ -80,6 +81,7 @@ class Guest:
         self.job = folder / "job"
         self.job.mkdir()
         self._told = told
+        self.devices: list[str] = []
 
     def run(self, proof: str, *arguments: str) -> Outcome:
         """Run a proof of `guest/` to its end.
@@ -92,7 +94,7 @@ class Guest:
         began = time.monotonic()
         with (self._folder / "console").open("wb") as console:
             machine = subprocess.Popen(
-                _command(self.job, self._folder / "printed"),
+                [*_command(self.job, self._folder / "printed"), *self.devices],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
