@@ -51,6 +51,7 @@ class Drivers:
         stack: closes what was opened, in reverse.
         desk: what the gate's own page looks at and may ask for.
         tasks: what the devices want to have run beside the gate.
+        display_stays: whether what an OLED shows last stays there.
         triggers: of the readers that look for a code when they are asked to.
         confirming: where the steward says who went; None where an arm or nobody does.
         face: what a handheld's page shows; None on a gate that stands.
@@ -64,6 +65,7 @@ class Drivers:
         self.stack = stack
         self.tasks: list[Task] = []
         self.triggers: list[Trigger] = []
+        self.display_stays = False
         self.desk = GateDesk()
         self.confirming: Confirming | None = None
         self.face = HandheldFace() if config.is_handheld else None
@@ -239,6 +241,7 @@ class Drivers:
             others=self.config.languages[1:],
             care=care,
             is_night=partial(self._is_within, panel.night),
+            stays=self.display_stays,
         )
         return await self.stack.enter_async_context(opened)
 

@@ -27,6 +27,7 @@ GIVEN_UP: Final = "failed"
 COMMAND_S_MAX: Final = 30
 GATE: Final = "portillon-gate.service"
 RETRY: Final = "portillon-gate-retry.timer"
+DISPLAY: Final = "portillon-display-failed.service"
 
 
 @unique
@@ -112,6 +113,7 @@ def follow(
         command(["reboot"])
     elif course is Course.RETRY:
         command(["start", RETRY])
+        command(["start", "--no-block", DISPLAY])
     return 0
 
 

@@ -23,6 +23,7 @@ ACTIONS: Final[dict[str, tuple[str, str]]] = {
     "health": ("caretaker.health_watch", "watch a version that is on trial"),
     "commit": ("caretaker.committing", "have a version that is well start from now on"),
     "boot-backend": ("caretaker.boot_backend", "answer RAUC about the choice of the slot"),
+    "boot-display": ("portillon.care_display", "what people read while no daemon runs"),
     "gate-failed": ("caretaker.gate_failed", "what follows once systemd has given up on the gate"),
 }
 

@@ -270,6 +270,7 @@ async def open_oled(
     others: tuple[str, ...] = (),
     care: Care | None = None,
     is_night: Callable[[], bool] = lambda: False,
+    stays: bool = False,
 ) -> AsyncIterator[OledDisplay]:
     """Keep a panel for as long as the context lasts; on the way out it is cleared and dark.
 
@@ -282,6 +283,7 @@ async def open_oled(
         others: further languages, which take turns as `Screen.tongue` counts.
         care: what keeps it from burning in; None is the ordinary care.
         is_night: tells whether it is dark around the gate.
+        stays: whether the last picture stays on the panel after all, until somebody opens it.
 
     Raises:
         ValueError: if there are no words in this language.
@@ -293,7 +295,7 @@ async def open_oled(
     try:
         yield display
     finally:
-        worker.submit(panel.close)
+        worker.submit(panel.close, stays=stays)
         worker.shutdown(wait=not display.is_stuck)
 
 
@@ -354,8 +356,9 @@ class _Panel:
             picture = _shifted(draw(screen, language, device.size, mode), treated.shift)
         return picture, treated.contrast
 
-    def close(self) -> None:
+    def close(self, *, stays: bool) -> None:
         if self._device is not None:
+            self._device.persist = stays
             with suppress(*_LOST):  # a panel that is gone is dark
                 self._device.cleanup()
             _forget(self._device)
