@@ -47,6 +47,7 @@ test-container: ## units, sandboxes, first boot: Debian's own systemd in a conta
 test-vm: ## real kernels' USB, pins and cameras, in a small emulated machine
 	@tools/setup vm
 	@tools/vm
+	@tools/vm-camera
 	@$(BIN)/pytest -m vm $(ARGS)
 
 .PHONY: test-powercut

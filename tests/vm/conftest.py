@@ -19,7 +19,6 @@ from typing import Any, Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-VM: Final = ROOT / "var/vm"
 PROOFS: Final = Path(__file__).parent / "guest"
 QEMU: Final = "qemu-system-x86_64"
 NO_QEMU: Final = (
@@ -28,7 +27,8 @@ NO_QEMU: Final = (
     " pytest -m 'not vm'"
 )
 MEMORY_MB: Final = 1024
-PROOF_S_MAX: Final = 600  # emulated on a busy machine; a quiet one takes a tenth
+PORTILLON_VM: Final = "/opt/portillon-vm"  # in the layer of either machine: packages for its Python
+PROOF_S_MAX: Final = 1200  # emulated on a busy machine; a quiet one takes a tenth
 CONSOLE_LINES: Final = 60
 
 
@@ -64,10 +64,32 @@ def _is_time(key: str, value: object) -> bool:
     return key.endswith("_s") and isinstance(value, float)
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a guest is started from.
+
+    Attributes:
+        built: the folder that a script of `tools` leaves it in.
+        qemu: the emulator.
+        tree: the guest's root.
+        python: what runs the proofs there.
+        packages: where that finds what the project stands on, beside its own.
+        is_own_tree: whether its root is this machine's own; else it is shown the project apart.
+    """
+
+    built: Path
+    qemu: str
+    tree: Path
+    python: str
+    packages: tuple[str, ...]
+    is_own_tree: bool
+
+
 class Guest:
     """A machine that has not run yet.
 
     Args:
+        machine: what it is started from.
         folder: for itself alone.
         told: notes how long it took.
 
@@ -76,7 +98,8 @@ class Guest:
         devices: what it has besides, in QEMU's words.
     """
 
-    def __init__(self, folder: Path, told: Callable[[str, str], None]) -> None:
+    def __init__(self, machine: Machine, folder: Path, told: Callable[[str, str], None]) -> None:
+        self._machine = machine
         self._folder = folder
         self.job = folder / "job"
         self.job.mkdir()
@@ -89,12 +112,13 @@ class Guest:
         Raises:
             AssertionError: if it fails or takes too long; its console is told.
         """
-        words = [sys.executable, "-X", "faulthandler", str(PROOFS / proof), *arguments]
-        (self.job / "run").write_text(_job(words))
+        words = [self._machine.python, "-X", "faulthandler", str(PROOFS / proof), *arguments]
+        (self.job / "run").write_text(_job(words, self._machine.packages))
         began = time.monotonic()
         with (self._folder / "console").open("wb") as console:
+            command = _command(self._machine, self.job, self._folder / "printed")
             machine = subprocess.Popen(
-                [*_command(self.job, self._folder / "printed"), *self.devices],
+                [*command, *self.devices],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -128,28 +152,34 @@ class Guest:
         return "\n".join(console.splitlines()[-CONSOLE_LINES:])
 
 
-def _job(words: list[str]) -> str:
+def _job(words: list[str], packages: tuple[str, ...]) -> str:
+    paths = [str(PROOFS), str(ROOT / "tests/support"), *packages]
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": f"{PROOFS}:{ROOT / 'tests/support'}:/opt/portillon-vm",
+        "PYTHONPATH": ":".join(paths),
         "GPIOZERO_PIN_FACTORY": "",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     return "\n".join([*lines, f"cd {shlex.quote(str(ROOT))}", f"exec {shlex.join(words)}\n"])
 
 
-def _command(job: Path, printed: Path) -> list[str]:
-    words = ["nice", QEMU, "-M", "q35,accel=tcg", "-cpu", "max", "-m", str(MEMORY_MB)]
+def _command(machine: Machine, job: Path, printed: Path) -> list[str]:
+    folders = {"tree": machine.tree, "layer": machine.built / "layer", "job": job}
+    told = ""
+    if not machine.is_own_tree:
+        folders["project"] = ROOT
+        told = f" project={ROOT}"
+    words = ["nice", machine.qemu, "-M", "q35,accel=tcg", "-cpu", "max", "-m", str(MEMORY_MB)]
     # Time goes by instructions, one a nanosecond: a busy machine makes a guest late, not hasty.
     words += ["-icount", "shift=0,sleep=on"]
     words += ["-display", "none", "-no-reboot", "-nodefaults", "-nic", "none"]
-    words += ["-kernel", str(VM / "vmlinuz"), "-initrd", str(VM / "initrd")]
-    words += ["-append", "console=ttyS0 quiet panic=-1 mitigations=off"]
+    words += ["-kernel", str(machine.built / "vmlinuz"), "-initrd", str(machine.built / "initrd")]
+    words += ["-append", f"console=ttyS0 quiet panic=-1 mitigations=off{told}"]
     words += ["-serial", "stdio", "-serial", f"file:{_escaped(printed)}"]
-    for name, folder in {"tree": Path("/"), "layer": VM / "layer", "job": job}.items():
+    for name, folder in folders.items():
         shared = f"local,id={name},path={_escaped(folder)},security_model=none,readonly=on"
         words += ["-fsdev", f"{shared},multidevs=remap"]
         words += ["-device", f"virtio-9p-pci,fsdev={name},mount_tag={name}"]
@@ -161,22 +191,62 @@ def _escaped(path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def built_guest() -> Iterator[None]:
-    """Have the guest built, and no other test's guest running."""
-    if shutil.which(QEMU) is None:
-        pytest.fail(NO_QEMU)
-    built = subprocess.run([ROOT / "tools/vm"], check=False, capture_output=True, text=True)
-    if built.returncode:
-        pytest.fail(f"the guest cannot be built:\n{built.stderr}")
-    with (VM / "running").open("w") as running:
+def one_guest_at_a_time() -> Iterator[None]:
+    """Have no other test's guest running."""
+    lock = ROOT / "var/vm-running"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as running:
         fcntl.flock(running, fcntl.LOCK_EX)
         yield
 
 
+def _built_by(*command: str) -> str:
+    built = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    if built.returncode:
+        pytest.fail(f"the guest cannot be built:\n{built.stderr}")
+    return built.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def own_machine(one_guest_at_a_time: None) -> Machine:
+    """A machine that has this one's files as its root."""
+    if shutil.which(QEMU) is None:
+        pytest.fail(NO_QEMU)
+    _built_by("tools/vm")
+    return Machine(
+        ROOT / "var/vm", QEMU, Path("/"), sys.executable, (PORTILLON_VM,), is_own_tree=True
+    )
+
+
+@pytest.fixture(scope="session")
+def camera_machine(one_guest_at_a_time: None) -> Machine:
+    """A machine with Debian 13, which has libcamera, and a kernel that shares its pictures."""
+    _built_by("tools/vm-camera")
+    built = ROOT / "var/vm-camera"
+    return Machine(
+        built=built,
+        qemu=_built_by("tools/qemu", "x86_64"),
+        tree=built / "root",
+        python="/usr/bin/python3",
+        packages=(str(ROOT), PORTILLON_VM),
+        is_own_tree=False,
+    )
+
+
 @pytest.fixture
-def guest(built_guest: None, tmp_path: Path, record_property: Callable[[str, str], None]) -> Guest:
+def guest(
+    own_machine: Machine, tmp_path: Path, record_property: Callable[[str, str], None]
+) -> Guest:
     """A machine for one proof; its timings are told at the end of the session."""
-    return Guest(tmp_path, record_property)
+    return Guest(own_machine, tmp_path, record_property)
+
+
+@pytest.fixture
+def camera_guest(
+    camera_machine: Machine, tmp_path: Path, record_property: Callable[[str, str], None]
+) -> Guest:
+    """Likewise, with Debian 13 as its root."""
+    return Guest(camera_machine, tmp_path, record_property)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

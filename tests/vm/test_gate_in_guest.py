@@ -1,28 +1,12 @@
 """The whole gate on a real kernel: enrolled at a real server outside, serving a lane inside."""
 
 import asyncio
-import shutil
 
 import pytest
 
-from portillon.demo.stage import build_venue, enrol_gates, open_stage
+from gate_for_guest import enrolled_gate
 
 pytestmark = [pytest.mark.slow, pytest.mark.vm]
-
-
-async def enrolled_gate(folder, into):
-    """Put the data of a gate that holds tonight's list into a folder; give two of its tickets."""
-    async with asyncio.timeout(180), open_stage(folder, 0) as stage:
-        await build_venue(stage)
-        await stage.operator.post(f"performances/{stage.tonight}/publish")
-        await enrol_gates(stage, ("gate A", "gate B"))
-        gate = stage.gates[1]
-        await gate.daemon.start(stage.tasks)
-        await gate.wait_mode("connected")
-        await gate.daemon.stop()
-        shutil.copytree(gate.folder / "data", into / "data")
-        shutil.copy(gate.folder / "data.secret", into)
-        return stage.cast.single[:2]
 
 
 async def test_a_gate_that_is_killed_with_the_relay_on_is_brought_to_rest_and_forgets_nobody(

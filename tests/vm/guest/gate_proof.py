@@ -4,29 +4,18 @@ Runs `portillon gate run` over the data of a gate that was enrolled outside, in 
 """
 
 import asyncio
-import shutil
-import sqlite3
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 from typing import Final
 
+from gate_run import FOLDER, START_S_MAX, event_is, gate_daemon, journal_kinds, lay_out_gate
 from steps import prove, start_udev, step, wait_until
 from turnstile_machine import CONTACT, FIRE, RELAY, TurnstileMachine
 from usb_gadget import Gadget, SerialSide, load_usb
 
-from admission.journal import Flag, Kind, decode
 from portillon.demo.processes import Daemon, DaemonError, Event, daemons, run_once
 
-FOLDER: Final = Path("/tmp/gate")
 PULSE_S: Final = 1.0
-START_S_MAX: Final = 90.0
-OF_PEOPLE: Final = {
-    *(Kind.GRANTED, Kind.PASSED, Kind.NOT_PASSED, Kind.DENIED, Kind.FORCED),
-    *(Kind.ALARM, Kind.FREE),
-}
 CONFIG: Final = f"""
 data = "{FOLDER}/data"
 language = "en"
@@ -64,25 +53,20 @@ class Gate:
         """Start the daemon; give the seconds until its reader is there."""
         began, place = time.monotonic(), self.daemon.seen
         await self.daemon.start(tasks)
-        await self.daemon.wait_for("the reader", _is("reader is there"), place, START_S_MAX)
+        await self.daemon.wait_for("the reader", event_is("reader is there"), place, START_S_MAX)
         return time.monotonic() - began
 
     async def scan(self, ticket: str) -> Event:
         """Hold a ticket before the scanner; give what the gate says of it."""
         place = self.daemon.seen
         self.line.send(ticket.encode() + b"\r")
-        return await self.daemon.wait_for("an answer", _is("scan"), place, START_S_MAX)
-
-
-def _is(name: str) -> Callable[[Event], bool]:
-    return lambda event: event.get("event") == name
+        return await self.daemon.wait_for("an answer", event_is("scan"), place, START_S_MAX)
 
 
 async def gate_proof() -> None:
     """Prove it."""
     first, second = sys.argv[1:]
-    shutil.copytree("/job/gate", FOLDER)
-    (FOLDER / "gate.toml").write_text(CONFIG)
+    lay_out_gate(CONFIG)
     load_usb()
     start_udev()
     machine = TurnstileMachine()
@@ -90,9 +74,8 @@ async def gate_proof() -> None:
     scanner = Gadget("scanner", serial="S123")
     scanner.add_serial_line("scan")
     scanner.plug()
-    arguments = ["gate", "run", "--config", str(FOLDER / "gate.toml"), "--log", "json"]
     async with daemons() as (tasks, running):
-        daemon = Daemon("gate", arguments, Path("/dev/ttyS0"))
+        daemon = gate_daemon()
         running.append(daemon)
         gate = Gate(daemon, scanner.serial_side("scan"), machine)
         step("started", after_s=await gate.start(tasks))
@@ -103,7 +86,7 @@ async def gate_proof() -> None:
         event = await gate.scan(second)
         step("known", answer=event["answer"], on_for_s=machine.times_on())
         await _sound_the_alarm(gate)
-    step("journal", kinds=_journal())
+    step("journal", kinds=journal_kinds())
     machine.close()
 
 
@@ -155,18 +138,6 @@ async def _sound_the_alarm(gate: Gate) -> None:
     await asyncio.sleep(0.3)
     edges = len(gate.machine.edges()) - before
     step("alarm", code=event["code"], alarm_after_s=alarm_after_s, relay_edges=edges)
-
-
-def _journal() -> list[str]:
-    """Give the kinds of the journal's records on people and alarms, in order."""
-    with closing(sqlite3.connect(FOLDER / "data/journal.sqlite")) as connection:
-        rows = connection.execute("SELECT blob FROM journal ORDER BY sequence").fetchall()
-    records = [decode(blob) for (blob,) in rows]
-    return [
-        Kind(one.kind).name + (" UNRESOLVED" if one.flags & Flag.UNRESOLVED else "")
-        for one in records
-        if one.kind in OF_PEOPLE
-    ]
 
 
 if __name__ == "__main__":

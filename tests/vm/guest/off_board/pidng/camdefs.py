@@ -1,0 +1,4 @@
+"""What picamera2 imports of it."""
+
+
+class Picamera2Camera: ...
