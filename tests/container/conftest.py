@@ -22,7 +22,8 @@ from portillon.demo.stage import build_venue, enrol_gates, open_stage
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = (
     "systemd", "systemd-sysv", "udev", "dbus", "kmod", "iproute2", "nftables", "procps", "mount",
-    "passwd", "python3", "python3-venv", "libzbar0t64", "fonts-dejavu-core", "ca-certificates",
+    "passwd", "make", "python3", "python3-venv", "libzbar0t64", "fonts-dejavu-core",
+    "ca-certificates",
 )  # fmt: skip
 PORT: Final = 8443
 SHORT_WATCHDOG: Final = "[Service]\nWatchdogSec=2\n"

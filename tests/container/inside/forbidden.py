@@ -1,8 +1,8 @@
 """Tries what a daemon's sandbox forbids, one act after the other, and prints what came of each.
 
-Runs inside, with that system's Python and nothing else; where it has arguments, they name the acts.
-One JSON object: `done`, or why not. What a container forbids everybody (kernel settings, modules, the
-clock, reboots) cannot be told apart here.
+Runs inside, with that system's Python and nothing else; arguments name the acts, if not all. One
+JSON object: `done`, or why not. What a container forbids everybody (kernel settings, modules, the
+clock) cannot be told apart here.
 """
 
 import ctypes
