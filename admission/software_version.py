@@ -4,6 +4,7 @@ Called by gate and server, who must agree on what is newer: as texts, "0.10.0" c
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 VERSION_CHARACTERS_MAX: Final = 40
@@ -31,6 +32,7 @@ class SoftwareVersion(NamedTuple):
         return f"{self.major}.{self.minor}.{self.patch}{build}"
 
 
+@lru_cache(maxsize=256)  # a fleet says the same few again and again
 def read_version(text: str) -> SoftwareVersion | None:
     """Read a version; None where the text is none."""
     found = _FORM.fullmatch(text) if len(text) <= VERSION_CHARACTERS_MAX else None
