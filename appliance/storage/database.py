@@ -29,6 +29,20 @@ log = logging.getLogger(__name__)
 BUSY_S_MAX: Final = 2.0  # a predecessor that is just closing has let go by then
 APPLICATION_ID: Final = 0x506F7274  # in the file's header; schema/0001 writes it
 _SCRIPT: Final = re.compile(r"(\d{4})_.*\.sql")
+# What a script says of the programs before it: the oldest schema whose program reads and writes
+# the file all the same. A script that says nothing can be read by its own programs alone.
+_READABLE: Final = re.compile(r"^-- readable by programs of schema (\d+) on$", re.MULTILINE)
+_READABLE_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS readable_by (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    schema INTEGER NOT NULL,
+    oldest INTEGER NOT NULL
+) STRICT;
+"""
+_READABLE_ROW: Final = (
+    "INSERT INTO readable_by (one, schema, oldest) VALUES (1, {0}, {1}) "
+    "ON CONFLICT (one) DO UPDATE SET schema = {0}, oldest = max(oldest, {1});"
+)
 # EXCLUSIVE: no second daemon may write to one journal, and no shared-memory file is needed
 _LOCKING: Final = "PRAGMA locking_mode = EXCLUSIVE"
 _PRAGMAS: Final = """
@@ -295,7 +309,7 @@ async def _schema_installed(connection: aiosqlite.Connection, path: Path) -> int
     if owner != APPLICATION_ID and (installed, owner, things) != (0, 0, 0):
         raise StorageError(f"{path}: is the database of another program; name another data folder")
     newest = max(scripts())
-    if installed > newest:
+    if installed > newest and await _oldest_reader(connection) > newest:
         raise StorageError(
             f"{path}: has schema {installed}, this program knows up to {newest}; "
             "install the newer program"
@@ -306,8 +320,10 @@ async def _schema_installed(connection: aiosqlite.Connection, path: Path) -> int
 async def _migrate(connection: aiosqlite.Connection, installed: int) -> None:
     for number, script in sorted(scripts().items()):
         if number > installed:
+            readable = _READABLE_ROW.format(number, readable_from(number, script))
             await connection.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+                f"BEGIN IMMEDIATE;\n{script}\n{_READABLE_TABLE}{readable}\n"
+                f"PRAGMA user_version = {number};\nCOMMIT;"
             )
 
 
@@ -315,6 +331,24 @@ async def _number(connection: aiosqlite.Connection, sql: str) -> int:
     rows = list(await connection.execute_fetchall(sql))
     number: int = rows[0][0]
     return number
+
+
+async def _oldest_reader(connection: aiosqlite.Connection) -> int:
+    """Give the oldest schema whose programs can still use the file; its own, if it does not say."""
+    named = "SELECT count(*) FROM sqlite_schema WHERE name = 'readable_by'"
+    installed = await _number(connection, "PRAGMA user_version")
+    if not await _number(connection, named):
+        return installed
+    rows = await connection.execute_fetchall(
+        "SELECT oldest FROM readable_by WHERE schema = ?", (installed,)
+    )
+    return next((int(oldest) for (oldest,) in rows), installed)
+
+
+def readable_from(number: int, script: str) -> int:
+    """Give the oldest schema whose programs can still use a file after a script."""
+    said = _READABLE.search(script)
+    return int(said[1]) if said else number
 
 
 def scripts() -> dict[int, str]:
