@@ -56,6 +56,16 @@ test-powercut: ## the power fails at every write of an emulated machine: what th
 	@tools/vm
 	@$(BIN)/pytest -m powercut $(ARGS)
 
+.PHONY: image
+image: ## the image that a gate's card is written with, in var/image (root; ARGS="--arch arm64 --version 0.2.0")
+	@tools/setup image
+	@image-build/portillon-image $(ARGS)
+
+.PHONY: test-image
+test-image: ## an image is built twice, compared and started in an emulator (needs root)
+	@tools/setup image
+	@$(BIN)/pytest -m image $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## the parsers against altered documents (ARGS="--seconds 3600 manifest")
 	@tools/fuzz $(ARGS)
