@@ -18,6 +18,8 @@ from typing import Final, Self
 
 BOOT_S_MAX: Final = 60.0
 COMMAND_S_MAX: Final = 60.0
+SHUTDOWN_S_MAX: Final = 180.0  # all that the machine around is writing is waited for
+ASKS_FOR_A_START: Final = 133  # systemd-nspawn's word for a restart of the machine
 _PRIVATE: Final = """
 mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system
 umount -R -l /sys/fs/cgroup 2>/dev/null
@@ -182,11 +184,22 @@ class Booted:
         self._process.wait(30)
         self._process = None
 
+    def wait_restarts_itself(self) -> None:
+        """Wait until it has shut down to start anew, which is then up to the caller.
+
+        Raises:
+            AssertionError: if it was turned off, or ended in another way.
+        """
+        assert self._process is not None
+        status = self._process.wait(SHUTDOWN_S_MAX)
+        self._process = None
+        assert status == ASKS_FOR_A_START, f"it ended with {status}: {self.console[-3000:]}"
+
     def turn_off(self) -> None:
         """Have it shut down in order."""
         assert self._process is not None
         self.run("systemctl", "poweroff", check=False)
-        self._process.wait(BOOT_S_MAX)
+        self._process.wait(SHUTDOWN_S_MAX)
         self._process = None
 
     def _wait_until_up(self) -> None:
