@@ -15,6 +15,8 @@ from portillon import log_lines
 # action -> (module with `add_arguments` and `run`, one line of help). The module of an action is
 # imported when it is called: a unit that runs every minute must not load all the others.
 ACTIONS: Final[dict[str, tuple[str, str]]] = {
+    "factory-reset": ("portillon.care_reset", "erase keys and data, if that was asked for"),
+    "first-boot": ("caretaker.first_boot", "grow the data partition, make its folders"),
     "provision": ("portillon.care_provision", "apply the gate.toml that somebody brought"),
     "restore-clock": ("caretaker.clock_restoring", "find the time again at a start"),
     "save-clock": ("caretaker.clock_saving", "write down what time it is"),
