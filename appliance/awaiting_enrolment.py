@@ -49,6 +49,7 @@ async def enrolled_vault(stop: asyncio.Event, house: House) -> FileVault | None:
     if vault is not None:
         (config.data / LINK_FILE).unlink(missing_ok=True)  # its own was the last thing before a cut
         return vault
+    house.report.watch.ready()  # it tells people what to do: the start is over
     log.warning("not enrolled: waiting for a link", extra={"file": str(config.data / LINK_FILE)})
     async with AsyncExitStack() as stack:
         readers = house.drivers.for_one_start(stack).open_readers()
