@@ -115,6 +115,7 @@ class Config:
         server: base address of the sync server; "" is the one that the gate was enrolled at.
         risk_of_plain_http: whether whoever is on the network may read and alter what goes to the
             server and comes back, enrolment included. Signatures still hold; secrecy does not.
+        proxy: base address of the web proxy between the gate and its server; "" is none.
         language: of the gate, one of LANGUAGES.
         languages: in which displays tell people in turns, the gate's own first.
         timezone: of the hours in this file.
@@ -142,6 +143,7 @@ class Config:
     signals: SignalsConfig = field(default_factory=SignalsConfig)
     page: PageConfig = field(default_factory=PageConfig)
     risk_of_plain_http: bool = False
+    proxy: str = ""
     clock: ClockConfig = field(default_factory=ClockConfig)
     peers: PeersConfig = field(default_factory=PeersConfig)
     device_secret: Path | None = None
@@ -179,6 +181,7 @@ def load_config(path: Path) -> Config:
         data=Path(root.text("data")),
         server=_server(root),
         risk_of_plain_http=root.flag("risk_of_plain_http", False),
+        proxy=_proxy(root),
         language=languages[0],
         languages=languages,
         timezone=read_timezone(root),
@@ -228,6 +231,19 @@ def _server(root: Section) -> str:
         raise root.error(
             "server", f"{address!r} would send in clear; use https outside this machine"
         )
+    return address.rstrip("/")
+
+
+def _proxy(root: Section) -> str:
+    address = root.text("proxy", "")
+    try:
+        parts = urlsplit(address)
+        is_proxy = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+        is_bare = parts.username is None and not parts.query and parts.path in ("", "/")
+    except ValueError:
+        is_proxy = is_bare = False
+    if address and not (is_proxy and is_bare):
+        raise root.error("proxy", f"{address!r} is no proxy's address; write http://HOST:PORT")
     return address.rstrip("/")
 
 

@@ -112,7 +112,8 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
     signer = StoredSigner(private_key)
     agreement = agreement_public_key(agreement_key)
     name = socket.gethostname()[:_NAME_CHARACTERS_MAX]
-    server, answer = await _ask(link, signer, Enrol(link.code, signer.public_key, agreement, name))
+    request = Enrol(link.code, signer.public_key, agreement, name)
+    server, answer = await _ask(link, signer, request, config.proxy)
     digest = _check_answer(server, link, answer, PublicKeys(signer, agreement))
     identity = Identity(
         gate=answer.gate,
@@ -122,7 +123,7 @@ async def enrol(config: Config, link: EnrolmentLink) -> Welcome:
         agreement_key=agreement_key,
         root=answer.root,
         root_digest=digest,
-        pins=await _announced(server, link, answer, signer),
+        pins=await _announced(server, link, answer, signer, config.proxy),
         certificate=answer.certificate,
     )
     await make_vault(path, identity, device_secrets(config.data, config.device_secret))
@@ -161,7 +162,7 @@ async def _draft(config: Config, link: EnrolmentLink) -> Identity:
 
 
 async def _announced(
-    server: str, link: EnrolmentLink, answer: Enrolled, signer: StoredSigner
+    server: str, link: EnrolmentLink, answer: Enrolled, signer: StoredSigner, proxy: str
 ) -> tuple[bytes, ...]:
     """Give the pins that the server signs for its gates: a site server's are among them.
 
@@ -173,7 +174,7 @@ async def _announced(
         return link.pins
     nonce, root = secrets.token_urlsafe(_NONCE_BYTES), first_root(answer.root, None)
     try:
-        async with open_link(server, answer.gate, signer, link.pins) as opened:
+        async with open_link(server, answer.gate, signer, link.pins, proxy) as opened:
             raw = await opened.status(nonce)
         said = accept_status(
             raw,
@@ -212,12 +213,14 @@ def _require_new(path: Path) -> None:
         raise ConfigError(f"{path}: this gate is enrolled already; remove the file to enrol anew")
 
 
-async def _ask(link: EnrolmentLink, signer: StoredSigner, request: Enrol) -> tuple[str, Enrolled]:
+async def _ask(
+    link: EnrolmentLink, signer: StoredSigner, request: Enrol, proxy: str
+) -> tuple[str, Enrolled]:
     """Ask the servers of a link in turn; one that answers ends it, whatever it answers."""
     unreached: LinkError | None = None
     for server in link.servers:
         try:
-            async with open_link(server, "", signer, link.pins) as opened:
+            async with open_link(server, "", signer, link.pins, proxy) as opened:
                 return server, await opened.enrol(request)
         except (LinkRefusedError, LinkAnswerError):
             raise

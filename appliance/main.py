@@ -320,7 +320,9 @@ def _health(parts: _Parts, keeper: ListKeeper) -> Health:
 async def _link(parts: _Parts) -> HttpLink:
     vault = parts.vault
     server = parts.config.server or vault.identity.server
-    return await parts.stack.enter_async_context(open_link(server, vault.gate, vault, vault.pins))
+    return await parts.stack.enter_async_context(
+        open_link(server, vault.gate, vault, vault.pins, parts.config.proxy)
+    )
 
 
 async def _network(

@@ -356,7 +356,7 @@ class LiveSocket:
 
 @asynccontextmanager
 async def open_link(
-    server: str, gate: str, signer: Signer, pins: Iterable[bytes] = ()
+    server: str, gate: str, signer: Signer, pins: Iterable[bytes] = (), proxy: str = ""
 ) -> AsyncIterator[HttpLink]:
     """Open a link; nothing is sent until it is used.
 
@@ -366,6 +366,7 @@ async def open_link(
         signer: the gate's key.
         pins: SHA-256 of the certificates that are good; without any, those that the machine's
             own store vouches for.
+        proxy: base address of the web proxy between; "" is none. It carries TLS unopened.
 
     Raises:
         LinkError: if the server is pinned, and the address would not lead there by TLS.
@@ -377,7 +378,10 @@ async def open_link(
     connector = aiohttp.TCPConnector(limit=8, ssl=True if pinned is None else pinned)
     # no environment proxies, no cookies: a gate talks to its server and to nobody else
     async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        proxy=proxy or None,
     ) as session:
         yield HttpLink(session, server.rstrip("/"), gate, signer, pinned)
 

@@ -84,7 +84,7 @@ def test_what_the_example_shows_as_a_default_is_the_default(load):
             shown
             and shown[1] not in {"port", "person_log", "device_secret", "night", "quiet"}
             and not (table in {"turnstile", "handheld"} and shown[1].endswith("_pin"))
-            and shown[1] not in {"languages", "timezone"}
+            and shown[1] not in {"languages", "timezone", "proxy"}
             and shown[1] not in {"listen", "interfaces", "addresses", "names", "certificate", "key"}
             and table != "readers"
         ):
@@ -370,3 +370,15 @@ def test_another_gate_is_named_by_its_address(load, text, address):
 def test_what_is_no_address_on_the_local_network_is_told(load, line, key):
     with pytest.raises(ConfigError, match=rf"peers\.{key}"):
         load(LEAST + f"[peers]\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    "address", ["proxy", "https://p:1", "http://u:secret@p:1", "http://p/x", "http://[p", "http://"]
+)
+def test_a_proxy_that_is_none_or_wants_a_password_is_told(load, address):
+    with pytest.raises(ConfigError, match=r"proxy: .* write http://HOST:PORT"):
+        load(f'proxy = "{address}"\n' + LEAST)
+
+
+def test_a_proxy_is_taken_as_an_address(load):
+    assert load('proxy = "http://10.0.0.1:3128/"\n' + LEAST).proxy == "http://10.0.0.1:3128"

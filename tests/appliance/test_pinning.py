@@ -1,5 +1,6 @@
 """A pinned server is the only one a gate speaks to, whatever name, authority or date says."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -119,6 +120,52 @@ async def test_without_a_pin_a_certificate_of_nobody_is_refused(tmp_path: Path):
         with pytest.raises(LinkError, match=r"certificate verify failed|CERTIFICATE_VERIFY"):
             await link.assignment()
     assert server.requests == []
+
+
+@asynccontextmanager
+async def a_proxy() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Run a web proxy; give its address, and the heads of what it was asked."""
+    asked: list[bytes] = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(4096):
+                writer.write(chunk)
+                await writer.drain()
+        finally:
+            writer.close()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head.partition(b"\r\n")[0])
+        host, _, port = head.split()[1].decode().rpartition(":")
+        there = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(carry(reader, there[1]))
+            group.create_task(carry(there[0], writer))
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
+async def test_a_proxy_carries_what_it_cannot_open_and_the_pin_holds_through_it(tmp_path: Path):
+    async with (
+        serving(tmp_path / "own") as (server, pin),
+        a_proxy() as (proxy, asked),
+        open_link(server.url, GATE, SIGNER, [pin], proxy) as link,
+    ):
+        server.live = _greet
+        await link.assignment()
+        async with link.live():
+            pass
+        async with open_link(server.url, GATE, SIGNER, [bytes(32)], proxy) as other:
+            with pytest.raises(LinkError, match="not the one that was pinned"):
+                await other.assignment()
+    assert len(server.counters) == 2
+    address = server.url.removeprefix("https://").encode()
+    assert set(asked) == {b"CONNECT " + address + b" HTTP/1.1"}
 
 
 def test_nothing_older_than_tls_1_3_is_spoken_with_a_pinned_server():

@@ -271,9 +271,7 @@ def test_the_example_of_the_documents_is_taken_and_so_are_the_lines_that_it_show
     )
     shown = shown.replace("AAAA… somebody", FULL.partition("ssh-ed25519 ")[2].partition('"')[0])
     shown = shown.replace("open = true", "").replace('passphrase = "…"', 'passphrase = "12345678"')
-    shown = shown.replace('pin = "…"', 'pin = "730519"').replace(
-        'proxy = "http://10.0.0.1:3128"', ""
-    )
+    shown = shown.replace('pin = "…"', 'pin = "730519"')
     assert house.run(shown)[0] == "applied"
 
 

@@ -295,6 +295,20 @@ def _links() -> dict[str, bytes]:
     return {"full": write_link(full).encode(), "bare": write_link(bare).encode()}
 
 
+def _persons_files() -> dict[str, bytes]:
+    text = (
+        'language = "fr"\ntimezone = “Europe/Paris”\n[[readers]]\nkind = "folder"  # pictures\n'
+        '[machine]\nname = "porte-1"\nenrol = "ABCD-EFGH"\nrtc = "auto"\nreset_pin = 26\n'
+        '[machine.network]\naddress = "10.0.0.2/24"\ndns = ["10.0.0.1"]\n'
+        '[machine.wifi]\ncountry = "FR"\nssid = « Café »\npassphrase = "hunter2 22"\n'
+    )
+    return {
+        "utf8": text.encode(),
+        "notepad": text.replace("\n", "\r\n").encode("utf-16"),
+        "mark": text.replace('"', "”").encode("utf-8-sig"),
+    }
+
+
 def _peer_messages() -> dict[str, bytes]:
     blob = journal.encode(_record())
     chain = journal.chain(journal.genesis("j"), blob)
@@ -394,6 +408,7 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "carried": _carried(),
         "record": {"passed": journal.encode(_record())},
         "link": _links(),
+        "persons_file": _persons_files(),
         "serial_bytes": _sent_by_scanners(),
         "typed_keys": _typed_by_scanners(),
         "turnstile_frames": _sent_by_controllers(),
