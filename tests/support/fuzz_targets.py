@@ -7,7 +7,6 @@ are signed here first, so that the fuzzer comes past the envelope.
 
 import hashlib
 import struct
-import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -59,11 +58,7 @@ from appliance.readers.keyboard_layouts import LAYOUTS
 from appliance.readers.noise import NoiseGate
 from appliance.readers.setup_codes import is_setup_code
 from appliance.turnstiles.frame import Deframer, Frame, FrameError, encode, unpack_status
-from caretaker.complaints import LANGUAGES, ComplaintError
-from caretaker.persons_file import cleaned, is_half_cleaned
-from caretaker.provisioning_text import read_text as read_persons_file
-from caretaker.toml_text import write_toml
-from caretaker.wishes import MACHINE, read_wishes
+from fuzz_persons_file import persons_file
 
 Target = Callable[[bytes], None]
 
@@ -395,26 +390,6 @@ def link(data: bytes) -> None:
         assert enrolment_link.read_link(enrolment_link.write_link(read)) == read
 
 
-def persons_file(data: bytes) -> None:
-    """A gate.toml as somebody left it: read or named, and without its secrets as long as before."""
-    file = attempt(ComplaintError, read_persons_file, data)
-    if file is None:
-        return
-    document = dict(file.document)
-    _, complaints = read_wishes(document.pop(MACHINE, {}))
-    for complaint in complaints:
-        assert all(complaint.told(language) for language in LANGUAGES)
-        assert file.line_of(complaint.values["at"]) <= len(file.lines)
-    clean = attempt(ComplaintError, cleaned, file)
-    if clean is not None:
-        assert len(clean) == len(data)
-        assert is_half_cleaned(data, clean)
-        assert cleaned(read_persons_file(clean)) == clean
-    written = attempt(ValueError, write_toml, document)
-    if written is not None:
-        assert repr(tomllib.loads(written)) == repr(document)
-
-
 # --- scanners ---------------------------------------------------------------------------------
 
 
@@ -499,7 +474,7 @@ TARGETS: Final[dict[str, Target]] = {
     "carried": carried,
     "record": record,
     "link": link,
-    "persons_file": persons_file,
+    "persons_file": lambda data: persons_file(data, attempt),
     "serial_bytes": serial_bytes,
     "typed_keys": typed_keys,
     "turnstile_frames": turnstile_frames,
