@@ -92,7 +92,6 @@ async def _show_tickets(machine: TurnstileMachine, library: str) -> None:
             library=chosen["library"],
             there_after_s=there_after_s,
             relay=[edge.is_on for edge in edges],
-            relay_after_s=edges[0].at_s - granted_s,
             pulse_s=edges[1].at_s - edges[0].at_s,
             refused_after_s=refused_s - granted_s,
             again_after_s=again_s - refused_s,
