@@ -94,7 +94,7 @@ async def _be_pulled_out(daemon: Daemon, webcam: Vivid) -> None:
 
 async def _show_tickets(daemon: Daemon, webcam: Vivid, machine: TurnstileMachine) -> None:
     answers, before = [], len(machine.edges())
-    for name in ("listed", "unlisted", "listed"):
+    for name in ("listed", "unlisted"):
         place = daemon.seen
         webcam.show(np.asarray(Image.open(f"/job/pictures/{name}.png")))
         shown_s = time.monotonic()
