@@ -66,6 +66,12 @@ test-image: ## an image is built twice, compared and started in an emulator (nee
 	@tools/setup image
 	@$(BIN)/pytest -m image $(ARGS)
 
+.PHONY: test-arm64
+test-arm64: ## the whole gate on an emulated 64-bit ARM board: serial line to relay (root)
+	@tools/setup arm64
+	@tools/vm-arm64
+	@$(BIN)/pytest -m arm64 $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## the parsers against altered documents (ARGS="--seconds 3600 manifest")
 	@tools/fuzz $(ARGS)

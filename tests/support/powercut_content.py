@@ -3,9 +3,10 @@
 from typing import Final
 
 from admission.journal import Kind, Record
+from caretaker.autoboot import AUTOBOOT_FILE, document
 
 JOURNAL: Final = "journal.sqlite"
-CHOICE_WAYS: Final = ("truncate", "rename", "rename2", "inplace")
+CHOICE_WAYS: Final = ("truncate", "rename", "rename2", "inplace", "commit")
 CHOICES: Final = 8
 CHOICE_BYTES: Final = 512  # a sector: the most that the board's firmware reads
 SECRETS: Final = (b"hunter2 22", b"730519", b"ABCD-EFGH-JKMN-PQRS")
@@ -34,6 +35,23 @@ def choice_of(number: int) -> bytes:
     usual, trial = (2, 3) if number % 2 else (3, 2)
     text = f"[all]\ntryboot_a_b=1\nboot_partition={usual}\n[tryboot]\nboot_partition={trial}\n"
     return f"{text}# {number}\n".encode().ljust(CHOICE_BYTES - 1, b"#") + b"\n"
+
+
+def choice_file(way: str) -> str:
+    """Give the name of the file that is replaced in this way; `commit` is how updates do it."""
+    return AUTOBOOT_FILE if way == "commit" else f"{way}.txt"
+
+
+def choices_of(way: str) -> list[bytes]:
+    """Give what the file holds after each replacement, the first what it holds before any."""
+    if way == "commit":
+        return [document(slot_of(number)) for number in range(CHOICES + 1)]
+    return [choice_of(number) for number in range(CHOICES + 1)]
+
+
+def slot_of(number: int) -> str:
+    """Give the slot that a commit names."""
+    return "ab"[number % 2]
 
 
 def draft(sequence: int) -> Record:

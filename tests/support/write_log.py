@@ -106,7 +106,11 @@ class CutDisk:
                 yield place, (kind, value)
 
     def build(self, cut: Cut, path: Path) -> None:
-        """Write the disk as it is after a cut."""
+        """Write the disk as it is after a cut, as a new file.
+
+        The one before may still be mounted in a namespace that somebody copied meanwhile.
+        """
+        path.unlink(missing_ok=True)
         path.write_bytes(self._before)
         with path.open("r+b") as disk:
             for write in self._made(cut):

@@ -27,6 +27,7 @@ from appliance.page_ports import PageRole
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.pin_file import PinFile
+from caretaker import update_file
 from caretaker.clock_saving import SAVED_FILE, saved_in
 from caretaker.places import Places
 from caretaker.provisioning import ENROL_FILE, Provisioning
@@ -37,7 +38,8 @@ from powercut_content import (
     CHOICES,
     JOURNAL,
     SECRETS,
-    choice_of,
+    choice_file,
+    choices_of,
     draft,
     kept_of,
     saved_of,
@@ -216,12 +218,17 @@ def _look_at_files(data: Path, promised: dict[str, Any]) -> dict[str, int]:
     found = {}
     for name, path in {
         "kept": Places(data).state / "kept",
-        "update": Places(data).care / "update.json",
+        "whole": Places(data).care / "whole",
     }.items():
         content = path.read_bytes() if path.exists() else b""
         found[name] = int(content[:6] or 0)
         assert content == (kept_of(found[name]) if found[name] else b""), name
         assert found[name] >= promised.get(name, 0), name
+    update = update_file.load(Places(data))  # never damaged, and all of it of one moment
+    found["update"] = number = update.since_ms
+    if number:
+        assert (update.update.version, update.update.boot) == (f"1.0.{number}", f"boot-{number}")
+    assert number >= promised.get("update", 0)
     saved = saved_in(Places(data).care / SAVED_FILE)
     found["clock"] = (saved.wall_ms - saved_of(0)) // 60_000 if saved else 0
     assert found["clock"] >= promised.get("clock", 0)
@@ -303,32 +310,41 @@ def test_on_fat_only_writing_over_a_file_where_it_lies_leaves_one_of_the_two(
 ):
     ways = {way: Way() for way in CHOICE_WAYS}
     for way, file, promised in _cut_after_each_sector(written):
-        _judge(ways[way], file, promised)
+        _judge(ways, way, file, promised)
     table = [f"{name} {way.whole}/{way.cuts}" for name, way in ways.items()]
     record_property("vm", f"whole after a cut at any sector: {', '.join(table)}")
-    assert ways["inplace"].cuts >= CHOICES
-    assert ways["inplace"].whole == ways["inplace"].cuts
-    assert ways["inplace"].backwards == 0
+    for name in ("inplace", "commit"):
+        assert ways[name].cuts >= CHOICES
+        assert ways[name].whole == ways[name].cuts
+        assert ways[name].backwards == 0
     # the control: the other ways leave names without content, and it is seen here
     assert ways["truncate"].whole < ways["truncate"].cuts
     assert ways["rename"].whole < ways["rename"].cuts
 
 
-def test_on_fat_writing_over_a_file_stands_losses_and_another_order(written: Written):
-    places = [place for place, (kind, _) in written.disk.marks() if kind in ("inplace", "done")]
-    first = next(
-        p for p, (kind, number) in written.disk.marks() if (kind, number) == ("inplace", 0)
-    )
-    last = next(p for p, mark in written.disk.marks() if mark == ("done", "inplace"))
-    chance, way = random.Random(SEED), Way()
-    assert places
+@pytest.mark.parametrize("name", ["inplace", "commit"])
+def test_on_fat_writing_over_a_file_stands_losses_and_another_order(written: Written, name: str):
+    first = next(place for place, mark in written.disk.marks() if mark == (name, 0))
+    last = next(place for place, mark in written.disk.marks() if mark == ("done", name))
+    chance, ways = random.Random(SEED), {name: Way()}
     for seed in range(ON_FAT):
         cut = Cut(chance.randint(first, last), seed)
         disk = written.folder / "cut"
         written.disk.build(cut, disk)
-        promised = written.disk.promised(cut)["inplace"]
-        _judge(way, _typed(disk, written.fat, "inplace.txt"), promised)
-    assert (way.whole, way.backwards) == (ON_FAT, 0)
+        promised = written.disk.promised(cut)[name]
+        _judge(ways, name, _typed(disk, written.fat, choice_file(name)), promised)
+    assert (ways[name].whole, ways[name].backwards) == (ON_FAT, 0)
+
+
+def test_on_fat_what_a_commit_says_it_did_is_on_the_disk(written: Written):
+    disk, looked_at = written.folder / "cut", 0
+    for place, (name, number) in written.disk.marks():
+        if name in ("inplace", "commit"):
+            written.disk.build(Cut(place, SEED), disk)  # whatever was not flushed may be lost
+            file = _typed(disk, written.fat, choice_file(name))
+            assert file == choices_of(name)[number], (name, number)
+            looked_at += 1
+    assert looked_at == 2 * (CHOICES + 1)
 
 
 def _cut_after_each_sector(written: Written) -> Iterator[tuple[str, bytes | None, int]]:
@@ -347,7 +363,7 @@ def _cut_after_each_sector(written: Written) -> Iterator[tuple[str, bytes | None
                 running.seek((write.sector + number) * SECTOR)
                 running.write(write.data[number * SECTOR : (number + 1) * SECTOR])
                 if way and write.sector in written.fat:
-                    yield way, _typed(disk, written.fat, f"{way}.txt"), promised
+                    yield way, _typed(disk, written.fat, choice_file(way)), promised
 
 
 def _typed(disk: Path, fat: range, name: str) -> bytes | None:
@@ -359,9 +375,10 @@ def _typed(disk: Path, fat: range, name: str) -> bytes | None:
     return None if read.returncode else read.stdout
 
 
-def _judge(way: Way, file: bytes | None, promised: int) -> None:
+def _judge(ways: dict[str, Way], name: str, file: bytes | None, promised: int) -> None:
+    way = ways[name]
     way.cuts += 1
-    legal = {choice_of(number): number for number in range(CHOICES + 1)}
-    if file in legal:
+    contents = choices_of(name)
+    if file in contents:
         way.whole += 1
-        way.backwards += legal[file] < promised
+        way.backwards += file not in contents[promised : promised + 2]

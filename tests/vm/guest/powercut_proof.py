@@ -18,17 +18,20 @@ from steps import load, prove, step, wait_until
 from appliance.storage.database import open_database
 from appliance.storage.journal_store import SqliteJournal
 from appliance.storage.lasting_file import write_lasting
+from caretaker import autoboot, update_file
 from caretaker.clock_saving import SAVED_FILE, MachineClock, save_clock
 from caretaker.kept_files import write_in_place, write_whole
 from caretaker.places import Places
 from caretaker.provisioning import Provisioning
+from caretaker.update_machine import Phase, Update
 from portillon.care_provision import GateFiles
 from powercut_content import (
     CARD,
     CHOICE_WAYS,
     CHOICES,
     JOURNAL,
-    choice_of,
+    choice_file,
+    choices_of,
     draft,
     kept_of,
     saved_of,
@@ -48,10 +51,11 @@ async def powercut_proof() -> None:
     step("disk", there_s=await wait_until(Path(DISK + "3").exists, "the disk's parts"))
     marks = Marks(DISK + "1")
     _mount("ext4", DISK + "3", DATA, "noatime,commit=5,errors=remount-ro")
-    for folder in (PLACES.state, PLACES.care, PLACES.config.parent):
+    for folder in (PLACES.state, PLACES.care, PLACES.config.parent, DATA / "run"):
         folder.mkdir(parents=True)
     _mount("vfat", DISK + "2", FAT)
     _mount("tmpfs", "tmpfs", DATA / "run")
+    PLACES.care_run.mkdir(parents=True)
     os.sync()
     _choices(marks)
     _unsure(marks)
@@ -62,20 +66,21 @@ async def powercut_proof() -> None:
 
 
 def _mount(kind: str, device: str, folder: Path, options: str = "noatime") -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", kind, "-o", options, device, folder], check=True)
 
 
 def _choices(marks: Marks) -> None:
     """Replace a file of one sector on FAT, in each of the ways that one may think of."""
     for way in CHOICE_WAYS:
-        path = FAT / f"{way}.txt"
-        path.write_bytes(choice_of(0))
+        path = FAT / choice_file(way)
+        contents = choices_of(way)
+        path.write_bytes(contents[0])
         _sync(path)
         os.sync()
         marks.mark(way, 0)
         for number in range(1, CHOICES + 1):
-            _replace(way, path, choice_of(number))
+            _replace(way, path, contents[number])
             marks.mark(way, number)
         os.sync()  # what one way left undone is not held against the next
         marks.mark("done", way)
@@ -93,6 +98,8 @@ def _replace(way: str, path: Path, content: bytes) -> None:
             _sync(path)
         case "inplace":
             write_in_place(path, content)
+        case "commit":
+            autoboot.commit(path.parent, autoboot.primary_slot(content))
 
 
 def _sync(path: Path) -> None:
@@ -134,7 +141,10 @@ def _files(marks: Marks) -> None:
     for number in range(1, ROUNDS + 1):
         write_lasting(PLACES.state / "kept", kept_of(number))
         marks.mark("kept", number)
-        write_whole(PLACES.care / "update.json", kept_of(number))
+        write_whole(PLACES.care / "whole", kept_of(number))
+        marks.mark("whole", number)
+        update = Update(Phase.ARMED, f"1.0.{number}", "b", attempts=1, boot=f"boot-{number}")
+        update_file.save(PLACES, update_file.Kept(update, since_ms=number))
         marks.mark("update", number)
         save_clock(PLACES, MachineClock(wall_ms=partial(saved_of, number)))
         assert (PLACES.care / SAVED_FILE).exists()
@@ -143,7 +153,6 @@ def _files(marks: Marks) -> None:
 
 def _provision(marks: Marks) -> None:
     """Make the machine what its card's file says, as its first start does."""
-    PLACES.care_run.mkdir(parents=True)
     (FAT / "gate.toml").write_bytes(CARD)
     _sync(FAT / "gate.toml")
     os.sync()
