@@ -103,3 +103,7 @@ def test_the_folders_of_the_data_partition_are_whose_they_are_to_be(told):
 
 def test_the_program_is_there(told):
     assert "portillon" in told["program"]
+
+
+def test_the_data_partition_took_the_room_of_the_card(told):
+    assert int(told["data"].split()[0]) > CARD_BYTES // 2
