@@ -24,6 +24,10 @@ HOUR_MS: Final = 3_600_000
 REBOOTS_KEPT: Final = 32
 EX_CONFIG: Final = 78  # what the gate ends with where a person has to mend its configuration
 GIVEN_UP: Final = "failed"
+ABOUT_TO_START: Final = "auto-restart"
+PROPERTIES: Final = "ActiveState,SubState,Result,ExecMainStatus"
+LOOK_S: Final = 0.5
+LOOKS_MAX: Final = 40  # the unit waits a second before it starts the gate again
 COMMAND_S_MAX: Final = 30
 GATE: Final = "portillon-gate.service"
 RETRY: Final = "portillon-gate-retry.timer"
@@ -45,11 +49,14 @@ class Failure:
 
     Attributes:
         state: `failed` once it is given up; another while it is started again.
+        detail: of the state; `auto-restart` while systemd is about to start it again, or to find
+            that it may not.
         result: `start-limit-hit`, `exit-code`, `watchdog` and so on.
         status: what it ended with, where it ended by itself.
     """
 
     state: str
+    detail: str
     result: str
     status: int
 
@@ -85,25 +92,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what is to be done; see the module's text."""
     note = Places(arguments.root).care / "reboots.json"
-    return follow(note, arguments.reboots_an_hour, time.time_ns() // 1_000_000, systemctl)
+    return follow(
+        note, arguments.reboots_an_hour, time.time_ns() // 1_000_000, systemctl, time.sleep
+    )
 
 
 def follow(
-    note: Path, reboots_an_hour: int, now_ms: int, command: Callable[[Sequence[str]], str]
+    note: Path,
+    reboots_an_hour: int,
+    now_ms: int,
+    command: Callable[[Sequence[str]], str],
+    wait: Callable[[float], None],
 ) -> int:
     """Look at how the gate failed and act on it.
+
+    The try in a while is set up first, whatever follows: a failure that comes while this runs does
+    not start it once more, and is seen then. A gate that serves by that time does not notice.
 
     Args:
         note: where the restarts of the machine are written down, before each.
         reboots_an_hour: how many are allowed.
         now_ms: the wall clock.
         command: runs systemctl with arguments, and gives what it printed.
+        wait: waits so many seconds.
 
     Raises:
         CareError: if systemd does not do as it is told, or the note cannot be written: without it
             the machine is not started anew.
     """
-    failure = _failure(command(["show", "--property=ActiveState,Result,ExecMainStatus", GATE]))
+    command(["start", RETRY])
+    failure = _settled(command, wait)
     reboots_ms = _noted(note)
     course = course_after(failure, reboots_ms, now_ms, reboots_an_hour)
     print(f"the gate failed ({failure.result}, status {failure.status}): {course.value}")
@@ -112,7 +130,6 @@ def follow(
         write_whole(note, json.dumps({"format": FORMAT, "reboots_ms": kept}).encode())
         command(["reboot"])
     elif course is Course.RETRY:
-        command(["start", RETRY])
         command(["start", "--no-block", DISPLAY])
     return 0
 
@@ -138,11 +155,22 @@ def systemctl(arguments: Sequence[str]) -> str:
     return done.stdout
 
 
+def _settled(command: Callable[[Sequence[str]], str], wait: Callable[[float], None]) -> Failure:
+    """Give how the gate failed, once it is known whether systemd starts it again."""
+    for _ in range(LOOKS_MAX):
+        failure = _failure(command(["show", f"--property={PROPERTIES}", GATE]))
+        if failure.detail != ABOUT_TO_START:
+            break
+        wait(LOOK_S)
+    return failure
+
+
 def _failure(shown: str) -> Failure:
     said = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     status = said.get("ExecMainStatus", "")
     return Failure(
         said.get("ActiveState", ""),
+        said.get("SubState", ""),
         said.get("Result", ""),
         int(status) if status.isdecimal() else 0,
     )
