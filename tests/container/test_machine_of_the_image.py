@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from admission.sync.enrolment_link import HEAD
 from booted import Booted
 from caretaker.clock_saving import saved_in
 from caretaker.saved_clock import Saved, write_saved
@@ -166,6 +167,21 @@ def test_a_file_on_a_running_gate_is_applied_and_the_gate_reads_it(image, enroll
         machine.wait_active(GATE)
         assert machine.run("uname", "-n").stdout.strip() == "door-1"
         assert machine.failed == []
+
+
+def test_a_secret_is_off_the_card_once_it_is_kept(image, blank, tmp_path):
+    code = f"{HEAD}v=1&server=https://10.0.0.5:8080&code=ABCD-EFGH-JKMN-PQRS"
+    gate = GATE_TOML.replace('server = "http://127.0.0.1:8443"\n', "")
+    (blank.folder / "boot/gate.toml").write_text(gate + f'[machine]\nenrol = "{code}"\n')
+    with start(image, blank, tmp_path) as machine:
+        assert outcome(machine)["outcome"] == "applied"
+        machine.wait_active(GATE)
+        assert machine.failed == []
+    assert "ABCD-EFGH" not in (blank.folder / "boot/gate.toml").read_text()
+    assert "ABCD-EFGH" not in (blank.folder / "boot" / RESULT).read_text()
+    kept = blank.folder / "gate/enrol.link"
+    assert (kept.stat().st_uid, stat.S_IMODE(kept.stat().st_mode)) == (blank.user, 0o600)
+    assert "ABCD-EFGH" in kept.read_text()
 
 
 def test_a_gate_starts_all_the_same_where_the_clock_cannot_be_set(image, enrolled, tmp_path):
