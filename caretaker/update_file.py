@@ -124,7 +124,8 @@ def advance(places: Places, kept: Kept, event: Event, now_ms: int) -> tuple[Kept
         FileError: if the state cannot be written.
     """
     update, action = step(kept.update, event)
-    since_ms = kept.since_ms if update.phase is kept.update.phase else now_ms
+    is_same = (update.phase, update.version) == (kept.update.phase, kept.update.version)
+    since_ms = kept.since_ms if is_same else now_ms
     after = replace(kept, update=update, since_ms=since_ms, waits="")
     if after != kept:
         save(places, after)

@@ -12,6 +12,7 @@ FOLDERS_UNIT: Final = "portillon-data-folders.service"
 FOLDERS_FILE: Final = "usr/lib/portillon-image/data-folders.conf"
 BACKEND: Final = "/usr/lib/portillon-image/boot-backend"
 KEYRING: Final = "/etc/rauc/keyring.pem"
+MOUNTS: Final = "/run/rauc"  # where a bundle is mounted: the system itself cannot be written to
 AUTOBOOT_BYTES: Final = 496  # as caretaker/autoboot.py writes it over, at one size for ever
 
 
@@ -70,7 +71,7 @@ def rauc_system(layout: Layout, compatible: str) -> str:
         raise RecipeError("layout.toml: no folder rauc, for what the installer keeps")
     text = (
         f"{_MADE}[system]\ncompatible={compatible}\nbootloader=custom\n"
-        f"bundle-formats=-plain\ndata-directory={data}\n"
+        f"bundle-formats=-plain\nmountprefix={MOUNTS}\ndata-directory={data}\n"
         f"\n[handlers]\nbootloader-custom-backend={BACKEND}\n"
         f"\n[keyring]\npath={KEYRING}\ncheck-purpose=codesign\n"
     )

@@ -70,6 +70,7 @@ def test_updates_write_each_slot_and_nothing_else(layout):
     }
     assert "compatible=portillon-gate-debian-arm64\n" in text
     assert "bundle-formats=-plain\n" in text
+    assert "mountprefix=/run/rauc\n" in text  # the system itself is read-only
     assert re.findall(r"bootname=(\w)", text) == ["A", "B"]
 
 
