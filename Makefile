@@ -38,6 +38,11 @@ test-all: ## every test there is, slow proofs and browser included
 test-fresh: ## demo and tests from a clone in bare Debian 12 and 13 roots (needs root and mmdebstrap)
 	@tools/fresh
 
+.PHONY: test-update
+test-update: ## updates of an emulated machine: good, sick, cut, forged (needs root)
+	@tools/setup update
+	@$(BIN)/pytest -m update $(ARGS)
+
 .PHONY: test-container
 test-container: ## units, sandboxes, first boot: Debian's own systemd in a container (needs root)
 	@tools/setup container
