@@ -97,7 +97,7 @@ async def test_a_decoder_that_hangs_in_its_thread_is_noticed():
         return []
 
     with ThreadPoolExecutor(1) as worker:
-        decoder = SimpleNamespace(decode=decode)
+        decoder = SimpleNamespace(decode=decode, unread=())
         reader = CameraReader("eye", Direction.ENTRY, frames.open, decoder, worker, clock)
         try:
             async with running(reader):

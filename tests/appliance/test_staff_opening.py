@@ -42,6 +42,7 @@ def parts_of(gate, config):
         config=config,
         recorder=gate.recorder,
         holdings=gate.holdings,
+        lists=gate.keeper,
         history=gate.history,
         health=gate.health,
         lane=gate.lane,
