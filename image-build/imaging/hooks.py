@@ -186,6 +186,10 @@ def names(tree: Path, recipe: Recipe) -> None:
         "PORTILLON_BOARDS": '"' + ", ".join(recipe.machine.boards) + '"',
     }
     write(tree / RELEASE_FILE, "".join(f"{name}={value}\n" for name, value in lines.items()))
+    # os-release(5) has a field for it; updates ask the slot itself which version it is.
+    release = tree / "usr/lib/os-release"
+    own = [row for row in release.read_text().splitlines() if not row.startswith("IMAGE_VERSION=")]
+    write(release, "\n".join([*own, f"IMAGE_VERSION={recipe.version}", ""]))
     write(tree / "usr/lib/clock-epoch", "")
     link(tree / "etc/resolv.conf", "/run/systemd/resolve/stub-resolv.conf")
     link(tree / "etc/localtime", "/usr/share/zoneinfo/UTC")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from caretaker.places import Places
+from caretaker.update_file import running_version
 from image_makers import EPOCH, put, recipe
 from imaging import checks, hooks
 from imaging.errors import BuildError
@@ -29,6 +31,7 @@ DEBIAN = {
     "etc/group": "root:x:0:\nvideo:x:44:\ndialout:x:20:\ninput:x:995:\n",
     "etc/apt/sources.list": "deb x",
     "etc/fstab": "# old",
+    "usr/lib/os-release": 'PRETTY_NAME="Debian"\nIMAGE_VERSION=old\n',
     "usr/bin/apt-get": "program",
     "usr/bin/mount": "program",
     "usr/lib/dbus-1.0/dbus-daemon-launch-helper": "program",
@@ -110,6 +113,15 @@ def test_a_keyring_is_in_the_image_if_it_was_given_and_only_then(tree, tmp_path)
     hooks.names(tree, recipe(tmp_path))
     assert not path.exists()
     assert "PORTILLON_TAKES_UPDATES=no" in (tree / hooks.RELEASE_FILE).read_text()
+
+
+def test_the_caretaker_reads_the_version_that_the_image_names(tree, tmp_path):
+    (tree / "etc/os-release").symlink_to("../usr/lib/os-release")  # as Debian has it
+    made = recipe(tmp_path)
+    for _ in range(2):
+        hooks.names(tree, made)
+    assert running_version(Places(tree)) == made.version
+    assert (tree / "usr/lib/os-release").read_text().count("IMAGE_VERSION") == 1
 
 
 def test_the_rights_of_another_user_are_taken_but_from_the_list(tree, tmp_path):
