@@ -1,6 +1,6 @@
 """The page of the fleet: what gates really run, how updates go out, and the bundles of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -47,16 +47,10 @@ async def start(request: web.Request) -> web.StreamResponse:
     current, form = await read_own_form(request, Right.SET_UP)
     check = Check("rollout", form, await words_of(request))
     plan = _plan(check, form, await words_of(request))
-    if plan is not None and check.is_good:
-        try:
-            await request.config_dict[DESK].start_rollout(current.user, plan)
-        except NotFoundError:
-            raise
-        except ServerError as exc:
-            check.refused(exc)
-        else:
-            raise web.HTTPSeeOther("/fleet?done=started")
-    return await _show(request, current, check.draft)
+    if plan is None or not check.is_good:
+        return await _show(request, current, check.draft)
+    work = request.config_dict[DESK].start_rollout(current.user, plan)
+    return await _carry_out(request, current, check, work, "started")
 
 
 async def change(request: web.Request) -> web.StreamResponse:
@@ -64,15 +58,8 @@ async def change(request: web.Request) -> web.StreamResponse:
     current, form = await read_own_form(request, Right.SET_UP)
     action, rollout_id = request.match_info["action"], request.match_info["rollout"]
     check = Check(f"rollout-{rollout_id}", form, await words_of(request))
-    try:
-        await request.config_dict[DESK].change_rollout(current.user, rollout_id, action)
-    except NotFoundError:
-        raise
-    except ServerError as exc:
-        check.refused(exc)
-    else:
-        raise web.HTTPSeeOther(f"/fleet?done={action}")
-    return await _show(request, current, check.draft)
+    work = request.config_dict[DESK].change_rollout(current.user, rollout_id, action)
+    return await _carry_out(request, current, check, work, action)
 
 
 async def add_release(request: web.Request) -> web.StreamResponse:
@@ -86,37 +73,36 @@ async def add_release(request: web.Request) -> web.StreamResponse:
     if file is None:
         check.wrong("file", words("Choose the bundle: a file that ends in .raucb."))
         return await _show(request, current, check.draft)
-    try:
-        await request.config_dict[DESK].add_release(
-            current.user,
-            form.text("version"),
-            form.text("compatible"),
-            form.text("note"),
-            _chunks(file),
-        )
-    except NotFoundError:
-        raise
-    except ServerError as exc:
-        check.refused(exc)
-    else:
-        raise web.HTTPSeeOther("/fleet?done=released")
-    return await _show(request, current, check.draft)
+    work = request.config_dict[DESK].add_release(
+        current.user,
+        form.text("version"),
+        form.text("compatible"),
+        form.text("note"),
+        _chunks(file),
+    )
+    return await _carry_out(request, current, check, work, "released")
 
 
 async def withdraw(request: web.Request) -> web.StreamResponse:
     """Offer a bundle to nobody any more."""
     current, form = await read_own_form(request, Right.SET_UP)
     check = Check("withdraw", form, await words_of(request))
+    work = request.config_dict[DESK].withdraw_release(current.user, request.match_info["release"])
+    return await _carry_out(request, current, check, work, "withdrawn")
+
+
+async def _carry_out(
+    request: web.Request, current: Current, check: Check, work: Awaitable[object], done: str
+) -> web.StreamResponse:
+    """Have done what a form asks for: back to the page, or the form again with what is wrong."""
     try:
-        await request.config_dict[DESK].withdraw_release(
-            current.user, request.match_info["release"]
-        )
+        await work
     except NotFoundError:
         raise
     except ServerError as exc:
         check.refused(exc)
     else:
-        raise web.HTTPSeeOther("/fleet?done=withdrawn")
+        raise web.HTTPSeeOther(f"/fleet?done={done}")
     return await _show(request, current, check.draft)
 
 
