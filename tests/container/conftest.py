@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 
 from booted import Booted, missing_programs
+from gate_in_container import LANE_TOML
 from portillon.demo.stage import build_venue, enrol_gates, open_stage
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -37,25 +38,6 @@ GATE_TOML: Final = """\
 data = "/var/lib/portillon-gate"
 device_secret = "/var/lib/portillon-gate-secret/key"
 server = "http://127.0.0.1:{port}"
-language = "en"
-
-[[readers]]
-kind = "folder"
-name = "outside"
-direction = "entry"
-folder = "/var/lib/portillon-gate/pictures"
-
-[turnstile]
-kind = "simulated"
-
-[display]
-kind = "none"
-
-[page]
-port = 0
-
-[peers]
-enabled = false
 """
 
 
@@ -116,7 +98,7 @@ class Venue:
     def put_into(self, machine: Booted) -> None:
         """Give a machine that is up the data of server and gate, and their configurations."""
         machine.write("/etc/portillon/server.toml", SERVER_TOML.format(port=self.port))
-        machine.write("/etc/portillon/gate.toml", GATE_TOML.format(port=self.port))
+        machine.write("/etc/portillon/gate.toml", GATE_TOML.format(port=self.port) + LANE_TOML)
         for name in ("server", "gate", "gate-secret"):
             archive = subprocess.run(
                 ["tar", "--create", f"--directory={self.folder / name}", "."],

@@ -1,18 +1,16 @@
 """Gate and server as systemd runs them: ready, watched over, at rest when they end, offline."""
 
 import json
-import subprocess
 import time
 
 import pytest
 
-from appliance.simulator.ticket_pictures import draw_code, save_picture
+from gate_in_container import GATE, SERVER, said, show, wait_said
 from tests.container.conftest import SHORT_WATCHDOG
 
 pytestmark = [pytest.mark.slow, pytest.mark.container]
 HELD_S = 3.0  # shown again sooner it is the same showing
 NOTHING_TO_REST = "nothing can be left on"
-GATE, SERVER = "portillon-gate.service", "portillon-server.service"
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +23,6 @@ def serving(machine, venue):
     machine.wait_active(SERVER)
     machine.wait_active(GATE)
     return machine
-
-
-def said(machine, event):
-    """Give what the gate's log says of an event."""
-    lines = machine.journal(GATE).splitlines()
-    return [line for line in lines if event in line]
-
-
-def wait_for(machine, text, count=1, limit_s=30):
-    end = time.monotonic() + limit_s
-    while len(said(machine, text)) < count:
-        assert time.monotonic() < end, f"{text!r} was not said:\n{machine.journal(GATE)}"
-        time.sleep(0.05)
-
-
-def show(machine, tmp_path, ticket, number):
-    """Hold a ticket before the gate's reader."""
-    picture = tmp_path / "picture.png"
-    save_picture(draw_code(ticket.encode(), "QRCode"), picture)
-    archive = subprocess.run(
-        [
-            "tar",
-            "--create",
-            f"--directory={tmp_path}",
-            f"--transform=s/picture/{number:06}/",
-            "picture.png",
-        ],
-        capture_output=True,
-        check=True,
-    ).stdout
-    machine.unpack(archive, "/var/lib/portillon-gate/pictures")
-    pictures = "/var/lib/portillon-gate/pictures"
-    machine.run("chown", "--recursive", "portillon-gate:portillon-gate", pictures)
 
 
 def test_both_are_ready_and_nothing_failed(serving):
@@ -74,12 +39,12 @@ def test_both_are_ready_and_nothing_failed(serving):
 
 
 def test_a_ticket_is_admitted_and_then_refused(serving, venue, tmp_path):
-    wait_for(serving, "mode='connected'")
+    wait_said(serving, "mode='connected'")
     show(serving, tmp_path, venue.tickets[0], 1)
-    wait_for(serving, "answer='granted'")
+    wait_said(serving, "answer='granted'")
     time.sleep(HELD_S)
     show(serving, tmp_path, venue.tickets[0], 2)
-    wait_for(serving, "answer='already_used'")
+    wait_said(serving, "answer='already_used'")
 
 
 def test_what_the_caretaker_reads_is_there_for_it(serving):
@@ -117,7 +82,7 @@ def test_the_gate_goes_on_and_starts_without_its_server(serving, venue, tmp_path
     serving.wait_active(GATE)
     granted = len(said(serving, "answer='granted'"))
     show(serving, tmp_path, venue.tickets[1], 3)
-    wait_for(serving, "answer='granted'", granted + 1)
+    wait_said(serving, "answer='granted'", granted + 1)
 
 
 def test_a_configuration_that_cannot_be_is_not_tried_again_and_again(serving):

@@ -19,30 +19,23 @@ from admission.sync.enrolment_link import HEAD
 from booted import Booted
 from caretaker.clock_saving import saved_in
 from caretaker.saved_clock import Saved, write_saved
-from gate_in_container import GATE, Card, said, show, units_of_the_image, wait_file, wait_said
+from gate_in_container import (
+    GATE,
+    LANE_TOML,
+    Card,
+    said,
+    show,
+    units_of_the_image,
+    wait_file,
+    wait_said,
+)
 from tests.container.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.container]
 CLOCK = "portillon-time-restore.service"
 DAY_MS = 86_400_000
 RESULT = "gate-result.txt"
-GATE_TOML = """\
-server = "http://127.0.0.1:8443"
-language = "en"
-[[readers]]
-kind = "folder"
-name = "outside"
-direction = "entry"
-folder = "/var/lib/portillon-gate/pictures"
-[turnstile]
-kind = "simulated"
-[display]
-kind = "none"
-[page]
-port = 0
-[peers]
-enabled = false
-"""
+GATE_TOML = 'server = "http://127.0.0.1:8443"\n' + LANE_TOML
 # What Debian has to have them for; each takes a right that its caller lacks.
 SETUID = {
     "usr/bin/chage", "usr/bin/chfn", "usr/bin/chsh", "usr/bin/expiry", "usr/bin/gpasswd",
@@ -237,8 +230,9 @@ def test_after_three_in_an_hour_the_gate_alone_is_tried_again(image, enrolled, t
     with start(image, enrolled, tmp_path) as machine:
         machine.wait_active(GATE)
         fail_the_gate(machine)
+        # the timer is set at the first failure, before anybody knows whether it is the last
         machine.wait_active("portillon-gate-retry.timer")
-        assert machine.shows(GATE, "ActiveState") == {"ActiveState": "failed"}
+        machine.wait(["systemctl", "is-failed", "--quiet", GATE], {0})
         assert "Start request repeated too quickly" in machine.journal(GATE)
         assert len(json.loads(noted.read_text())["reboots_ms"]) == 3
 

@@ -15,6 +15,27 @@ from portillon.care import ACTIONS
 GATE: Final = "portillon-gate.service"
 SERVER: Final = "portillon-server.service"
 PICTURES: Final = "/var/lib/portillon-gate/pictures"
+LANE_TOML: Final = """\
+language = "en"
+
+[[readers]]
+kind = "folder"
+name = "outside"
+direction = "entry"
+folder = "/var/lib/portillon-gate/pictures"
+
+[turnstile]
+kind = "simulated"
+
+[display]
+kind = "none"
+
+[page]
+port = 0
+
+[peers]
+enabled = false
+"""
 UNITS: Final = Path(__file__).resolve().parents[2] / "systemd"
 _CARE: Final = re.compile(r"^ExecStart=\S+portillon care (\S+)", re.M)
 
