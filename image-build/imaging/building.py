@@ -125,7 +125,28 @@ class Building:
         run([REPOSITORY / "tools/program", machine.machine, self.tree, *self.recipe.flavour.extras])
         library = self.tree / "usr/lib/portillon"
         if not any(library.rglob("__pycache__")):  # for another processor, which is emulated
-            run(["chroot", self.tree, *_COMPILE])
+            self._compile(library)
+
+    def _compile(self, library: Path) -> None:
+        """Compile the program with this machine's processor: the result is the same, in no time.
+
+        Raises:
+            BuildError: the two Debians have different Pythons.
+        """
+        compiler = self.work / "compiler"
+        tar = run([REPOSITORY / "tools/trixie-tree", "--arch", this_arch(), "python3"]).strip()
+        compiler.mkdir()
+        run(["tar", "--extract", "--file", tar, "--directory", compiler, "--exclude=./dev/*"])
+        (compiler / "dev/shm").mkdir(parents=True)
+        pythons = {(root / "usr/bin/python3").readlink() for root in (compiler, self.tree)}
+        if len(pythons) != 1:
+            found = " and ".join(sorted(map(str, pythons)))
+            raise BuildError(f"the trees have {found}: make both anew (rm -r var/trees)")
+        within = compiler / library.relative_to(self.tree)
+        library.rename(within)
+        run(["chroot", compiler, *_COMPILE])
+        within.rename(library)
+        shutil.rmtree(compiler)
 
     def _hooks(self) -> None:
         status = (self.tree / "var/lib/dpkg/status").read_text(encoding="utf-8")
@@ -195,6 +216,11 @@ class Building:
             shutil.copyfile(self.work / "boot" / name, recipe.out / f"{recipe.name}.{name}")
         told = json.dumps(manifest(recipe), indent=1, sort_keys=True) + "\n"
         hooks.write(recipe.out / f"{recipe.name}.json", told)
+
+
+def this_arch() -> str:
+    """Give Debian's name of this machine's processor."""
+    return run(["dpkg", "--print-architecture"]).strip()
 
 
 def boot_texts(recipe: Recipe) -> dict[str, str]:
