@@ -363,6 +363,8 @@ def _make_deterministic(patch, chance):
     patch.setattr(secrets, "token_hex", lambda size=32: drawn.randbytes(size).hex())
     patch.setattr(secrets, "token_urlsafe", lambda size=32: drawn.randbytes(size).hex())
     replace_threads(patch)
+    # how long a connection has been idle: aiohttp asks the machine, and the loop's time is another
+    patch.setattr(aiohttp.connector, "monotonic", lambda: asyncio.get_running_loop().time())
     patch.setattr(gate_main, "SystemClock", lambda *_: MachineClock(_machine()))
     patch.setattr(gate_main, "boot_id", lambda: _machine().boot_id())
     patch.setattr(gate_main, "fresh_id", lambda: _fresh_id(drawn))
