@@ -17,15 +17,16 @@ from typing import Final
 import pytest
 
 from booted import Booted, missing_programs
-from gate_in_container import LANE_TOML
+from gate_in_container import LANE_TOML, Card, units_of_the_image
 from portillon.demo.stage import build_venue, enrol_gates, open_stage
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = (
     "systemd", "systemd-sysv", "udev", "dbus", "kmod", "iproute2", "nftables", "procps", "mount",
     "passwd", "make", "python3", "python3-venv", "libzbar0t64", "fonts-dejavu-core",
-    "ca-certificates",
+    "ca-certificates", "libfaketime",
 )  # fmt: skip
+AT_RUN_TIME: Final = "usr/local/lib/systemd/system"  # where a test binds more units
 PORT: Final = 8443
 SHORT_WATCHDOG: Final = "[Service]\nWatchdogSec=2\n"
 SERVER_TOML: Final = """\
@@ -141,3 +142,38 @@ def machine(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
     """A machine that is up, with nothing set up yet."""
     with Booted(root, tmp_path_factory.mktemp("machine")) as booted:
         yield booted
+
+
+@pytest.fixture(scope="session")
+def image(bare: Path) -> Iterator[Path]:
+    """The root of an image: the gate's program, its units, and nothing that is one machine's."""
+    root = ROOT / "var/container/image"
+    shutil.rmtree(root, ignore_errors=True)
+    for words in (
+        ["cp", "--archive", "--reflink=auto", bare, root],
+        ["tools/program", "x86_64", root, "gate"],
+        ["tools/units", "image", "--root", root],
+        ["systemd-sysusers", f"--root={root}"],
+        ["systemctl", f"--root={root}", "preset", *units_of_the_image()],
+    ):
+        subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, check=True)
+    for folder in ("boot/cfg", "etc/portillon", "data", AT_RUN_TIME):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def blank(image: Path, tmp_path: Path) -> Card:
+    """The card of a machine that was never started."""
+    return Card.blank(tmp_path / "card", image)
+
+
+@pytest.fixture
+def enrolled(blank: Card, venue: Venue) -> Card:
+    """The card of a gate that belongs to a venue and holds tonight's list, but no configuration."""
+    shutil.copytree(venue.folder / "gate", blank.folder / "gate", dirs_exist_ok=True)
+    shutil.copy(venue.folder / "gate-secret/key", blank.folder / "secret/device")
+    (blank.folder / "gate/pictures").mkdir()
+    blank.give_to_the_gate()
+    return blank

@@ -7,9 +7,7 @@ A container cannot set the clock: that the caretaker would is seen by its being 
 import json
 import os
 import re
-import shutil
 import stat
-import subprocess
 import time
 from pathlib import Path
 
@@ -22,14 +20,11 @@ from caretaker.saved_clock import Saved, write_saved
 from gate_in_container import (
     GATE,
     LANE_TOML,
-    Card,
     said,
     show,
-    units_of_the_image,
     wait_file,
     wait_said,
 )
-from tests.container.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.container]
 CLOCK = "portillon-time-restore.service"
@@ -42,40 +37,6 @@ SETUID = {
     "usr/bin/mount", "usr/bin/newgrp", "usr/bin/passwd", "usr/bin/su", "usr/bin/umount",
     "usr/lib/dbus-1.0/dbus-daemon-launch-helper", "usr/sbin/unix_chkpwd",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def image(bare):
-    """The root of an image: the gate's program, its units, and nothing that is one machine's."""
-    root = ROOT / "var/container/image"
-    shutil.rmtree(root, ignore_errors=True)
-    for words in (
-        ["cp", "--archive", "--reflink=auto", bare, root],
-        ["tools/program", "x86_64", root, "gate"],
-        ["tools/units", "image", "--root", root],
-        ["systemd-sysusers", f"--root={root}"],
-        ["systemctl", f"--root={root}", "preset", *units_of_the_image()],
-    ):
-        subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, check=True)
-    for folder in ("boot/cfg", "etc/portillon", "data"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
-
-
-@pytest.fixture
-def blank(image, tmp_path):
-    return Card.blank(tmp_path / "card", image)
-
-
-@pytest.fixture
-def enrolled(blank, venue):
-    """The card of a gate that belongs to a venue and holds tonight's list, but no configuration."""
-    shutil.copytree(venue.folder / "gate", blank.folder / "gate", dirs_exist_ok=True)
-    shutil.copy(venue.folder / "gate-secret/key", blank.folder / "secret/device")
-    (blank.folder / "gate/pictures").mkdir()
-    blank.give_to_the_gate()
-    return blank
 
 
 def start(image, card, tmp_path, name="machine"):

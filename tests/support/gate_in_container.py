@@ -83,15 +83,19 @@ class Card:
 
 
 def units_of_the_image() -> list[str]:
-    """Name the units that an image starts, but those whose action the caretaker does not have."""
+    """Name the units that an image starts.
+
+    Raises:
+        AssertionError: one calls an action that the caretaker does not have.
+    """
     found = []
     for line in (UNITS / "system-preset/80-portillon.preset").read_text().splitlines():
         if line.startswith("enable "):
             unit = line.removeprefix("enable ").strip()
             service = UNITS / "system" / re.sub(r"\.(timer|path)$", ".service", unit)
             action = _CARE.search(service.read_text()) if service.exists() else None
-            if action is None or action[1] in ACTIONS:
-                found.append(unit)
+            assert action is None or action[1] in ACTIONS, f"{unit}: no action {action}"
+            found.append(unit)
     return found
 
 
