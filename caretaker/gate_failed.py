@@ -6,7 +6,6 @@ it. Run by portillon-gate-failed.service.
 """
 
 import argparse
-import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -15,13 +14,10 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
-from caretaker.errors import FileError, MachineError
-from caretaker.kept_files import read_small, write_whole
+from caretaker.errors import MachineError
 from caretaker.places import Places
+from caretaker.reboots import NOTE_FILE, is_one_more_allowed, noted, write_down
 
-FORMAT: Final = 1
-HOUR_MS: Final = 3_600_000
-REBOOTS_KEPT: Final = 32
 EX_CONFIG: Final = 78  # what the gate ends with where a person has to mend its configuration
 GIVEN_UP: Final = "failed"
 ABOUT_TO_START: Final = "auto-restart"
@@ -69,16 +65,15 @@ def course_after(
     Args:
         failure: how the gate failed.
         reboots_ms: wall-clock times of the restarts of the machine so far.
-        now_ms: the wall clock now. It may have gone back: a time that lies ahead counts as recent,
-            so that a clock that starts over can never make restarts endless.
+        now_ms: the wall clock now, which may have gone back.
         reboots_an_hour: how many are allowed.
     """
     if failure.state != GIVEN_UP:
         return Course.NOTHING  # newer systemds tell of each failure, older ones of the last
     if failure.status == EX_CONFIG:
         return Course.RETRY
-    recent = [at for at in reboots_ms if at > now_ms - HOUR_MS]
-    return Course.REBOOT if len(recent) < reboots_an_hour else Course.RETRY
+    is_allowed = is_one_more_allowed(reboots_ms, now_ms, reboots_an_hour)
+    return Course.REBOOT if is_allowed else Course.RETRY
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what is to be done; see the module's text."""
-    note = Places(arguments.root).care / "reboots.json"
+    note = Places(arguments.root).care / NOTE_FILE
     return follow(
         note, arguments.reboots_an_hour, time.time_ns() // 1_000_000, systemctl, time.sleep
     )
@@ -122,12 +117,11 @@ def follow(
     """
     command(["start", RETRY])
     failure = _settled(command, wait)
-    reboots_ms = _noted(note)
+    reboots_ms = noted(note)
     course = course_after(failure, reboots_ms, now_ms, reboots_an_hour)
     print(f"the gate failed ({failure.result}, status {failure.status}): {course.value}")
     if course is Course.REBOOT:
-        kept = [*reboots_ms, now_ms][-REBOOTS_KEPT:]
-        write_whole(note, json.dumps({"format": FORMAT, "reboots_ms": kept}).encode())
+        write_down(note, reboots_ms, now_ms)
         command(["reboot"])
     elif course is Course.RETRY:
         command(["start", "--no-block", DISPLAY])
@@ -174,13 +168,3 @@ def _failure(shown: str) -> Failure:
         said.get("Result", ""),
         int(status) if status.isdecimal() else 0,
     )
-
-
-def _noted(note: Path) -> list[int]:
-    """Give the times that were written down; a note that cannot be read says none."""
-    try:
-        said = json.loads(read_small(note) or b"{}")
-    except (FileError, ValueError, RecursionError):
-        return []
-    times = said.get("reboots_ms") if isinstance(said, dict) else None
-    return [at for at in times if type(at) is int] if isinstance(times, list) else []

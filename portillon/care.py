@@ -27,6 +27,7 @@ ACTIONS: Final[dict[str, tuple[str, str]]] = {
     "boot-backend": ("caretaker.boot_backend", "answer RAUC about the choice of the slot"),
     "boot-display": ("portillon.care_display", "what people read while no daemon runs"),
     "gate-failed": ("caretaker.gate_failed", "what follows once systemd has given up on the gate"),
+    "machine-failed": ("caretaker.machine_failed", "what follows where the machine cannot start"),
 }
 
 

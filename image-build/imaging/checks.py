@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from imaging.doors import open_doors
 from imaging.errors import BuildError
 from imaging.hooks import SETUID_ALLOWED
 
@@ -22,6 +23,9 @@ NEEDED: Final = (
     "usr/lib/portillon/portillon/__main__.py",
     "usr/lib/systemd/system/portillon-gate.service",
     "usr/lib/systemd/systemd",
+    "usr/sbin/iw",
+    "usr/sbin/nft",
+    "usr/sbin/sshd",
 )
 PLACES_FOR_ALL: Final = ("tmp", "var/tmp", "run/lock")  # whoever may write there, all may
 
@@ -41,6 +45,7 @@ def complaints(tree: Path) -> Iterator[str]:
         yield "/etc/ssh holds a host's key, the same on all cards"
     if any((tree / "var").iterdir() if (tree / "var").is_dir() else ()):
         yield "/var is not empty, and is never seen"
+    yield from open_doors(tree)
     yield from _passwords(tree)
     yield from _rights(tree)
 

@@ -42,6 +42,7 @@ GONE: Final = (
     "usr/lib/python3*/turtledemo",
     "boot",
 )
+SSH_GENERATOR_MASK: Final = "etc/systemd/system-generators/systemd-ssh-generator"
 RELEASE_FILE: Final = "etc/portillon-release"
 _ACTION: Final = re.compile(r"^Exec\w+=-?\S*/portillon care ([\w-]+)", re.MULTILINE)
 
@@ -77,6 +78,8 @@ def units(tree: Path, recipe: Recipe) -> None:
     """Lay units, users, device names and settings of systemd/ into the tree."""
     del recipe
     run([REPOSITORY / "tools/units", "image", "--root", tree])
+    # It would open ssh to an emulator's host and on a socket, whatever gate.toml says.
+    link(tree / SSH_GENERATOR_MASK, "/dev/null")
 
 
 def overlay(tree: Path, recipe: Recipe) -> None:

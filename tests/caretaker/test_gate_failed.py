@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from caretaker import gate_failed
 from caretaker.errors import CareError
-from caretaker.gate_failed import EX_CONFIG, HOUR_MS, Course, Failure, course_after, follow
+from caretaker.gate_failed import EX_CONFIG, Course, Failure, course_after, follow
+from caretaker.reboots import HOUR_MS
 from portillon.__main__ import main
 
 LIMIT_HIT = Failure("failed", "failed", "start-limit-hit", 1)

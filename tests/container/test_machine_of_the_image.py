@@ -198,6 +198,20 @@ def test_after_three_in_an_hour_the_gate_alone_is_tried_again(image, enrolled, t
         assert len(json.loads(noted.read_text())["reboots_ms"]) == 3
 
 
+def test_a_machine_in_emergency_says_why_and_starts_anew(image, enrolled, tmp_path):
+    """Where systemd would ask for root's password, at a keyboard that no gate has."""
+    noted = enrolled.folder / "care/reboots.json"
+    with start(image, enrolled, tmp_path) as machine:
+        broken = "[Mount]\nWhat=/dev/none\nWhere=/mnt\nType=ext4\n"
+        machine.write("/run/systemd/system/mnt.mount", broken)
+        machine.run("systemctl", "start", "mnt.mount", check=False)
+        machine.run("systemctl", "--no-block", "isolate", "emergency.target")
+        machine.wait_restarts_itself()
+    assert "the machine did not start: mnt.mount" in machine.console
+    assert "in 30 s" in machine.console
+    assert len(json.loads(noted.read_text())["reboots_ms"]) == 1
+
+
 def files_of(root: Path):
     for folder, _, names in os.walk(root):
         for name in ("", *names):

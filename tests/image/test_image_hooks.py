@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from caretaker.network_files import KEYS_FILE
 from caretaker.places import Places
 from caretaker.update_file import running_version
 from image_makers import EPOCH, put, recipe
-from imaging import checks, hooks
+from imaging import checks, doors, hooks
 from imaging.errors import BuildError
+
+SSHD_FIRST = "etc/ssh/sshd_config.d/10-first.conf"  # read before the image's own
 
 
 def listing(tree: Path) -> dict[str, tuple[int, str]]:
@@ -34,6 +37,10 @@ DEBIAN = {
     "usr/lib/os-release": 'PRETTY_NAME="Debian"\nIMAGE_VERSION=old\n',
     "usr/bin/apt-get": "program",
     "usr/bin/mount": "program",
+    "usr/sbin/iw": "program",
+    "usr/sbin/nft": "program",
+    "usr/sbin/sshd": "program",
+    "etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n",
     "usr/lib/dbus-1.0/dbus-daemon-launch-helper": "program",
     "usr/share/man/man1/x.1": "page",
     "usr/share/ca-certificates/mozilla/B.crt": "two\n",
@@ -183,6 +190,20 @@ def test_a_unit_whose_action_is_missing_is_left_out(tree):
         ("usr/bin/wall", "", 0o2755, "another user"),
         ("etc/open", "", 0o666, "written to by everybody"),
         ("var/lib/x", "", 0o644, "/var is not empty"),
+        (SSHD_FIRST, "PasswordAuthentication yes\n", 0o644, "passwordauthentication is yes"),
+        (SSHD_FIRST, "PermitRootLogin=yes\n", 0o644, "permitrootlogin is yes"),
+        (SSHD_FIRST, "AuthorizedKeysFile .ssh/authorized_keys\n", 0o644, "authorizedkeysfile is"),
+        (SSHD_FIRST, "AuthorizedKeysCommand /bin/x\n", 0o644, "another way in"),
+        (SSHD_FIRST, "Match User x\nPasswordAuthentication yes\n", 0o644, "match is another way"),
+        ("usr/lib/systemd/system/ssh.service.d/20-portillon.conf", "", 0o644, "without keys"),
+        ("etc/systemd/system/sockets.target.wants/ssh.socket", "", 0o644, "ssh.socket opens"),
+        ("etc/nftables.conf", "flush ruleset\n", 0o644, "no filter"),
+        (
+            "etc/nftables.conf",
+            "chain input { type filter hook input priority 0; policy accept; }",
+            0o644,
+            "drops not all",
+        ),
     ],
 )
 def test_a_tree_that_is_not_fit_for_a_gate_is_refused(tree, tmp_path, name, text, mode, words):
@@ -192,6 +213,26 @@ def test_a_tree_that_is_not_fit_for_a_gate_is_refused(tree, tmp_path, name, text
     (tree / name).chmod(mode)
     with pytest.raises(BuildError, match=words):
         checks.check(tree)
+
+
+def test_ssh_that_systemd_opens_by_itself_is_seen(tree, tmp_path):
+    for hook in hooks.HOOKS.values():
+        hook(tree, recipe(tmp_path))
+    (tree / hooks.SSH_GENERATOR_MASK).unlink()
+    with pytest.raises(BuildError, match="systemd-ssh-generator"):
+        checks.check(tree)
+
+
+def test_a_filter_that_is_not_enabled_is_seen(tree, tmp_path):
+    for hook in hooks.HOOKS.values():
+        hook(tree, recipe(tmp_path))
+    (tree / "etc/systemd/system/multi-user.target.wants/nftables.service").unlink()
+    with pytest.raises(BuildError, match="nothing is dropped"):
+        checks.check(tree)
+
+
+def test_sshd_reads_keys_where_the_caretaker_writes_them():
+    assert doors.SSHD["authorizedkeysfile"] == f"/{KEYS_FILE}"
 
 
 def test_what_a_gate_needs_is_missed(tree, tmp_path):
