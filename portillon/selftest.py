@@ -17,7 +17,7 @@ from appliance.main import DATABASE_FILE, LISTS_FOLDER
 from appliance.page_ports import CheckLine, CheckOutcome
 from appliance.self_test import is_wrong
 from appliance.self_test_main import Trial, admits, try_all
-from portillon import log_lines
+from portillon import hardware_report, log_lines
 
 _WORDS: Final = {
     CheckOutcome.GOOD: "good",
@@ -31,6 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("--config", type=Path, default=Path("/etc/portillon/gate.toml"))
     parser.add_argument("--json", action="store_true", help="for a machine to read")
+    report = parser.add_argument_group(
+        "evidence of a real board (docs/operations/physical-checklist.md)"
+    )
+    report.add_argument(
+        "--hardware-report", action="store_true", help="look, measure, ask, and write a report"
+    )
+    report.add_argument("--no-questions", action="store_true", help="nobody is there to answer")
+    report.add_argument("--out", type=Path, default=Path(), help="folder of the report's files")
+    report.add_argument(
+        "--check-report", type=Path, metavar="FILE", help="show one, and who signed"
+    )
     parser.add_argument("--log", choices=("text", "json"), default="text")
 
 
@@ -38,15 +49,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; see the module's text."""
     log_lines.set_up(arguments.log)
     try:
-        config = load_config(arguments.config)
+        return _check(arguments.check_report) if arguments.check_report else _test(arguments)
     except ApplianceError as exc:
         print(f"portillon selftest: {exc}", file=sys.stderr)
         return 1
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
     clock = SystemClock(config.clock.has_battery)
     trial = Trial(config, clock, config.data / DATABASE_FILE, config.data / LISTS_FOLDER)
     lines = asyncio.run(try_all(trial))
-    print(as_json(lines) if arguments.json else as_table(lines))
+    if arguments.hardware_report:
+        is_asking = not arguments.no_questions and sys.stdin.isatty()
+        text, files = hardware_report.make(config, lines, arguments.out, is_asking=is_asking)
+        print(text)
+        print("\nWritten: " + ", ".join(map(str, files)))
+    else:
+        print(as_json(lines) if arguments.json else as_table(lines))
     return 0 if admits(lines) else 1
+
+
+def _check(path: Path) -> int:
+    text, signer = hardware_report.check(path)
+    print(text)
+    print(f"\nSigned with the gate's key {signer}" if signer else "\nNot signed")
+    return 0
 
 
 def as_json(lines: tuple[CheckLine, ...]) -> str:

@@ -49,6 +49,7 @@ from appliance.readers.keyboard_layouts import LAYOUTS
 from appliance.turnstiles import frame as turnstile
 from appliance.turnstiles.frame import ANSWER, Frame, State, Status
 from appliance.turnstiles.frame import encode as encode_frame
+from fuzz_hardware_report import reports
 from fuzz_targets import BASE, CLASSES, KEY, NOW, PUBLIC, ROTATION, SHOW
 from typed_keys import typed_as
 
@@ -409,6 +410,7 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "record": {"passed": journal.encode(_record())},
         "link": _links(),
         "persons_file": _persons_files(),
+        "hardware_report": reports(),
         "serial_bytes": _sent_by_scanners(),
         "typed_keys": _typed_by_scanners(),
         "turnstile_frames": _sent_by_controllers(),

@@ -58,6 +58,7 @@ from appliance.readers.keyboard_layouts import LAYOUTS
 from appliance.readers.noise import NoiseGate
 from appliance.readers.setup_codes import is_setup_code
 from appliance.turnstiles.frame import Deframer, Frame, FrameError, encode, unpack_status
+from fuzz_hardware_report import hardware_report
 from fuzz_persons_file import persons_file
 
 Target = Callable[[bytes], None]
@@ -475,6 +476,7 @@ TARGETS: Final[dict[str, Target]] = {
     "record": record,
     "link": link,
     "persons_file": lambda data: persons_file(data, attempt),
+    "hardware_report": lambda data: hardware_report(data, attempt),
     "serial_bytes": serial_bytes,
     "typed_keys": typed_keys,
     "turnstile_frames": turnstile_frames,
