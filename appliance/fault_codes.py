@@ -15,6 +15,7 @@ RELAY_FAULT: Final = "GT-RLY"  # the relay or its pins fail
 SENSOR_FAULT: Final = "GT-SNS"  # a passage contact stays active
 CONTROLLER_FAULT: Final = "GT-ARM"  # the turnstile's controller does not answer
 FIRE_FAULT: Final = "GT-FIR"  # no fault: the fire alarm's loop is open
+CONFIG_FAULT: Final = "GT-CFG"  # the machine was told by no file what it is, or by a wrong one
 BATTERY_FAULT: Final = "GT-BAT"  # a handheld's battery is low, or empty
 TEST_CODE: Final = "GT-TST"  # no fault: somebody tests the wiring, nobody enters
 CARD_FAULTS: Final = frozenset({DISK_FAULT, FULL_FAULT, READ_ONLY_FAULT, JOURNAL_FAULT})

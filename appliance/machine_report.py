@@ -18,6 +18,7 @@ FORMAT: Final = 1
 UPDATE_STATES: Final = frozenset(
     {"idle", "installing", "armed", "trying", "committed", "rolled_back", "abandoned", "refused"}
 )
+PROVISIONED: Final = frozenset({"applied", "refused"})
 _WORD_MAX: Final = 40  # as the messages bound them
 _WORDS_MAX: Final = 200
 _COMPATIBLE_MAX: Final = 100
@@ -39,6 +40,10 @@ def read_machine_report(fetching: Fetching = _NOTHING, root: Path = Path("/")) -
     update = update if isinstance(update, dict) else {}
     state = _text(update.get("state"), _WORD_MAX)
     blocked = said.get("blocked")
+    provision = said.get("provision")
+    provision = provision if isinstance(provision, dict) else {}
+    outcome = _text(provision.get("outcome"), _WORD_MAX)
+    wrong = provision.get("lines") if outcome == "refused" else None
     return Machine(
         version=_text(said.get("version"), _WORD_MAX),
         slot=_text(said.get("slot"), _WORD_MAX),
@@ -53,6 +58,9 @@ def read_machine_report(fetching: Fetching = _NOTHING, root: Path = Path("/")) -
             if (version := _text(one, _WORD_MAX))
         ],
         fetching=fetching,
+        provision=outcome if outcome in PROVISIONED else "",
+        provision_reason=_text(wrong[0], _WORDS_MAX) if isinstance(wrong, list) and wrong else "",
+        firmware_s=_whole(said.get("firmware_s")),
     )
 
 

@@ -36,6 +36,15 @@ def read_booted(places: Places) -> Booted:
     raise MachineError(f"started from partition {said['partition']}, which is no slot's")
 
 
+def read_built_s(places: Places) -> int:
+    """Give when the boot loader was built, seconds since 1970; 0 where it does not tell."""
+    try:
+        cell = (places.root / _TREE / "build-timestamp").read_bytes()
+    except OSError:  # another board, an older loader, an emulator
+        return 0
+    return int.from_bytes(cell, "big") if len(cell) == _CELL_BYTES else 0
+
+
 def read_boot(places: Places) -> str:
     """Give the id of this start of the machine, as hex digits alone.
 

@@ -96,7 +96,12 @@ def tell_result(places: Places, folder: Path, result: Result) -> None:
     """Leave word beside the file, and for the gate. A card that takes no word stops nothing."""
     lines = [line[:_LINE_CHARACTERS_MAX] for line in result.lines(result.language)[:LINES_MAX]]
     before = told(places).get("provision")
-    said = {"outcome": result.outcome, "lines": lines, "at_ms": result.at_ms}
+    said = {
+        "outcome": result.outcome,
+        "lines": lines,
+        "language": result.language,
+        "at_ms": result.at_ms,
+    }
     if not (isinstance(before, dict) and before.get("lines") == lines):
         tell(places, provision=said)
     path = folder / RESULT_FILE

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from caretaker.errors import MachineError
-from caretaker.firmware import read_booted
+from caretaker.firmware import read_booted, read_built_s
 from caretaker.kept_files import remove
 from caretaker.machine_file import tell
 from caretaker.places import Places
@@ -41,7 +41,13 @@ def note_start(places: Places, now_ms: int) -> str:
         return f"{exc}"  # an ordinary Debian: nothing to note, and nothing wrong
     version = running_version(places)
     # told before the state is read: also a machine whose state is damaged says what it runs
-    tell(places, version=version, slot=booted.slot, compatible=compatible(places))
+    tell(
+        places,
+        version=version,
+        slot=booted.slot,
+        compatible=compatible(places),
+        firmware_s=read_built_s(places),
+    )
     with held(places):
         remove(places.care / COPY)
         kept, _ = advance(places, load(places), booted, now_ms)

@@ -6,12 +6,16 @@ while it restarts, so it is not restarted while a performance is on, nor soon af
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 from caretaker.gate_status import GateStatus
 
 QUIET_MS: Final = 15 * 60 * 1000  # since somebody came, before the gate is taken away
 SILENT_MS: Final = 10 * 60 * 1000  # a gate that says nothing for so long serves nobody
+# Boot loaders from this day on start a slot by the one-shot flag, also from the partition that
+# autoboot.txt names; of those of 2021 it is known that they forget it (docs/adr/0034-updates.md).
+LOADER_S_MIN: Final = 1_672_531_200  # 2023-01-01
 VERSION_CHARACTERS_MAX: Final = 40
 _VERSION: Final = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:\+(\d{1,9}))?", re.ASCII)
 
@@ -71,3 +75,16 @@ def lock(status: GateStatus | None, now_ms: int, quiet_ms: int = QUIET_MS) -> st
     if status.last_scan_ms is not None and now_ms - status.last_scan_ms < quiet_ms:
         return f"somebody came less than {quiet_ms // 60_000} minutes ago"
     return None
+
+
+def loader_refusal(built_s: int) -> str | None:
+    """Tell why a board's boot loader starts nothing on trial; None where it may.
+
+    Args:
+        built_s: when it was built, seconds since 1970; 0 where nobody knows, which hinders nothing:
+            a trial that never comes about leaves the machine on the version that runs.
+    """
+    if not 0 < built_s < LOADER_S_MIN:
+        return None
+    day = datetime.fromtimestamp(built_s, UTC).date()
+    return f"the board's boot loader is of {day} and forgets trials; bring it up to date first"

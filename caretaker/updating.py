@@ -15,7 +15,7 @@ from typing import Final
 from caretaker import rauc
 from caretaker.bundle_intake import Request, bundles_on, read_request, take, take_from_stick
 from caretaker.errors import CareError, FileError
-from caretaker.firmware import read_boot, read_booted
+from caretaker.firmware import read_boot, read_booted, read_built_s
 from caretaker.gate_failed import systemctl
 from caretaker.gate_status import read_status
 from caretaker.places import Places
@@ -31,7 +31,7 @@ from caretaker.update_machine import (
     Try,
     is_on_its_way_down,
 )
-from caretaker.update_policy import lock, version_refusal
+from caretaker.update_policy import loader_refusal, lock, version_refusal
 
 OPERATOR: Final = "operator"
 TRYBOOT: Final = "portillon-tryboot.service"
@@ -192,7 +192,7 @@ class Updating:
         if request is not None and manifest.version != request.version:
             raise FileError(f"bundle holds {manifest.version}, {request.version} was asked for")
         running = running_version(self._places)
-        wrong = version_refusal(
+        wrong = loader_refusal(read_built_s(self._places)) or version_refusal(
             manifest.version, running, kept.update.blocked, manifest.may_go_back
         )
         if wrong:

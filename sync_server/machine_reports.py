@@ -30,6 +30,9 @@ class MachineKnowledge:
         fetch_have: bytes of it that it has.
         fetch_size: bytes that it has in all.
         free_mb: room on its card, -1 where it is not known.
+        provision: what became of its last `gate.toml`: "applied" or "refused".
+        provision_reason: what is wrong with one that was refused.
+        firmware_s: when its boot loader was built, seconds since 1970.
     """
 
     version: str = ""
@@ -44,6 +47,9 @@ class MachineKnowledge:
     fetch_have: int = 0
     fetch_size: int = 0
     free_mb: int = -1
+    provision: str = ""
+    provision_reason: str = ""
+    firmware_s: int = 0
 
 
 def said_of_machine(machine: Machine | None, free_mb: int) -> dict[str, JsonValue]:
@@ -62,6 +68,9 @@ def said_of_machine(machine: Machine | None, free_mb: int) -> dict[str, JsonValu
             "blocked": list(machine.blocked),
             "fetch_version": fetching.version,
             "fetch_state": fetching.state,
+            "provision": machine.provision,
+            "provision_reason": machine.provision_reason,
+            "firmware_s": machine.firmware_s,
         },
         FETCHING: {"have": fetching.have, "size": fetching.size, "free_mb": free_mb},
     }
@@ -88,6 +97,9 @@ def machine_knowledge_of(said: Mapping[str, JsonValue] | None) -> MachineKnowled
         fetch_have=_whole(moving, "have", 0),
         fetch_size=_whole(moving, "size", 0),
         free_mb=_whole(moving, "free_mb", -1),
+        provision=_text(kept, "provision"),
+        provision_reason=_text(kept, "provision_reason"),
+        firmware_s=_whole(kept, "firmware_s", 0),
     )
 
 

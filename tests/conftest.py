@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 logging.getLogger("aiosqlite").setLevel(logging.INFO)  # a line for each step of each statement
@@ -74,3 +75,12 @@ def _sleep_outside_a_loop(seconds: float) -> None:
 
 sys.addaudithook(_guard_network)
 time.sleep = _sleep_outside_a_loop
+
+
+@pytest.fixture(autouse=True)
+def no_logging_into_a_stream_that_is_gone():
+    """Take away what a command leaves behind that logs: its stream ends with the test."""
+    yield
+    for handler in list(logging.root.handlers):
+        if type(handler) is logging.StreamHandler:
+            logging.root.removeHandler(handler)

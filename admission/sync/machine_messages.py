@@ -44,6 +44,9 @@ class Machine(msgspec.Struct, frozen=True):
         update_since_ms: since when, by the machine's clock, milliseconds since 1970.
         blocked: versions that this machine has come back from, and takes no more.
         fetching: how far it has come with the bundle that it was offered.
+        provision: what became of the last `gate.toml`: `applied` or `refused`.
+        provision_reason: of one that was refused, the first thing that is wrong.
+        firmware_s: when the board's boot loader was built, seconds since 1970.
     """
 
     version: Word = ""
@@ -55,3 +58,6 @@ class Machine(msgspec.Struct, frozen=True):
     update_since_ms: Count = 0
     blocked: Annotated[list[Word], msgspec.Meta(max_length=BLOCKED_MAX)] = []
     fetching: Fetching = Fetching()
+    provision: Word = ""
+    provision_reason: Words = ""
+    firmware_s: Count = 0

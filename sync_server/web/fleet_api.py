@@ -205,5 +205,8 @@ def gate_document(gate: FleetGate) -> dict[str, object]:
                 "size": known.fetch_size,
             },
             "free_mb": known.free_mb,
+            "provision": known.provision,
+            "provision_reason": known.provision_reason,
+            "firmware_s": known.firmware_s,
         },
     }

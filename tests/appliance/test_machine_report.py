@@ -22,7 +22,8 @@ WHOLE = {
         "since_ms": 1_784_030_400_000,
     },
     "blocked": ["0.1.9+4"],
-    "provision": {"outcome": "applied", "lines": [], "at_ms": 7},
+    "provision": {"outcome": "refused", "lines": ["line 3: odd", "more"], "at_ms": 7},
+    "firmware_s": 1_700_000_000,
 }
 SEEN = Machine(
     version="0.2.0+5",
@@ -33,6 +34,9 @@ SEEN = Machine(
     update_reason="healthy for 300 s",
     update_since_ms=1_784_030_400_000,
     blocked=["0.1.9+4"],
+    provision="refused",
+    provision_reason="line 3: odd",
+    firmware_s=1_700_000_000,
 )
 
 
@@ -101,6 +105,22 @@ def test_values_of_the_wrong_kind_are_left_out_and_the_others_kept(machine):
     assert read_machine_report(root=machine) == Machine(slot="a")
     write(machine, wrong | {"update": {"since_ms": True}})
     assert read_machine_report(root=machine).update_since_ms == 0
+
+
+@pytest.mark.parametrize(
+    ("provision", "outcome"),
+    [
+        ({"outcome": "applied", "lines": ["Name: door-1"]}, "applied"),
+        ({"outcome": "refused", "lines": "odd"}, "refused"),
+        ({"outcome": "refused", "lines": [7]}, "refused"),
+        ({"outcome": "none"}, ""),
+        ({"outcome": ["refused"]}, ""),
+        ("odd", ""),
+    ],
+)
+def test_only_a_file_that_was_refused_is_told_with_what_is_wrong(machine, provision, outcome):
+    write(machine, {"format": 1, "provision": provision})
+    assert read_machine_report(root=machine) == Machine(provision=outcome)
 
 
 def test_whatever_it_says_fits_into_a_message_and_prints(machine):

@@ -113,7 +113,12 @@ def test_a_file_is_applied_whole(house: House):
     assert str(config.timezone) == "Europe/Paris"
     assert (house.places.state / "enrol.link").read_text() == LINK
     assert house.names == ["porte-1"]
-    assert house.told() == {"outcome": "applied", "lines": lines, "at_ms": house.now_ms}
+    assert house.told() == {
+        "outcome": "applied",
+        "lines": lines,
+        "language": "en",
+        "at_ms": house.now_ms,
+    }
     assert house.text("run/portillon-care/authorized_keys").endswith(" me\n")
 
 

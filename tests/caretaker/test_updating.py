@@ -22,7 +22,7 @@ from caretaker.rollback_report import note_start
 from caretaker.update_file import Before, load
 from caretaker.update_health import BLAMED, Course, Seen, what_is_wrong
 from caretaker.update_machine import Phase
-from caretaker.update_policy import lock, parse_version, version_refusal
+from caretaker.update_policy import LOADER_S_MIN, lock, parse_version, version_refusal
 from caretaker.updating import Tools, Updating, Wish
 
 NOW_MS = 1_780_000_000_000
@@ -431,3 +431,38 @@ def test_the_state_outlives_the_program(places):
     kept = load(places)
     assert (kept.update.phase, kept.update.target) == (Phase.ARMED, "b")
     assert len(kept.answered) == 64
+
+
+def built(places: Places, seconds: int) -> None:
+    folder = places.root / "proc/device-tree/chosen/bootloader"
+    folder.mkdir(parents=True)
+    (folder / "build-timestamp").write_bytes(seconds.to_bytes(4, "big"))
+
+
+def test_a_board_whose_boot_loader_forgets_trials_is_told_so_before_anything_is_written(
+    places,
+):
+    built(places, 1_619_000_000)  # of April 2021
+    ask(places)
+    rauc = Rauc()
+    go_on(places, rauc)
+    assert told(places)["state"] == "refused"
+    assert "boot loader is of 2021-04-21" in told(places)["reason"]
+    assert rauc.done == []
+
+
+@pytest.mark.parametrize("seconds", [None, 0, LOADER_S_MIN, 1_750_000_000])
+def test_one_that_is_new_enough_or_does_not_tell_hinders_nothing(places, seconds):
+    if seconds is not None:
+        built(places, seconds)
+    ask(places)
+    rauc = Rauc()
+    go_on(places, rauc)
+    assert rauc.done == ["install", "try"]
+
+
+def test_what_the_boot_loader_is_of_is_told_at_each_start(places):
+    built(places, 1_700_000_000)
+    note_start(places, NOW_MS)
+    said = json.loads((places.care_run / "machine.json").read_text())
+    assert said["firmware_s"] == 1_700_000_000

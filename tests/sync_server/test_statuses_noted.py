@@ -48,6 +48,9 @@ MACHINE = Machine(
     update_reason="not ready",
     blocked=["0.2.0"],
     fetching=Fetching("0.3.0", "fetching", 10, 100),
+    provision="refused",
+    provision_reason="line 3",
+    firmware_s=1_700_000_000,
 )
 
 
@@ -66,6 +69,9 @@ def test_what_a_machine_runs_is_kept_and_read_again():
         fetch_have=10,
         fetch_size=100,
         free_mb=900,
+        provision="refused",
+        provision_reason="line 3",
+        firmware_s=1_700_000_000,
     )
 
 

@@ -93,6 +93,21 @@ async def test_a_gate_that_came_back_says_why_in_its_own_words(signed_in, desk):
     assert "n’accepte plus : 0.2.0+5" in text
 
 
+async def test_a_file_that_a_gate_refused_is_told_by_its_line(signed_in, desk):
+    wrong = replace(
+        BACK, provision="refused", provision_reason="line 3: <b>", firmware_s=1673458053
+    )
+    desk.rollouts = ()
+    desk.fleet_gates = fleet_gates(
+        {"Porte A": wrong, "Porte B": replace(BACK, provision="applied")}
+    )
+    text = await shown(signed_in)
+    refused = of_gate(text, "Porte A")
+    assert "son gate.toml a été refusé : <bdi>line 3: &lt;b&gt;</bdi>" in refused
+    assert "chargeur de démarrage du 11 janv. 2023" in refused
+    assert "refusé" not in of_gate(text, "Porte B")
+
+
 async def test_what_a_machine_says_is_never_taken_for_the_page(signed_in, desk):
     hostile = "<script>alert(1)</script>{{ 7*7 }}"
     machine = replace(BACK, update_reason=hostile, version=hostile, blocked=(hostile,))
