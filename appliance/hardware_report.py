@@ -18,9 +18,9 @@ from typing import Any, Final
 from admission.errors import ListFormatError, SignatureError
 from admission.trust.envelope import open_envelope, seal_envelope, unverified_body
 from admission.trust.keys import key_id
-from appliance.board_facts import Facts
 from appliance.device_bench import Table
 from appliance.errors import ApplianceError
+from appliance.kernel_files import Facts
 from appliance.page_ports import CheckLine
 from appliance.physical_checks import PHYSICAL_CHECKS, Answer
 from appliance.self_test import is_wrong
@@ -30,7 +30,7 @@ KIND: Final = "portillon-hardware-report"
 PAYLOAD_TYPE: Final = "application/vnd.portillon.hardware-report+json"
 NOTE_MAX: Final = 200
 REPORT_BYTES_MAX: Final = 1 << 20
-_NAMING: Final = ("identity",)  # whose figure is a name
+_NAMING: Final = ("identity", "network")  # whose figure is a name, or holds an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def checked(raw: bytes) -> tuple[dict[str, Any], str]:
 
 
 def as_text(document: Mapping[str, Any]) -> str:
-    """Tell a report to people.
+    """Tell a report to people, with nothing in it that a terminal would obey.
 
     Raises:
         ApplianceError: it lacks a part.
@@ -160,7 +160,7 @@ def as_text(document: Mapping[str, Any]) -> str:
             lines.append(f"  {said['check']:26} {said['answer']:8} {said['note']}".rstrip())
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise ApplianceError(f"no whole report: {exc!r}") from exc
-    return "\n".join(lines)
+    return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines)
 
 
 def unanswered() -> list[Answered]:

@@ -15,6 +15,7 @@ _CAPPED_NOW: Final = 1 << 1
 _THROTTLED_NOW: Final = 1 << 2
 _SOFT_LIMIT_NOW: Final = 1 << 3
 _UNDER_VOLTAGE_SINCE: Final = 1 << 16
+_DIGITS_MAX: Final = 20  # of 64 bits and a sign; Python refuses very long ones with an error
 _TEMPERATURE_C_MAX: Final = 150.0  # a sensor that says more is broken
 
 
@@ -24,7 +25,7 @@ def read_machine(root: Path = Path("/")) -> MachineState:
     Args:
         root: where `sys` and `proc` are.
     """
-    word = _throttled(root)
+    word = throttled_word(root)
     memory = _memory(root)
     low = _low_supply(root)
     return MachineState(
@@ -50,7 +51,7 @@ def _temperature(root: Path) -> float | None:
     return max(found, default=None)
 
 
-def _throttled(root: Path) -> int | None:
+def throttled_word(root: Path) -> int | None:
     """Give the firmware's word on supply and heat; the kernel writes it in hexadecimal."""
     try:
         return int(_text(root / _THROTTLED), 16)
@@ -86,7 +87,8 @@ def _networks(root: Path) -> tuple[str, ...] | None:
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if text.lstrip("-").isdecimal() else None
+    is_number = text.removeprefix("-").isdecimal() and len(text) <= _DIGITS_MAX
+    return int(text) if is_number else None
 
 
 def _text(file: Path) -> str:

@@ -55,6 +55,11 @@ PHYSICAL_CHECKS: Final = (
         "Was each read within a second?",
     ),
     PhysicalCheck(
+        "release",
+        "Have the arm released once: --move-the-arm, or the wiring test on the gate's page.",
+        "Did it open once, the right way, and lock again?",
+    ),
+    PhysicalCheck(
         "arm",
         "Show a valid ticket and go through.",
         "Did the arm open once, let one person through, and lock again?",
@@ -123,6 +128,11 @@ PHYSICAL_CHECKS: Final = (
         "seen-and-heard",
         "Stand three metres away in the site's own light and noise.",
         "Can each answer be told by its colour, its shape and its sound?",
+    ),
+    PhysicalCheck(
+        "supply",
+        "Run readers, lamp, buzzer and relay at the same time, on the site's own supply.",
+        "Was there no under-voltage since the start (GT-PWR)?",
     ),
     PhysicalCheck(
         "heat",

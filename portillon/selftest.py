@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from appliance.clock import SystemClock
-from appliance.config import load_config
+from appliance.config import Config, load_config
 from appliance.errors import ApplianceError
+from appliance.gate_facts import move_arm
 from appliance.main import DATABASE_FILE, LISTS_FOLDER
 from appliance.page_ports import CheckLine, CheckOutcome
 from appliance.self_test import is_wrong
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hardware-report", action="store_true", help="look, measure, ask, and write a report"
     )
     report.add_argument("--no-questions", action="store_true", help="nobody is there to answer")
+    report.add_argument(
+        "--move-the-arm", action="store_true", help="release it once, after one more question"
+    )
     report.add_argument("--out", type=Path, default=Path(), help="folder of the report's files")
     report.add_argument(
         "--check-report", type=Path, metavar="FILE", help="show one, and who signed"
@@ -56,18 +60,49 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    config = load_config(arguments.config)
-    clock = SystemClock(config.clock.has_battery)
-    trial = Trial(config, clock, config.data / DATABASE_FILE, config.data / LISTS_FOLDER)
-    lines = asyncio.run(try_all(trial))
     if arguments.hardware_report:
-        is_asking = not arguments.no_questions and sys.stdin.isatty()
-        text, files = hardware_report.make(config, lines, arguments.out, is_asking=is_asking)
-        print(text)
-        print("\nWritten: " + ", ".join(map(str, files)))
-    else:
-        print(as_json(lines) if arguments.json else as_table(lines))
+        return _report(arguments)
+    lines = asyncio.run(try_all(_trial(load_config(arguments.config))))
+    print(as_json(lines) if arguments.json else as_table(lines))
     return 0 if admits(lines) else 1
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    is_asking = not arguments.no_questions and sys.stdin.isatty()
+    if arguments.move_the_arm and not is_asking:
+        print("portillon selftest: --move-the-arm needs somebody to answer", file=sys.stderr)
+        return 2
+    config = _config_if_any(arguments.config)
+    lines = asyncio.run(try_all(_trial(config))) if config else ()
+    arm = _moved(config) if arguments.move_the_arm and config else "not asked to"
+    text, files = hardware_report.make(config, lines, arguments.out, is_asking=is_asking, arm=arm)
+    print(text)
+    print("\nWritten: " + ", ".join(map(str, files)))
+    return 0 if admits(lines) else 1
+
+
+def _moved(config: Config) -> str:
+    """Release the arm where somebody confirms it; say what became of it."""
+    if not hardware_report.may_move(input):
+        return "not confirmed"
+    try:
+        asyncio.run(move_arm(config, SystemClock(config.clock.has_battery)))
+    except ApplianceError as exc:
+        return f"failed: {exc}"
+    return "yes"
+
+
+def _config_if_any(path: Path) -> Config | None:
+    """Read the configuration; a machine without one is looked at all the same."""
+    if path.exists():
+        return load_config(path)
+    print(f"portillon selftest: no {path}: only the machine is looked at", file=sys.stderr)
+    return None
+
+
+def _trial(config: Config) -> Trial:
+    clock = SystemClock(config.clock.has_battery)
+    return Trial(config, clock, config.data / DATABASE_FILE, config.data / LISTS_FOLDER)
 
 
 def _check(path: Path) -> int:

@@ -58,11 +58,14 @@ def test_a_board_is_told_by_what_the_kernel_says(board):
     facts = read_board(board)
     assert facts["board"]["model"] == "Raspberry Pi 4 Model B Rev 1.4"
     assert facts["board"]["revision"] == "c03114"
-    assert facts["firmware"] == {"built": "1673458053", "partition": "2"}
+    assert facts["firmware"]["built"] == "2023-01-11"
+    assert facts["firmware"]["partition"] == "2"
+    assert facts["firmware"]["tryboot"] == "not understood"
+    assert facts["firmware"]["version"] == "not told"
     assert facts["system"]["flavour"] == "debian"
     assert facts["slots"]["data"] == "ext4 rw"
     assert facts["card"] == {"mmcblk0": "29.7 GiB, name SC32G, manfid 0x000003"}
-    assert facts["clocks"] == {"rtc0": "rtc-ds1307 1-0068"}
+    assert facts["clocks"] == {"rtc0": "rtc-ds1307 1-0068", "counted by": "not told"}
     assert facts["watchdogs"] == {"watchdog0": "Broadcom BCM2835 Watchdog timer, bites after 15 s"}
     assert facts["scanners"] == {"usb 1-1 0c2e:0b61": "Scanner"}
 
@@ -71,8 +74,11 @@ def test_no_serial_number_is_in_it(board):
     assert SERIAL not in json.dumps(read_board(board))
 
 
-def test_a_machine_that_tells_nothing_has_no_facts_and_no_fault(tmp_path):
-    assert all(facts == {} for facts in read_board(tmp_path).values())
+def test_a_machine_that_tells_nothing_says_so_of_each_fact(tmp_path):
+    counted = {"wired": "0", "wireless": "0", "with a link": "0"}
+    facts = read_board(tmp_path)
+    assert facts.pop("network") == counted
+    assert {said for section in facts.values() for said in section.values()} == {"not told"}
 
 
 def report(key=b""):
@@ -84,6 +90,7 @@ def report(key=b""):
         checks=[
             CheckLine("identity", "GT-IDN", CheckOutcome.GOOD, "Porte de Marie"),
             CheckLine("reader:Marie", "GT-RDR", CheckOutcome.NOTE, ""),
+            CheckLine("network", "GT-NET", CheckOutcome.GOOD, "wlxd83add123456"),
         ],
         figures=[Table("commits", ("p50 ms",), (("journal", (1.5,)), ("none", (None,))))],
         answers=[Answered("arm", Answer.YES, "once")],
@@ -92,17 +99,26 @@ def report(key=b""):
 
 def test_names_that_people_gave_are_not_in_it():
     assert b"Marie" not in written(report())
+    assert b"d83add123456" not in written(report())  # an interface named after its address
 
 
 def test_readers_are_counted_and_not_named():
     checks = json.loads(written(report()))["checks"]
-    assert [check["check"] for check in checks] == ["identity", "reader 1"]
+    assert [check["check"] for check in checks] == ["identity", "reader 1", "network"]
 
 
 def test_it_can_be_read_by_people():
     text = as_text(checked(written(report()))[0])
     for words in ("model", "Pi", "(nothing is told)", "GT-RDR", "1.50", "arm", "yes", "once"):
         assert words in text
+
+
+def test_one_that_a_stranger_made_up_gives_a_terminal_nothing_to_obey():
+    document = json.loads(written(report()))
+    document["software"] = "\x1b]0;owned\x07"
+    document["board"]["board\x1b[2J"] = {"model": "\x9b31m\u202e"}
+    text = as_text(document)
+    assert all(line.isprintable() for line in text.split("\n"))
 
 
 def test_a_signed_one_says_whose_it_is():
