@@ -193,6 +193,8 @@ def _escaped(path: Path) -> str:
 @pytest.fixture(scope="session")
 def one_guest_at_a_time() -> Iterator[None]:
     """Have no other test's guest running."""
+    if ROOT.is_relative_to("/tmp"):
+        pytest.fail("a guest has a /tmp of its own: put this checkout elsewhere", pytrace=False)
     lock = ROOT / "var/vm-running"
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w") as running:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shlex
-import shutil
 import socket
 import subprocess
 import time
@@ -12,29 +11,13 @@ from typing import Any, Final
 
 import pytest
 
-from portillon.demo.stage import build_venue, enrol_gates, open_stage
+from gate_for_guest import enrolled_gate
 
 pytestmark = [pytest.mark.slow, pytest.mark.arm64]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 VM: Final = ROOT / "var/vm-arm64"
 PROOF_S_MAX: Final = 1200
-
-
-async def _enrolled_gate(folder: Path, into: Path) -> str:
-    """Put the data of a gate that holds tonight's list into a folder; give one of its tickets."""
-    async with asyncio.timeout(180), open_stage(folder, 0) as stage:
-        await build_venue(stage)
-        await stage.operator.post(f"performances/{stage.tonight}/publish")
-        await enrol_gates(stage, ("gate A", "gate B"))
-        gate = stage.gates[1]
-        await gate.daemon.start(stage.tasks)
-        await gate.wait_mode("connected")
-        await gate.daemon.stop()
-        shutil.copytree(gate.folder / "data", into / "data")
-        shutil.copy(gate.folder / "data.secret", into)
-        ticket: str = stage.cast.single[0]
-        return ticket
 
 
 def _command(qemu: str, job: Path, printed: Path, scanner: Path) -> list[str]:
@@ -109,13 +92,14 @@ def _run(folder: Path, ticket: str) -> dict[str, dict[str, Any]]:
 async def test_a_gate_on_arm_admits_a_ticket_from_its_serial_line_and_moves_the_relay(
     tmp_path: Path, record_property: Any
 ):
+    assert not ROOT.is_relative_to("/tmp"), "the guest has a /tmp of its own: put this elsewhere"
     built = await asyncio.to_thread(
         subprocess.run, [ROOT / "tools/vm-arm64"], check=False, capture_output=True, text=True
     )
     if built.returncode:
         pytest.fail(f"the guest cannot be built:\n{built.stderr}")
     (tmp_path / "job/gate").mkdir(parents=True)
-    ticket = await _enrolled_gate(tmp_path / "stage", tmp_path / "job/gate")
+    ticket, _ = await enrolled_gate(tmp_path / "stage", tmp_path / "job/gate")
     began = time.monotonic()
     proof = await asyncio.to_thread(_run, tmp_path, ticket)
     times = f"gate ready {proof['ready']['after_s']:.0f} s after its start"
