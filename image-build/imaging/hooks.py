@@ -196,7 +196,7 @@ def names(tree: Path, recipe: Recipe) -> None:
     write(tree / "usr/lib/clock-epoch", "")
     link(tree / "etc/resolv.conf", "/run/systemd/resolve/stub-resolv.conf")
     link(tree / "etc/localtime", "/usr/share/zoneinfo/UTC")
-    link(tree / "etc/mtab", "/proc/self/mounts")
+    link(tree / "etc/mtab", "../proc/self/mounts")  # as tmpfiles would
 
 
 def rights(tree: Path, recipe: Recipe) -> None:
