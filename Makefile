@@ -101,6 +101,7 @@ lint: setup ## style, types and the doors of the house
 pictures: ## draw the pictures of the README anew
 	@tools/setup browser
 	@$(BIN)/portillon pictures
+	@$(BIN)/python tools/wiring_diagrams.py
 	@$(BIN)/portillon demo --no-stay --picture docs/pictures/page.png
 
 .PHONY: catalogues

@@ -11,8 +11,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import wiring_diagrams  # noqa: E402
-from wiring_diagrams import GROUNDS, HEADER, PICTURES, SUPPLIES, pins_in_use, shown  # noqa: E402
+import wiring_pins  # noqa: E402
+from wiring_diagrams import PICTURES  # noqa: E402
 from wiring_drawing import Box, Drawing, Terminal, TooWideError  # noqa: E402
+from wiring_pins import GROUNDS, HEADER, SUPPLIES, pins_in_use, shown  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
 PAGE = (ROOT / "docs/operations/wiring.md").read_text("utf-8")
@@ -79,9 +81,10 @@ def test_the_pins_are_those_of_the_configuration(monkeypatch, tmp_path):
     assert used[17] == "turnstile.entry_pin"
     assert used[16] == "turnstile.fire_pin"
     other = tmp_path / "gate.toml"
-    text = wiring_diagrams.EXAMPLE.read_text("utf-8")
+    text = wiring_pins.EXAMPLE.read_text("utf-8")
     other.write_text(text.replace("entry_pin = 17", "entry_pin = 26", 1))
-    monkeypatch.setattr(wiring_diagrams, "EXAMPLE", other)
+    monkeypatch.setattr(wiring_pins, "EXAMPLE", other)
+    monkeypatch.setattr(wiring_pins, "shown", shown.__wrapped__)
     assert pins_in_use()[26] == "turnstile.entry_pin"
     assert "GPIO 26" in PICTURES["wiring-arm.svg"]().svg()
 

@@ -4,149 +4,27 @@ Every pin comes from the gate's own configuration: docs/examples/gate.toml as th
 for what may be left out the value that the file shows there. A test holds the pictures to it.
 """
 
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import wiring_pins
+from wiring_drawing import HEAD, Box, Drawing, Terminal
+from wiring_pins import ROOT, TOP, begun, gpio, ground, header, shown, supply
 
-from wiring_drawing import HEAD, Box, Drawing, Terminal, width_of  # noqa: E402
+from appliance.config import load_config
 
-from appliance.config import load_config  # noqa: E402
-
-EXAMPLE: Final = ROOT / "docs/examples/gate.toml"
 FOLDER: Final = ROOT / "docs/pictures"
-# Which pin of the Raspberry Pi's header a GPIO stands on; the same on every board with 40 pins.
-HEADER: Final = {
-    2: 3, 3: 5, 4: 7, 14: 8, 15: 10, 17: 11, 18: 12, 27: 13, 22: 15, 23: 16, 24: 18, 10: 19, 9: 21,
-    25: 22, 11: 23, 8: 24, 7: 26, 0: 27, 1: 28, 5: 29, 6: 31, 12: 32, 13: 33, 19: 35, 16: 36,
-    26: 37, 20: 38, 21: 40,
-}  # fmt: skip
-SUPPLIES: Final = {1: "3.3 V", 2: "5 V", 4: "5 V", 17: "3.3 V"}
-GROUNDS: Final = (6, 9, 14, 20, 25, 30, 34, 39)
-_TOP: Final = 64
-
-
-@cache
-def shown(table: str, key: str) -> int:
-    """Give the number that the example shows for a setting, commented out or not."""
-    text = EXAMPLE.read_text("utf-8").partition(f"\n[{table}]\n")[2].partition("\n[")[0]
-    found = re.search(rf"^#?{key} = (\d+)$", text, re.MULTILINE)
-    if found is None:
-        raise KeyError(f"{EXAMPLE.name} shows no {table}.{key}")
-    return int(found[1])
-
-
-def pins_in_use() -> dict[int, str]:
-    """Give each GPIO of the example and what it is: as it is set, or as it may be set."""
-    config = load_config(EXAMPLE)
-    over_spi = replace(config.display, wire="spi", bus=0)
-    own = [*config.turnstile.pins(), *config.signals.pins()]
-    used = {pin: key for _, key, pin in own if pin is not None}
-    for key in ("exit_pin", "fire_pin", "staff_open_pin", "staff_hold_pin", "staff_lock_pin"):
-        used.setdefault(shown("turnstile", key), f"turnstile.{key}")
-    for (_, _, pin), name in zip(config.display.pins(), ("SDA", "SCL"), strict=True):
-        used[pin or 0] = f"display, {name}"
-    names = ("MOSI", "SCLK", "DC", "RST")
-    for (_, _, pin), name in zip(over_spi.pins(), names, strict=True):
-        used.setdefault(pin or 0, f"display, {name}")
-    used.setdefault(8, "display, CE0")
-    return used
-
-
-def gpio(number: int, more: str = "") -> Terminal:
-    """Give the terminal of a GPIO."""
-    return Terminal(f"GPIO {number}", f"pin {HEADER[number]}{f', {more}' if more else ''}")
-
-
-def ground(pin: int) -> Terminal:
-    """Give a terminal of a ground of the header."""
-    assert pin in GROUNDS  # noqa: S101 (this file's own words)
-    return Terminal("GND", f"pin {pin}")
-
-
-def supply(pin: int) -> Terminal:
-    """Give a terminal of a supply of the header."""
-    return Terminal(SUPPLIES[pin], f"pin {pin}")
-
-
-def _begun(title: str, about: str, width: int, height: int) -> Drawing:
-    drawing = Drawing(title, about, width, height)
-    drawing.text(28, 40, title, 21, room=width - 56, style="bold")
-    return drawing
-
-
-def header() -> Drawing:
-    """Draw the header with all that the example uses."""
-    rows, step = 20, 30
-    drawing = _begun(
-        "The header of the Raspberry Pi",
-        "Forty pins in two columns, pin 1 at the top left, seen from above. Beside each that a gate"
-        " can use stands its GPIO and the setting. "
-        + ". ".join(
-            f"Pin {HEADER[pin]}: GPIO {pin}, {key}" for pin, key in sorted(
-                pins_in_use().items(), key=lambda one: HEADER[one[0]])
-        )
-        + ".",
-        860, _TOP + rows * step + 118,
-    )  # fmt: skip
-    used = pins_in_use()
-    by_pin = {pin: number for number, pin in HEADER.items()}
-    middle = drawing.width // 2
-    for pin in range(1, 2 * rows + 1):
-        is_left = pin % 2 == 1
-        x = middle + (-20 if is_left else 20)
-        y = _TOP + 24 + (pin - 1) // 2 * step
-        number = by_pin.get(pin)
-        words, kind = f"GPIO {number}", None
-        if pin in SUPPLIES:
-            words, kind = SUPPLIES[pin], "power"
-        elif pin in GROUNDS:
-            words, kind = "GND", "ground"
-        elif number in used:
-            key = used[number]
-            is_output = key.startswith("signals") or key.endswith(("entry_pin", "exit_pin"))
-            kind = "signal" if is_output else "contact"
-            kind = "alarm" if "fire" in key else kind
-            words = f"{words} · {key}"
-        far, anchor = (x - 46, "end") if is_left else (x + 46, "start")
-        near, other = (x - 16, "end") if is_left else (x + 16, "start")
-        drawing.text(near, y + 4, str(pin), 11, room=24, style="soft", anchor=other)
-        style = "soft" if kind is None else "bold" if number in used else ""
-        drawing.text(far, y + 5, words, 14, room=middle - 90, style=style, anchor=anchor)
-        if kind is None:
-            drawing.ring(x, y)
-        elif pin == 1:
-            drawing.square(x, y, kind)
-        else:
-            drawing.dot(x, y, kind)
-    y = _TOP + rows * step + 42
-    marks = (("power", "supply"), ("ground", "ground"), ("signal", "the gate drives it"),
-             ("contact", "contacts and display"), ("alarm", "the alarm's loop"))  # fmt: skip
-    x = 40
-    for kind, words in marks:
-        drawing.dot(x, y - 5, kind)
-        drawing.text(x + 16, y, words, 13, room=200)
-        x += 16 + round(width_of(words, 13)) + 34
-    drawing.note(
-        28, y + 34, drawing.width - 56,
-        "Pin 1 is square, at the end away from the USB sockets. Bold: what the example file uses"
-        " or shows. Every pin can be set to another one, each is used once.",
-    )  # fmt: skip
-    return drawing
 
 
 def arm() -> Drawing:
     """Draw relay board and turnstile."""
-    config = load_config(EXAMPLE).turnstile
+    config = load_config(wiring_pins.EXAMPLE).turnstile
     sensor = config.sensor_pin or 0
     entry, leave = config.entry_pin, shown("turnstile", "exit_pin")
-    drawing = _begun(
+    drawing = begun(
         "The arm: relay board, unlock inputs, passage contact",
         f"GPIO {entry} switches the relay for entries, GPIO {leave} the one for exits"
         f" where there is"
@@ -156,17 +34,17 @@ def arm() -> Drawing:
         1040, 566,
     )  # fmt: skip
     pi = drawing.box(
-        Box(28, _TOP, 232, "Raspberry Pi", "40-pin header", right=(
+        Box(28, TOP, 232, "Raspberry Pi", "40-pin header", right=(
             supply(2), gpio(leave, "exit"), gpio(entry, "entry"), ground(9), None,
             gpio(sensor, "passage"), ground(14)))
     )  # fmt: skip
     relay = drawing.box(
-        Box(450, _TOP, 244, "Relay board", "5 V coils, switched by 3.3 V", left=(
+        Box(450, TOP, 244, "Relay board", "5 V coils, switched by 3.3 V", left=(
             Terminal("VCC"), Terminal("IN 2"), Terminal("IN 1"), Terminal("GND")), right=(
             Terminal("NO 2"), Terminal("COM 2"), Terminal("NO 1"), Terminal("COM 1")))
     )  # fmt: skip
     gate = drawing.box(
-        Box(800, _TOP, 212, "Turnstile", "its own supply", left=(
+        Box(800, TOP, 212, "Turnstile", "its own supply", left=(
             Terminal("unlock exit"), Terminal("common"), Terminal("unlock entry"),
             Terminal("common"), None, Terminal("passage"), Terminal("common")))
     )  # fmt: skip
@@ -197,7 +75,7 @@ def arm() -> Drawing:
 def fire() -> Drawing:
     """Draw the alarm: to the turnstile, and beside it to the gate."""
     pin = shown("turnstile", "fire_pin")
-    drawing = _begun(
+    drawing = begun(
         "The fire alarm frees the arm without the gate",
         "The alarm panel has two contacts, both closed while there is no alarm. The first goes by"
         " its own wire to the turnstile's fire alarm input and frees the arm. The second goes to"
@@ -206,12 +84,12 @@ def fire() -> Drawing:
         1040, 566,
     )  # fmt: skip
     panel = drawing.box(
-        Box(28, _TOP + 46, 300, "Fire alarm panel", "contacts without voltage", right=(
+        Box(28, TOP + 46, 300, "Fire alarm panel", "contacts without voltage", right=(
             Terminal("contact 1", "closed at rest"), Terminal("contact 1"), None, None,
             Terminal("contact 2", "closed at rest"), Terminal("contact 2")))
     )  # fmt: skip
     arm_box = drawing.box(
-        Box(720, _TOP + 46, 292, "Turnstile", "frees its arm by itself", left=(
+        Box(720, TOP + 46, 292, "Turnstile", "frees its arm by itself", left=(
             Terminal("fire alarm input", "normally closed"), Terminal("common")))
     )  # fmt: skip
     top = panel.at("right", 4)[1] - HEAD - 18
@@ -240,12 +118,12 @@ def fire() -> Drawing:
 
 def display() -> Drawing:
     """Draw an OLED on either bus."""
-    config = load_config(EXAMPLE).display
+    config = load_config(wiring_pins.EXAMPLE).display
     data, clock = (pin or 0 for _, _, pin in config.pins())
     out, beat, command, reset = (
         pin or 0 for _, _, pin in replace(config, wire="spi", bus=0).pins()
     )
-    drawing = _begun(
+    drawing = begun(
         "The OLED: by I²C, or by SPI",
         f"By I²C four wires: 3.3 volts, ground, GPIO {data} to SDA and GPIO {clock} to SCL. By SPI"
         f" seven: 3.3 volts, ground, GPIO {out} to MOSI, GPIO {beat} to SCLK, GPIO 8"
@@ -254,15 +132,15 @@ def display() -> Drawing:
         960, 796,
     )  # fmt: skip
     bus_1 = drawing.box(
-        Box(28, _TOP, 330, "Raspberry Pi", "dtparam=i2c_arm=on", right=(
+        Box(28, TOP, 330, "Raspberry Pi", "dtparam=i2c_arm=on", right=(
             supply(1), gpio(data, "SDA"), gpio(clock, "SCL"), ground(6)))
     )  # fmt: skip
     panel = drawing.box(
-        Box(602, _TOP, 330, "OLED with I²C",
+        Box(602, TOP, 330, "OLED with I²C",
             f"SSD1306, SH1106, SSD1309; 0x{config.address:02X}", left=(
             Terminal("VCC"), Terminal("SDA"), Terminal("SCL"), Terminal("GND")))
     )  # fmt: skip
-    top = _TOP + bus_1.height + 28
+    top = TOP + bus_1.height + 28
     spi = drawing.box(
         Box(28, top, 330, "Raspberry Pi", "dtparam=spi=on", right=(
             supply(17), gpio(out, "MOSI"), gpio(beat, "SCLK"), gpio(8, "CE0"),
@@ -283,10 +161,10 @@ def display() -> Drawing:
 
 def signals() -> Drawing:
     """Draw lamp and buzzer behind their transistors."""
-    config = load_config(EXAMPLE).signals
+    config = load_config(wiring_pins.EXAMPLE).signals
     buzzer = config.buzzer_pin or 0
     lamps = ((config.red_pin, "red"), (config.green_pin, "green"), (config.blue_pin, "blue"))
-    drawing = _begun(
+    drawing = begun(
         "Light and buzzer, behind transistors",
         "A pin of the header gives some milliamperes and no more. "
         + "; ".join(f"GPIO {pin} switches {name}" for pin, name in lamps)
@@ -295,16 +173,16 @@ def signals() -> Drawing:
         1040, 480,
     )  # fmt: skip
     pi = drawing.box(
-        Box(28, _TOP, 260, "Raspberry Pi", right=(
+        Box(28, TOP, 260, "Raspberry Pi", right=(
             *(gpio(pin, name) for pin, name in lamps), gpio(buzzer, "buzzer"), ground(39)))
     )  # fmt: skip
     driver = drawing.box(
-        Box(400, _TOP, 250, "Driver board", "MOSFETs or a ULN2803", left=(
+        Box(400, TOP, 250, "Driver board", "MOSFETs or a ULN2803", left=(
             *(Terminal(f"IN {n}") for n in range(1, 5)), Terminal("GND")),
             right=(*(Terminal(f"OUT {n}") for n in range(1, 5)), Terminal("GND")))
     )  # fmt: skip
     lamp = drawing.box(
-        Box(790, _TOP, 222, "Lamp", "common anode", left=(
+        Box(790, TOP, 222, "Lamp", "common anode", left=(
             Terminal("red −"), Terminal("green −"), Terminal("blue −")))
     )  # fmt: skip
     row_4 = driver.at("right", 3)[1]
@@ -329,7 +207,7 @@ def signals() -> Drawing:
 
 def supply_and_readers() -> Drawing:
     """Draw what is plugged in: supply, scanner, camera, network, clock."""
-    drawing = _begun(
+    drawing = begun(
         "Supply, scanner, camera, network, clock",
         "The Raspberry Pi has its own supply of 5 volts at its power socket. A"
         " scanner goes to USB, a"
@@ -345,7 +223,7 @@ def supply_and_readers() -> Drawing:
         ("Network", "or the board's radio", "Ethernet", "signal", "cable"),
     )
     pi = drawing.box(
-        Box(560, _TOP, 372, "Raspberry Pi", "in its housing, with a heat sink", left=(
+        Box(560, TOP, 372, "Raspberry Pi", "in its housing, with a heat sink", left=(
             *(one for *_, socket, _, _ in names for one in (Terminal(socket), None)),
             Terminal("SDA, SCL, 3.3 V, GND", "pins 3, 5, 1, 6: with the OLED")))
     )  # fmt: skip
