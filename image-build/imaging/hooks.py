@@ -44,7 +44,7 @@ GONE: Final = (
 )
 SSH_GENERATOR_MASK: Final = "etc/systemd/system-generators/systemd-ssh-generator"
 RELEASE_FILE: Final = "etc/portillon-release"
-_ACTION: Final = re.compile(r"^Exec\w+=-?\S*/portillon care ([\w-]+)", re.MULTILINE)
+_ACTION: Final = re.compile(r"^Exec\w+=.*/portillon care ([\w-]+)", re.MULTILINE)
 
 
 def identity(tree: Path, recipe: Recipe) -> None:

@@ -37,7 +37,7 @@ port = 0
 enabled = false
 """
 UNITS: Final = Path(__file__).resolve().parents[2] / "systemd"
-_CARE: Final = re.compile(r"^ExecStart=\S+portillon care (\S+)", re.M)
+_CARE: Final = re.compile(r"^ExecStart=.*/portillon care (\S+)", re.M)
 
 
 @dataclass(frozen=True)
