@@ -5,8 +5,6 @@ PORTILLON_IMAGE names a folder with an image that was built already, to start th
 """
 
 import base64
-import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,56 +12,35 @@ from pathlib import Path
 
 import pytest
 
-from imaging.recipe import FOLDER, REPOSITORY
-from imaging.running import missing
+from imaging.recipe import REPOSITORY
+from tests.image.conftest import build_image, image_name
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 
-NAME = "portillon-gate-debian-amd64-0.1.0+1"
+NAME = image_name("amd64")
 PROBE = Path(__file__).with_name("probe.service")
 CARD_BYTES = 4 * 1024**3
 START_S_MAX = 900  # emulated, on a machine that does other things too
 
 
-def build(out: Path, trees: Path | None) -> dict[str, str]:
-    """Build an image; give the SHA-256 of each of its files."""
-    lacking = missing()
-    assert lacking == [], f"missing: {', '.join(lacking)}; run: tools/setup image"
-    assert os.geteuid() == 0, "building an image needs root"
-    variables = dict(os.environ) | ({} if trees is None else {"PORTILLON_TREES": str(trees)})
-    words = [FOLDER / "portillon-image", "--arch", "amd64", "--version", "0.1.0+1", "--out", out]
-    subprocess.run(["nice", *map(str, words)], check=True, env=variables)
-    told = json.loads((out / f"{NAME}.json").read_text())
-    return {role: file["sha256"] for role, file in told["files"].items()}
-
-
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
-    given = os.environ.get("PORTILLON_IMAGE")
-    if given:
-        return Path(given)
-    out = tmp_path_factory.mktemp("image")
-    build(out, None)
-    return out
-
-
-@pytest.fixture(scope="module")
-def told(built: Path, tmp_path_factory) -> dict[str, str]:
+def told(built, tmp_path_factory) -> dict[str, str]:
     """Start it on a card larger than the image; give what the probe said."""
     folder = tmp_path_factory.mktemp("card")
     card, serial = folder / "card.img", folder / "serial.log"
-    subprocess.run(["cp", "--sparse=always", built / f"{NAME}.img", card], check=True)
+    image = built("amd64") / NAME
+    subprocess.run(["cp", "--sparse=always", f"{image}.img", card], check=True)
     with card.open("r+b") as file:
         file.truncate(CARD_BYTES)
     qemu = subprocess.run(
         [REPOSITORY / "tools/qemu", "x86_64"], check=True, capture_output=True, text=True
     ).stdout.strip()
     probe = base64.b64encode(PROBE.read_bytes()).decode()
-    line = (built / f"{NAME}.cmdline.txt").read_text().strip()
+    line = Path(f"{image}.cmdline.txt").read_text().strip()
     machine = "-machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -display none"
     words = ["nice", qemu, *machine.split(), "-nic", "none", "-no-reboot", "-monitor", "none"]
-    words += ["-kernel", str(built / f"{NAME}.vmlinuz")]
-    words += ["-initrd", str(built / f"{NAME}.initrd.img")]
+    words += ["-kernel", f"{image}.vmlinuz"]
+    words += ["-initrd", f"{image}.initrd.img"]
     words += ["-append", f"{line} portillon.partition=2 systemd.wants=probe.service"]
     words += ["-drive", f"file={card},format=raw,if=virtio,cache=unsafe"]
     words += ["-serial", f"file:{serial}"]
@@ -79,8 +56,8 @@ def told(built: Path, tmp_path_factory) -> dict[str, str]:
 
 
 def test_an_image_is_the_same_whenever_it_is_built(tmp_path):
-    first = build(tmp_path / "first", tmp_path / "trees-first")
-    second = build(tmp_path / "second", tmp_path / "trees-second")
+    first = build_image(tmp_path / "first", "amd64", tmp_path / "trees-first")
+    second = build_image(tmp_path / "second", "amd64", tmp_path / "trees-second")
     assert first == second
 
 
@@ -102,8 +79,14 @@ def test_the_folders_of_the_data_partition_are_whose_they_are_to_be(told):
     assert told["folders"] == "root:755 portillon-gate:700 root:700"
 
 
-def test_the_program_is_there(told):
+def test_the_programs_are_there(told):
     assert "portillon" in told["program"]
+    assert told["radio"].startswith("iw version")
+
+
+def test_nobody_can_log_in_from_the_network_where_no_key_is_named(told):
+    assert told["ssh"] == "inactive"
+    assert told["listening"] == "[]"
 
 
 def test_the_data_partition_took_the_room_of_the_card(told):
