@@ -67,8 +67,9 @@ image: ## the image that a gate's card is written with, in var/image (root; ARGS
 	@image-build/portillon-image $(ARGS)
 
 .PHONY: test-image
-test-image: ## an image is built twice, compared and started in an emulator (needs root)
+test-image: ## images are built, compared and started: in emulators of both processors, in a container (root)
 	@tools/setup image
+	@tools/setup container
 	@$(BIN)/pytest -m image $(ARGS)
 
 .PHONY: test-arm64
