@@ -50,6 +50,13 @@ def test_the_digest_is_another_for_any_byte_and_any_name():
     assert slow_tiers.digest(["a", "c"], {"a": b"1", "c": b"2"}.__getitem__) != whole
 
 
+def test_a_proof_stands_for_the_files_that_it_went_through_with():
+    disk, radio = slow_tiers.tiers(RECORD)
+    assert slow_tiers.state(disk, "aa") == "never"
+    assert slow_tiers.state(radio, "aa") == "stands"
+    assert slow_tiers.state(radio, "ab") == "due"
+
+
 def test_what_a_run_has_shown_is_noted_and_all_else_stays():
     text = slow_tiers.noted(RECORD, "disk", "bb", "today")
     disk, radio = slow_tiers.tiers(text)
@@ -103,7 +110,7 @@ def test_the_list_says_of_each_tier_whether_it_stands(capsys):
     assert slow_tiers.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == [tier.name for tier in tiers_of_the_project()]
-    assert {line.split()[0] for line in lines} <= {"due", "stands"}
+    assert {line.split()[0] for line in lines} <= {"due", "stands", "never"}
 
 
 def test_an_unknown_tier_is_named(capsys):

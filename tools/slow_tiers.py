@@ -2,7 +2,8 @@
 
 A tier names the files that it proves something about (tests/slow-tiers.toml). When it went through,
 their digest is noted there with the date; while the files are the same, the proof stands and need
-not run again. Called by .ci/run (`run-due`) and by people.
+not run again. Called by .ci/run (`run-due`) and by people. A tier's first run is a person's: only
+then is it known how long it takes.
 """
 
 import argparse
@@ -113,6 +114,18 @@ def noted(text: str, name: str, passed: str, note: str) -> str:
     return text[: start.end()] + body + text[end:]
 
 
+def state(tier: Tier, now: str) -> str:
+    """Tell how a proof stands: `stands`, `due`, or `never` where none has been noted.
+
+    Args:
+        tier: which.
+        now: the digest of its files as they are.
+    """
+    if not tier.passed:
+        return "never"
+    return "stands" if tier.passed == now else "due"
+
+
 def _run(tier: Tier) -> bool:
     """Run a tier; note it when it went through, and its files stayed the same meanwhile."""
     before = digest_now(tier)
@@ -146,15 +159,18 @@ def main(words: Sequence[str] | None = None) -> int:
     unknown = [name for name in given.names if name not in known]
     if unknown:
         parser.error(f"no tier {', '.join(unknown)}; there are {', '.join(known)}")
-    due = [tier for tier in known.values() if digest_now(tier) != tier.passed]
+    states = {name: state(tier, digest_now(tier)) for name, tier in known.items()}
     if given.do == "list":
-        for tier in known.values():
-            state = "due" if tier in due else "stands"
-            print(f"{state:7} {tier.name:10} {tier.note or 'never'}")
+        for name, tier in known.items():
+            print(f"{states[name]:7} {name:10} {tier.note}".rstrip())
         return 0
-    chosen = due if given.do == "run-due" else [known[name] for name in given.names]
+    chosen = [known[name] for name in given.names]
+    if given.do == "run-due":
+        chosen = [tier for name, tier in known.items() if states[name] == "due"]
+        for name in (name for name, how in states.items() if how == "never"):
+            print(f"{name}: no run is noted; run it once by hand: tools/slow-tiers run {name}")
     if not chosen:
-        print("every slow proof stands for the files as they are")
+        print("no slow proof is due")
     went = [_run(tier) for tier in chosen]  # each is run, whatever became of the one before
     return 0 if all(went) else 1
 
