@@ -68,6 +68,7 @@ HASTY = (
     "import sys, appliance.bundle_fetching as f; f.POLL_S = 10.0; f.RETRY_S = 5.0; f.QUIET_S = 0.0;"
     "f.CALM_S = 5.0; from portillon.__main__ import main; sys.exit(main())"
 )
+PATIENT = "[Service]\nTimeoutStartSec=300\n"
 DROPINS = {
     "portillon-gate.service": f"""\
 [Service]
@@ -86,6 +87,11 @@ ExecStart=/usr/bin/portillon care health --window-s 20 --patience-s 240 --look-s
 PrivateDevices=no
 ExecStartPre=/bin/sh -c 'echo tryboot >/dev/virtio-ports/portillon.firmware'
 """,
+    # An emulated processor is so much slower than a board's that a start of Python takes its time.
+    "portillon-relay-safe.service": PATIENT,
+    "portillon-time-restore.service": PATIENT,
+    "portillon-rollback-report.service": PATIENT,
+    "portillon-provision.service": PATIENT,
     "portillon-update.timer": """\
 [Timer]
 OnBootSec=
