@@ -13,28 +13,17 @@ from typing import Final
 import pytest
 
 from booted import Booted, missing_programs
+from gate_in_container import LANE_TOML
 from tests.image.conftest import image_name
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 
-GATE_TOML: Final = """\
+GATE_TOML: Final = f"""\
 server = "http://127.0.0.1:8443"
-
-[[readers]]
-kind = "folder"
-name = "outside"
-direction = "entry"
-folder = "/var/lib/portillon-gate/pictures"
-
-[turnstile]
-kind = "simulated"
-
-[display]
-kind = "none"
-
+{LANE_TOML}
 [machine]
 name = "porte-1"
-ssh_keys = ["{key}"]
+ssh_keys = ["{{key}}"]
 """
 LISTENING: Final = ("ss", "-Hltn", "sport = :22")
 # No agent, no questions: one key, and what sshd says.

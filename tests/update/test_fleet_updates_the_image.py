@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from admission.sync.enrolment_link import read_link, write_link
+from gate_in_container import LANE_TOML, PICTURES
 from imaging.recipe import FOLDER, layout_of_repository
 from pi_firmware import Board, Firmware, Start
 from portillon.demo.stage import Stage, open_stage
@@ -38,30 +39,11 @@ GUEST_SEES = "10.0.2.100:8443"
 WAIT_S_MAX = 1500  # emulated, on a machine that does other things too
 KERNEL_WORDS = os.environ.get("PORTILLON_KERNEL_WORDS", "")  # to look into what goes wrong
 PIPE = Path(__file__).parents[1] / "support/near_pipe.py"
-GATE_TOML = """\
-language = "en"
-
-[[readers]]
-kind = "folder"
-name = "outside"
-direction = "entry"
-folder = "/run/portillon-gate"
-
-[turnstile]
-kind = "simulated"
-
-[display]
-kind = "none"
-
-[page]
-port = 0
-
-[peers]
-enabled = false
-
+GATE_TOML = f"""\
+{LANE_TOML.replace(PICTURES, "/run/portillon-gate")}
 [machine]
 name = "door-1"
-enrol = "{link}"
+enrol = "{{link}}"
 """
 # A gate looks for updates every few minutes, and waits until nobody has come for ten.
 HASTY = (
