@@ -22,6 +22,7 @@ from appliance.ports import Clock
 
 PROGRAM_S_MAX: Final = 10.0
 OPEN_S_MAX: Final = 5.0  # an arm that opens by level is let go after so long
+LOCKED_S: Final = 1.0  # in which the arm locks again by its own timer, before it is let go
 NONE: Final = "none"
 # Whose version is told, by the name that it is installed under.
 _LIBRARIES: Final = (
@@ -65,7 +66,7 @@ async def move_arm(config: Config, clock: Clock) -> None:
         try:
             await turnstile.hold(False)
             await turnstile.release(Direction.ENTRY)
-            await clock.sleep(min(open_s, OPEN_S_MAX))
+            await clock.sleep(min(open_s, OPEN_S_MAX) + LOCKED_S)
         finally:
             turnstile.rest()
 
